@@ -1,0 +1,36 @@
+# The two commands: `make report` (the main job) and `make test`.
+PYTHON ?= python3
+# The environment is keyed by what it holds, and shared by all checkouts.
+KEY := $(shell cat constraints.txt | sha256sum | cut -c1-12)
+UNIWAV_ENV ?= $(HOME)/.cache/espnet_uniwav/$(KEY)
+CORPUS ?=
+ARGS ?=
+RECIPE := egs2/mini_speech/ssl1
+BIN := PATH=$(UNIWAV_ENV)/bin:$$PATH
+
+.PHONY: report test env check clean
+
+report: env
+	$(BIN) $(RECIPE)/run.sh --corpus "$(if $(CORPUS),$(abspath $(CORPUS)))" \
+		--report $(CURDIR)/report/index.html $(ARGS)
+	@echo "Open report/index.html"
+
+test: env check
+	$(BIN) PYTHONPATH=$(CURDIR) python -m pytest $(ARGS)
+
+check: env
+	$(BIN) ruff check . && $(BIN) ruff format --check .
+
+env: $(UNIWAV_ENV)/ready
+
+$(UNIWAV_ENV)/ready: constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"the pinned environment needs Python 3.11, found {v}: make PYTHON=python3.11 ...")'
+	@echo "Building the environment in $(UNIWAV_ENV): about 4 minutes, 8 GB"
+	rm -rf $(UNIWAV_ENV)
+	$(PYTHON) -m venv $(UNIWAV_ENV)
+	$(UNIWAV_ENV)/bin/python -m pip install --quiet --no-deps -r constraints.txt
+	$(UNIWAV_ENV)/bin/python -m pip check
+	touch $@
+
+clean:
+	rm -rf report $(RECIPE)/data $(RECIPE)/exp

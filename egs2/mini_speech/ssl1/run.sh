@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Pre-train UniWav and show what it learnt. Stages:
+#   1 corpus   2 data folders   3 training   4 export   5 report   6 infilling scores
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stage=1
+stop_stage=5
+ngpu=0
+python="python3 -m espnet_uniwav.run"
+corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
+train_config=conf/train_tiny.yaml
+train_args=             # more arguments of espnet2.bin.ssl_train
+data=data
+expdir=
+report=report/index.html
+num_utterances=4        # on the report page
+score_args=             # more arguments of local/score_infill.py
+
+while [ $# -gt 0 ]; do
+    name=${1#--}
+    if [ "$1" = "$name" ] || ! declare -p "$name" >/dev/null 2>&1 || [ $# -lt 2 ]; then
+        echo "usage: $0 [--OPTION VALUE ...], options:" >&2
+        sed -n '/^stage=/,/^$/p' "$0" >&2
+        exit 2
+    fi
+    printf -v "$name" '%s' "$2"
+    shift 2
+done
+. ./path.sh
+[ -n "$expdir" ] || expdir=exp/$(basename "$train_config" .yaml)
+log() { echo "$(date '+%H:%M:%S') $*"; }
+want() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+
+if want 1 && [ -z "$corpus" ]; then
+    log "stage 1: the default corpus (Asterisk core sounds)"
+    ${python} local/asterisk.py downloads/asterisk
+fi
+: "${corpus:=downloads/asterisk}"
+
+if want 2; then
+    log "stage 2: ${corpus} -> ${data}"
+    ${python} local/data.py "$corpus" "$data"
+fi
+
+if want 3; then
+    log "stage 3: training ${train_config}; log: ${expdir}/train.log"
+    mkdir -p "$expdir"
+    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
+    ${python} -m espnet_uniwav.bin.config "$train_config" > "$expdir/train.yaml"
+    ${python} -m espnet2.bin.ssl_train --config "$expdir/train.yaml" \
+        --output_dir "$expdir" --token_list "$data/token_list" --resume true \
+        --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
+        --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
+        --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
+        --train_shape_file "$data/train/speech_shape" \
+        --valid_shape_file "$data/dev/speech_shape" ${train_args} \
+        2>&1 | tee -a "$expdir/train.log" | python3 local/progress.py
+fi
+
+if want 4; then
+    log "stage 4: ${expdir} -> ${expdir}/checkpoint"
+    ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
+fi
+
+if want 5; then
+    log "stage 5: ${report}"
+    ${python} -m espnet_uniwav.bin.report --exp "$expdir" \
+        --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
+        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report"
+fi
+
+if want 6; then
+    log "stage 6: infilling of ${data}/dev"
+    ${python} local/score_infill.py --checkpoint "$expdir/checkpoint" \
+        --data "$data/dev" --output "$expdir/infilling.csv" ${score_args}
+fi

@@ -1,0 +1,1 @@
+"""What a model learnt, shown: pictures, curves and the report page."""

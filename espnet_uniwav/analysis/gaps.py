@@ -1,0 +1,124 @@
+"""Filling gaps of one recording: context, generation, splicing.
+
+Letters: S samples, T frames, F feature width.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from espnet_uniwav.analysis.infilling import Sampling, fill_model, invert_one
+
+
+def runs(mask: Tensor) -> list[tuple[int, int]]:
+    """First and one-past-last index of every run of True in mask (N,)."""
+    edge = torch.zeros(1, dtype=torch.int8, device=mask.device)
+    steps = torch.diff(torch.cat([edge, mask.to(torch.int8), edge]))
+    first = torch.nonzero(steps == 1).squeeze(1).tolist()
+    last = torch.nonzero(steps == -1).squeeze(1).tolist()
+    return list(zip(first, last))
+
+
+def context_windows(mask: Tensor, context: int) -> list[tuple[int, int]]:
+    """Frames that the model is shown: each gap and ``context`` frames around it.
+
+    Windows that meet are joined, so no gap is cut.
+
+    Args:
+        mask: (T,) bool.
+        context: Frames on either side.
+
+    Returns:
+        First and one-past-last frame of every window.
+    """
+    near = torch.zeros_like(mask)
+    for first, last in runs(mask):
+        near[max(first - context, 0) : last + context] = True
+    return runs(near)
+
+
+def fill_gaps(
+    model, x: Tensor, mask: Tensor, sampling: Sampling, seed: int, context: float
+) -> Tensor:
+    """Generate the masked frames of one recording from the frames around them.
+
+    Args:
+        model: ``UniWav`` in eval mode.
+        x: (T, F) normalised features.
+        mask: (T,) bool.
+        sampling: Solver settings.
+        seed: Of the initial noise.
+        context: Seconds shown to the model on either side of a gap.
+
+    Returns:
+        (T, F); the kept frames are those of x, bit for bit.
+    """
+    frames = math.ceil(context * model.features.spec.frame_rate)
+    windows = context_windows(mask, max(frames, 1))
+    pieces = fill_model(
+        model,
+        [x[first:last] for first, last in windows],
+        [mask[first:last] for first, last in windows],
+        sampling,
+        seed=seed,
+    )
+    filled = x.clone()
+    for (first, last), piece in zip(windows, pieces):
+        filled[first:last] = piece
+    return filled
+
+
+def splice(
+    speech: Tensor, generated: Tensor, gaps: list[tuple[int, int]], fade: int
+) -> Tensor:
+    """Put the generated samples into the gaps of the original ones.
+
+    The fade runs in the kept ``fade`` samples on either side of a gap, so nothing of
+    the original inside the gap is heard. sin and cos weights keep the power, as the
+    phases of the two are unrelated.
+
+    Args:
+        speech: (S,) original.
+        generated: (S,) vocoded.
+        gaps: First and one-past-last sample of every gap.
+        fade: Samples of the cross-fade.
+
+    Returns:
+        (S,); equal to ``speech`` outside the gaps and the fades.
+    """
+    angle = torch.zeros(len(speech))
+    ramp = (torch.arange(fade) + 0.5) / max(fade, 1)
+    for first, last in gaps:
+        angle[first:last] = 1.0
+        left, right = angle[max(first - fade, 0) : first], angle[last : last + fade]
+        left.copy_(torch.maximum(left, ramp[fade - len(left) :]))
+        right.copy_(torch.maximum(right, ramp.flip(0)[: len(right)]))
+    mixed = speech * torch.cos(angle * math.pi / 2)
+    mixed = mixed + generated * torch.sin(angle * math.pi / 2)
+    return torch.where(angle == 0, speech, torch.where(angle == 1, generated, mixed))
+
+
+def vocode_gaps(
+    model, filled: Tensor, mask: Tensor, num_samples: int, margin: float = 1.0
+) -> Tensor:
+    """Waveform of the gaps and ``margin`` seconds around them, zero elsewhere.
+
+    Args:
+        model: ``UniWav``.
+        filled: (T, F) features.
+        mask: (T,) bool.
+        num_samples: S.
+        margin: Seconds on either side, so that the phase settles.
+
+    Returns:
+        (S,) samples.
+    """
+    spec = model.features.spec
+    speech = torch.zeros(len(filled) * spec.hop_length)
+    for first, last in context_windows(mask, math.ceil(margin * spec.frame_rate)):
+        piece = invert_one(model.features, filled[first:last])
+        speech[first * spec.hop_length : last * spec.hop_length] = piece
+    return speech[:num_samples]

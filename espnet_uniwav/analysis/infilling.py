@@ -1,0 +1,266 @@
+"""Infilling: which frames are hidden, what fills them, how far off it is.
+
+Letters: B batch, S samples, T frames, F feature width. ``mask`` is True at the
+frames that are to be filled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torchaudio.functional import resample
+
+from espnet_uniwav.features import AbsFeatures
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the flow is integrated; the arguments of ``UniWav.infill``."""
+
+    num_steps: int = 16
+    method: str = "midpoint"
+    guidance_scale: float = 0.0
+    temperature: float = 1.0
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+
+def read_speech(path: str | Path, sample_rate: int) -> Tensor:
+    """Read any file libsndfile knows, mix it to mono and resample it.
+
+    Args:
+        path: Audio file.
+        sample_rate: Wanted rate (Hz).
+
+    Returns:
+        (S,) samples in [-1, 1].
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no audio, is empty, or holds NaN or infinite samples.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such audio file; check the path")
+    try:
+        samples, found_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(
+            f"{path}: cannot be read as audio ({error}); convert it to wav or flac"
+        ) from error
+    if not len(samples):
+        raise ValueError(f"{path}: expected audio, found 0 samples; record it again")
+    if not np.isfinite(samples).all():
+        count = int((~np.isfinite(samples)).sum())
+        raise ValueError(
+            f"{path}: expected finite samples, found {count} NaN or infinite ones; "
+            "write the file again without them"
+        )
+    speech = torch.from_numpy(samples.mean(axis=1))
+    return resample(speech, found_rate, sample_rate)
+
+
+def write_speech(path: str | Path, speech: Tensor, sample_rate: int) -> None:
+    """Write (S,) samples as 16-bit wav; samples of a 16-bit source stay equal."""
+    samples = (speech.cpu() * 32768).round().clamp(-32768, 32767).to(torch.int16)
+    soundfile.write(path, samples.numpy(), sample_rate, subtype="PCM_16", format="WAV")
+
+
+def extract_one(features: AbsFeatures, speech: Tensor) -> Tensor:
+    """Normalised features (T, F) of one waveform (S,), on the CPU."""
+    lengths = torch.tensor([len(speech)], device=_device(features))
+    x, _ = features.extract(speech[None].to(lengths.device), lengths)
+    return x[0].cpu()
+
+
+def invert_one(features: AbsFeatures, x: Tensor) -> Tensor:
+    """Waveform (T * hop,), on the CPU, of one utterance's features (T, F)."""
+    lengths = torch.tensor([len(x)], device=_device(features))
+    speech, _ = features.invert(x[None].to(lengths.device), lengths)
+    return speech[0].cpu()
+
+
+def _device(module: torch.nn.Module) -> torch.device:
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return next((t.device for t in tensors), torch.device("cpu"))
+
+
+def span_mask(
+    name: str, num_frames: int, span_frames: int, share: float, seed: int = 0
+) -> Tensor:
+    """Hide a share of an utterance in spans of equal length at random positions.
+
+    Spans are at least one kept frame apart. The positions depend on the
+    arguments alone, so every system and every later run meets the same masks.
+
+    Args:
+        name: Id of the utterance.
+        num_frames: T.
+        span_frames: Frames per span.
+        share: Wanted share of hidden frames, in (0, 1).
+        seed: Another seed gives other positions.
+
+    Returns:
+        (T,) bool with round(share * T / span_frames) spans: at least one, and no
+        more than fit.
+
+    Raises:
+        ValueError: If one span would leave no kept frame, or share is out of range.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share: expected a value in (0, 1), found {share}")
+    if not 0 < span_frames < num_frames:
+        raise ValueError(
+            f"{name}: a span of {span_frames} frames does not leave a kept frame in "
+            f"{num_frames}; use shorter spans or longer utterances"
+        )
+    wanted = max(1, round(share * num_frames / span_frames))
+    num_spans = min(wanted, (num_frames + 1) // (span_frames + 1))
+    digest = hashlib.sha256(f"{seed}/{span_frames}/{name}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    # Distinct sorted slots, stretched by the spans before them: one kept frame or
+    # more stays between two spans.
+    slots = num_frames - num_spans * span_frames + 1
+    slots = np.sort(rng.choice(slots, size=num_spans, replace=False))
+    mask = torch.zeros(num_frames, dtype=torch.bool)
+    for index, slot in enumerate(slots.tolist()):
+        first = slot + index * span_frames
+        mask[first : first + span_frames] = True
+    return mask
+
+
+def fill_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Replace masked frames of x (T, F) by the mean of the kept ones."""
+    return torch.where(mask[:, None], x[~mask].mean(dim=0), x)
+
+
+def fill_linear(x: Tensor, mask: Tensor) -> Tensor:
+    """Interpolate each dimension of x (T, F) over the gaps; the edges hold."""
+    kept = torch.nonzero(~mask).squeeze(1)
+    frames = torch.arange(len(x), device=x.device)
+    after = torch.searchsorted(kept, frames).clamp(max=len(kept) - 1)
+    before = (torch.searchsorted(kept, frames, right=True) - 1).clamp(min=0)
+    left, right = kept[before], kept[after]
+    weight = (frames - left) / (right - left).clamp(min=1)
+    line = torch.lerp(x[left], x[right], weight.clamp(0, 1)[:, None].to(x.dtype))
+    return torch.where(mask[:, None], line, x)
+
+
+def fill_model(
+    model,
+    xs: list[Tensor],
+    masks: list[Tensor],
+    sampling: Sampling,
+    seed: int = 0,
+    max_frames: int = 4000,
+    progress=None,
+) -> list[Tensor]:
+    """Generate the masked frames, several utterances of like length at a time.
+
+    Args:
+        model: ``UniWav`` in eval mode.
+        xs: Features (T, F) per utterance.
+        masks: (T,) bool per utterance.
+        sampling: Solver settings.
+        seed: Of the initial noise.
+        max_frames: Frames of a batch, padding included.
+        progress: Called with the number of utterances done after each batch.
+
+    Returns:
+        Filled features (T, F) per utterance, in the order given.
+    """
+    device = _device(model)
+    generator = torch.Generator(device).manual_seed(seed)
+    filled: list[Tensor] = [None] * len(xs)
+    for batch in _batches([len(x) for x in xs], max_frames):
+        x = pad_sequence([xs[i] for i in batch], batch_first=True).to(device)
+        mask = pad_sequence([masks[i] for i in batch], batch_first=True).to(device)
+        lengths = torch.tensor([len(xs[i]) for i in batch], device=device)
+        padding_mask = torch.arange(x.shape[1], device=device) >= lengths[:, None]
+        with torch.no_grad():
+            out = model.infill(
+                x, mask, padding_mask, generator=generator, **asdict(sampling)
+            )
+        for row, i in enumerate(batch):
+            filled[i] = out[row, : len(xs[i])].cpu()
+        if progress is not None:
+            progress(len(batch))
+    return filled
+
+
+def _batches(lengths: list[int], max_frames: int) -> list[list[int]]:
+    """Indices grouped by length, so that longest * size stays within max_frames."""
+    batches: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        if not batches or lengths[i] * (len(batches[-1]) + 1) > max_frames:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+def feature_distance(
+    filled: Tensor, x: Tensor, mask: Tensor, std: tuple[float, ...]
+) -> float:
+    """Mean absolute difference of the raw features at masked frames.
+
+    In the unit of the raw features: for ``log_mel`` the natural logarithm of a
+    magnitude, where 1.0 is 8.7 dB. Being an L1 distance it favours smooth guesses
+    near the median over sharp samples.
+
+    Args:
+        filled: (T, F) normalised candidate.
+        x: (T, F) normalised original.
+        mask: (T,) bool, compared frames.
+        std: ``FeatureSpec.std``, which undoes the normalisation.
+    """
+    error = (filled[mask] - x[mask]).abs() * torch.tensor(std, dtype=x.dtype)
+    return float(error.mean())
+
+
+def gap_mask(
+    gaps: list[tuple[float, float]], num_frames: int, frame_rate: float, where: str
+) -> Tensor:
+    """Mark the frames between start and end, given in seconds.
+
+    Args:
+        gaps: Pairs of start and end (seconds).
+        num_frames: T.
+        frame_rate: Frames per second.
+        where: Name of the file, for the errors.
+
+    Returns:
+        (T,) bool.
+
+    Raises:
+        ValueError: If a gap is empty, lies outside the file, or all is masked.
+    """
+    seconds = num_frames / frame_rate
+    mask = torch.zeros(num_frames, dtype=torch.bool)
+    for start, end in gaps:
+        if not (math.isfinite(start) and math.isfinite(end) and start < end):
+            raise ValueError(
+                f"{where}: expected --start before --end, found {start} and {end} "
+                "seconds; swap or correct them"
+            )
+        if start < 0 or end > seconds + 1e-6:
+            raise ValueError(
+                f"{where}: the gap {start} to {end} seconds lies outside the file, "
+                f"which has 0 to {seconds:.2f} seconds; choose a gap inside"
+            )
+        first = math.floor(start * frame_rate + 1e-6)
+        mask[first : math.ceil(end * frame_rate - 1e-6)] = True
+    if mask.all():
+        raise ValueError(
+            f"{where}: all {num_frames} frames are inside the gaps, none is left to "
+            "go by; make the gaps shorter or use a longer file"
+        )
+    return mask

@@ -1,0 +1,127 @@
+"""The parts of a report page and their rendering: one HTML file, nothing outside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+
+TEMPLATE = "report.html.jinja"
+
+
+@dataclass
+class Figure:
+    """A picture with the sentence that says how to read it.
+
+    Attributes:
+        src: The picture as a ``data:`` address.
+        caption: How to read it, and what would be bad.
+        title: A few words above the picture; also its text for screen readers.
+        small: True for a picture that needs only a third of the page's width.
+    """
+
+    src: str
+    caption: str
+    title: str
+    small: bool = False
+
+
+@dataclass
+class Clip:
+    """One way to hear an utterance: a player and its picture.
+
+    Attributes:
+        title: The heading of the column.
+        audio: The sound as a ``data:`` address.
+        picture: The spectrogram as a ``data:`` address.
+    """
+
+    title: str
+    audio: str
+    picture: str
+
+
+@dataclass
+class Row:
+    """An utterance in several versions, side by side."""
+
+    title: str
+    clips: list[Clip]
+    text: str = ""
+
+
+@dataclass
+class Table:
+    """A table of strings under a title."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass
+class Section:
+    """A part of the page. A new part of the report is one more of these.
+
+    Attributes:
+        title: Its heading; the page's contents link to it.
+        lead: A short text under the heading.
+        figures: Pictures, laid out in columns.
+        rows: Utterances to listen to.
+        tables: Tables.
+        code: Pairs of a title and preformatted text, folded away when long.
+        html: Anything else, inserted as it is.
+        notes: What is missing, and how to get it.
+    """
+
+    title: str
+    lead: str = ""
+    figures: list[Figure] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    code: list[tuple[str, str]] = field(default_factory=list)
+    html: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def anchor(self) -> str:
+        """The heading as a fragment of an address."""
+        return "".join(c if c.isalnum() else "-" for c in self.title.lower())
+
+
+@dataclass
+class Page:
+    """A whole report.
+
+    Attributes:
+        title: The heading of the page.
+        lead: What the page shows, in a sentence or two.
+        facts: Pairs of a name and a value, shown at the top.
+        sections: The parts, in order.
+    """
+
+    title: str
+    lead: str
+    facts: list[tuple[str, str]]
+    sections: list[Section]
+
+
+def render_page(page: Page) -> str:
+    """Fill the template; everything but ``Section.html`` is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(page=page)
+
+
+def write_page(page: Page, path: str | Path) -> Path:
+    """Write the page, and the folders above it; return its path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_page(page), encoding="utf-8")
+    return path

@@ -1,0 +1,175 @@
+"""Held-out utterances in four versions: original, masked, filled in, vocoded copy."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+import torch
+from torch import Tensor
+
+from espnet_uniwav.analysis.gaps import runs
+from espnet_uniwav.analysis.infilling import (
+    Sampling,
+    extract_one,
+    fill_model,
+    invert_one,
+    read_speech,
+    span_mask,
+)
+from espnet_uniwav.analysis.page import Clip, Row
+from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
+
+MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a Kaldi data folder."""
+
+    name: str
+    path: Path
+    speaker: str = ""
+    text: str = ""
+
+
+def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
+    """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
+
+    Raises:
+        FileNotFoundError: If there is no ``wav.scp``.
+        ValueError: If a line is no pair of name and path, or holds a command.
+    """
+    wav_scp = Path(wav_scp)
+    if not wav_scp.is_file():
+        raise FileNotFoundError(f"{wav_scp}: no such file; run the data preparation")
+    speakers = _read_pairs(wav_scp.with_name("utt2spk"))
+    texts = _read_pairs(wav_scp.with_name("text"))
+    utterances = []
+    for name, path in _read_pairs(wav_scp).items():
+        if not path or path.endswith("|"):
+            raise ValueError(
+                f"{wav_scp}: {name}: expected the path of an audio file, found "
+                f"{path!r}; write the audio to files first"
+            )
+        speaker, text = speakers.get(name, ""), texts.get(name, "")
+        utterances.append(Utterance(name, Path(path), speaker, text))
+    return utterances
+
+
+def choose_utterances(
+    utterances: list[Utterance], count: int, seed: int = 0
+) -> list[Utterance]:
+    """Choose utterances of 3 to 8 seconds, of as many speakers as there are.
+
+    The order of choice is a hash of the name and the seed. Where too few are of that
+    length, those nearest to it fill up.
+
+    Raises:
+        ValueError: If none of the files can be read.
+    """
+    ranked = sorted(utterances, key=lambda u: _hash(u.name, seed))
+    chosen, spare = [], []
+    for utterance in ranked:
+        if len(chosen) == count:
+            return chosen
+        outside = _seconds_outside(utterance.path)
+        speakers = {u.speaker for u in chosen}
+        repeated = bool(utterance.speaker) and utterance.speaker in speakers
+        if outside == 0.0 and not repeated:
+            chosen.append(utterance)
+        elif outside is not None:
+            spare.append((outside, len(spare), utterance))
+    chosen += [u for *_, u in sorted(spare, key=lambda s: s[:2])][: count - len(chosen)]
+    if count and not chosen:
+        raise ValueError(
+            f"none of {len(utterances)} utterances can be read as audio; check the "
+            "paths in wav.scp, which are relative to the current folder"
+        )
+    return chosen
+
+
+def make_row(
+    model,
+    utterance: Utterance,
+    sampling: Sampling,
+    share: float,
+    span: float,
+    seed: int,
+) -> Row:
+    """The four versions of one utterance, as players and pictures.
+
+    Args:
+        model: ``UniWav`` in eval mode.
+        utterance: What to read.
+        sampling: Solver settings.
+        share: Share of frames to hide.
+        span: Seconds of one hidden span.
+        seed: Of the mask and the noise.
+    """
+    features = model.features
+    spec = features.spec
+    speech = read_speech(utterance.path, spec.sample_rate)
+    x = extract_one(features, speech)
+    span_frames = max(round(span * spec.frame_rate), 1)
+    mask = span_mask(utterance.name, len(x), span_frames, share, seed)
+    silent = silence_frames(features, x, mask)
+    filled = fill_model(model, [x], [mask], sampling, seed=seed)[0]
+    seconds = len(speech) / spec.sample_rate
+    gaps = [
+        (first / spec.frame_rate, min(last / spec.frame_rate, seconds))
+        for first, last in runs(mask)
+    ]
+    versions = {"Original": (speech, [])}
+    for title, frames, marked in (
+        ("Masked", silent, gaps),
+        ("Filled in by the model", filled, gaps),
+        ("Griffin-Lim copy (ceiling)", x, []),
+    ):
+        versions[title] = invert_one(features, frames)[: len(speech)], marked
+    clips = _make_clips(versions, spec.sample_rate)
+    title = (
+        f"{utterance.name}, {seconds:.1f} s, {100 * mask.float().mean():.0f} % hidden"
+    )
+    return Row(title, clips, utterance.text)
+
+
+def silence_frames(features, x: Tensor, mask: Tensor) -> Tensor:
+    """Replace masked frames of x (T, F) by those of digital silence."""
+    silence = extract_one(features, torch.zeros(len(x) * features.spec.hop_length))
+    return torch.where(mask[:, None], silence[: len(x)], x)
+
+
+def _make_clips(versions: dict, sample_rate: int) -> list[Clip]:
+    peak = float(mel_decibels(versions["Original"][0].numpy(), sample_rate).max())
+    return [
+        Clip(
+            title,
+            audio_data_uri(speech.numpy(), sample_rate),
+            spectrogram(speech.numpy(), sample_rate, peak, spans),
+        )
+        for title, (speech, spans) in versions.items()
+    ]
+
+
+def _read_pairs(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.strip().split(maxsplit=1) for line in lines if line.strip())
+    return {name: "".join(value) for name, *value in pairs}
+
+
+def _hash(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+
+
+def _seconds_outside(path: Path) -> float | None:
+    """How far a file's length is from 3 to 8 seconds; None if it is no audio."""
+    try:
+        seconds = soundfile.info(str(path)).duration
+    except (soundfile.LibsndfileError, OSError):
+        return None
+    return max(MIN_SECONDS - seconds, seconds - MAX_SECONDS, 0.0)

@@ -1,0 +1,142 @@
+"""What every feature space offers: a spec, wav -> x, and x -> wav."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """All that two parties must agree on before they exchange features.
+
+    Attributes:
+        name: Name of the feature space, such as ``log_mel``.
+        sample_rate: Samples per second of the waveform (Hz).
+        hop_length: Samples per frame.
+        dim: Width F of one frame.
+        mean: Subtracted from raw features; one value, or F of them.
+        std: Divides raw features afterwards; one value, or F of them.
+        conf: Constructor arguments that rebuild the feature space.
+    """
+
+    name: str
+    sample_rate: int
+    hop_length: int
+    dim: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    conf: dict
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second (Hz)."""
+        return self.sample_rate / self.hop_length
+
+    def num_frames(self, num_samples):
+        """Frames of a waveform: ceil(S / hop), for an int or a tensor of lengths."""
+        return -(-num_samples // self.hop_length)
+
+    def to_dict(self) -> dict:
+        """The spec as plain yaml types."""
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> FeatureSpec:
+        """The inverse of ``to_dict``."""
+        values = {k: values[k] for k in (f.name for f in fields(cls))}
+        return cls(
+            **{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])}
+        )
+
+
+def check_spec(expected: FeatureSpec, found: FeatureSpec, where: str) -> None:
+    """Refuse features that are not those a checkpoint was trained on.
+
+    Raises:
+        ValueError: Naming every field that differs, with both values.
+    """
+    left, right = expected.to_dict(), found.to_dict()
+    wrong = [
+        f"{k}: expected {left[k]}, found {right[k]}"
+        for k in left
+        if left[k] != right[k]
+    ]
+    if wrong:
+        raise ValueError(
+            f"{where}: the features do not match: {'; '.join(wrong)}. "
+            "Use the feature configuration that the checkpoint was trained with."
+        )
+
+
+class AbsFeatures(nn.Module, ABC):
+    """A frozen, invertible map between waveforms and the space x of the flow.
+
+    The encoder reads x and the decoder generates x, so a subclass must be good for
+    both: log-mel spectra with a phase estimator, or a neural codec's dense latents
+    with the codec's decoder. Subclasses set ``self.spec`` and implement the raw,
+    unnormalised maps.
+    """
+
+    spec: FeatureSpec
+
+    @abstractmethod
+    def analyse(self, speech: Tensor) -> Tensor:
+        """Map (B, S) samples to raw (B, ceil(S / hop), F) features."""
+
+    @abstractmethod
+    def synthesise(self, raw: Tensor) -> Tensor:
+        """Map raw (B, T, F) features to (B, T * hop) samples."""
+
+    @torch.no_grad()
+    def extract(self, speech: Tensor, speech_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveform to normalised features.
+
+        Args:
+            speech: (B, S) samples in [-1, 1] at ``spec.sample_rate``.
+            speech_lengths: (B,) valid samples.
+
+        Returns:
+            x: (B, T, F), zero at padding.
+            lengths: (B,) valid frames, ceil(samples / hop).
+        """
+        if speech.dim() != 2:
+            raise ValueError(
+                f"speech must be mono and have shape (B, S), found {tuple(speech.shape)}"
+            )
+        samples = torch.arange(speech.shape[1], device=speech.device)
+        speech = speech.masked_fill(samples >= speech_lengths[:, None], 0.0)
+        with torch.autocast(speech.device.type, enabled=False):
+            raw = self.analyse(speech.float())
+        x = (raw - self._like(self.spec.mean, raw)) / self._like(self.spec.std, raw)
+        lengths = self.spec.num_frames(speech_lengths)
+        frames = torch.arange(x.shape[1], device=x.device)
+        return x.masked_fill((frames >= lengths[:, None])[..., None], 0.0), lengths
+
+    @torch.no_grad()
+    def invert(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised features to waveform.
+
+        Args:
+            x: (B, T, F) normalised features.
+            lengths: (B,) valid frames.
+
+        Returns:
+            speech: (B, T * hop) samples, zero at padding.
+            speech_lengths: (B,) valid samples, frames * hop.
+        """
+        x = x.float()
+        raw = x * self._like(self.spec.std, x) + self._like(self.spec.mean, x)
+        speech = self.synthesise(raw)
+        speech_lengths = lengths * self.spec.hop_length
+        samples = torch.arange(speech.shape[1], device=speech.device)
+        return speech.masked_fill(
+            samples >= speech_lengths[:, None], 0.0
+        ), speech_lengths
+
+    @staticmethod
+    def _like(values: tuple[float, ...], x: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=x.dtype, device=x.device)

@@ -1,0 +1,1 @@
+"""Flow matching: path, decoder, objective, solvers and guidance."""

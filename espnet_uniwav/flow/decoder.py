@@ -1,0 +1,106 @@
+"""The flow-matching decoder: a transformer over frames with U-Net skips."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav.nn.positions import Positions
+from espnet_uniwav.nn.transformer import TransformerLayer, initialise
+
+
+class FlowDecoder(nn.Module):
+    """Predicts the velocity dx_t from x_t, the time t and a condition z.
+
+    x_t and z are concatenated and projected; t enters as an additional first token;
+    the second half of the layers reads the outputs of the first half in reverse
+    order, by concatenation and a linear map (Voicebox, SpeechFlow).
+
+    Args:
+        feature_dim: Width F of x.
+        condition_dim: Width of z.
+        num_layers: Layers.
+        embed_dim: Width D.
+        num_heads: Attention heads.
+        ffn_dim: Width of the feed-forward networks.
+        position: Kind of positions, see ``Positions``.
+        dropout: Probability.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        condition_dim: int,
+        num_layers: int = 6,
+        embed_dim: int = 768,
+        num_heads: int = 12,
+        ffn_dim: int = 3072,
+        position: str = "conv_alibi",
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.input_projection = nn.Linear(feature_dim + condition_dim, embed_dim)
+        self.time_embedding = TimeEmbedding(embed_dim)
+        self.positions = Positions(position, embed_dim, num_heads)
+        self.layers = nn.ModuleList(
+            TransformerLayer(embed_dim, num_heads, ffn_dim, True, dropout)
+            for _ in range(num_layers)
+        )
+        self.skips = nn.ModuleList(
+            nn.Linear(2 * embed_dim, embed_dim) for _ in range(num_layers // 2)
+        )
+        self.norm = nn.LayerNorm(embed_dim)
+        self.output_projection = nn.Linear(embed_dim, feature_dim)
+        self.apply(initialise)
+
+    def forward(
+        self, x_t: Tensor, t: Tensor, z: Tensor, padding_mask: Tensor | None = None
+    ) -> Tensor:
+        """Velocity at every frame.
+
+        Args:
+            x_t: (B, T, F) points of the path.
+            t: (B,) times in [0, 1].
+            z: (B, T, C) condition; zeros stand for no condition.
+            padding_mask: (B, T), True = padding.
+
+        Returns:
+            (B, T, F) velocity.
+        """
+        x = self.input_projection(torch.cat((x_t, z.to(x_t.dtype)), dim=-1))
+        x = torch.cat((self.time_embedding(t)[:, None].to(x.dtype), x), dim=1)
+        if padding_mask is not None:
+            padding_mask = nn.functional.pad(padding_mask, (1, 0), value=False)
+        x, order = self.positions(x, padding_mask, prefix=1)
+        outputs = []
+        first_skip = len(self.layers) - len(self.skips)
+        for i, layer in enumerate(self.layers):
+            if i >= first_skip:
+                skip = outputs[len(self.layers) - 1 - i]
+                x = self.skips[i - first_skip](torch.cat((x, skip), dim=-1))
+            x, _ = layer(x, order)
+            outputs.append(x)
+        return self.output_projection(self.norm(x[:, 1:]))
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoids of the time, then a two-layer network: (B,) to (B, D)."""
+
+    def __init__(self, embed_dim: int, num_frequencies: int = 64):
+        super().__init__()
+        frequencies = torch.exp(
+            -math.log(10000.0) * torch.arange(num_frequencies) / num_frequencies
+        )
+        self.register_buffer("frequencies", 1000 * frequencies, persistent=False)
+        self.network = nn.Sequential(
+            nn.Linear(2 * num_frequencies, embed_dim),
+            nn.SiLU(),
+            nn.Linear(embed_dim, embed_dim),
+        )
+
+    def forward(self, t: Tensor) -> Tensor:
+        """Map (B,) times in [0, 1] to (B, D)."""
+        angles = t[:, None] * self.frequencies
+        return self.network(torch.cat((angles.cos(), angles.sin()), dim=-1))

@@ -1,0 +1,80 @@
+"""The decoder's objective: match the velocity of the path at masked frames."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav.flow.decoder import FlowDecoder
+from espnet_uniwav.flow.path import sample_path
+from espnet_uniwav.nn.weighted_sum import WeightedSum
+from espnet_uniwav.ssl.encoder import Encoder
+
+KEPT_FRAMES = ("data", "path")
+
+
+class FlowMatching(nn.Module):
+    """Mean squared error of the velocity at masked frames (paper, section 3).
+
+    Args:
+        encoder: Gives the number and the width of the states.
+        feature_dim: Width F of x.
+        decoder: Arguments of ``FlowDecoder``; widths default to the encoder's.
+        drop_prob: Probability of dropping the condition of an utterance, so that
+            guidance is possible.
+        kept_frames: What the decoder sees at frames that are not masked: ``data``
+            (x_1, as it will be known in infilling) or ``path`` (x_t everywhere).
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        feature_dim: int,
+        decoder: dict | None = None,
+        drop_prob: float = 0.1,
+        kept_frames: str = "data",
+    ):
+        super().__init__()
+        if kept_frames not in KEPT_FRAMES:
+            raise ValueError(
+                f"kept_frames must be one of {KEPT_FRAMES}, found {kept_frames!r}"
+            )
+        self.drop_prob = drop_prob
+        self.kept_frames = kept_frames
+        self.weighted_sum = WeightedSum(encoder.num_layers + 1)
+        decoder = {"embed_dim": encoder.embed_dim, **(decoder or {})}
+        self.decoder = FlowDecoder(feature_dim, encoder.embed_dim, **decoder)
+
+    def forward(
+        self,
+        features: Tensor,
+        hidden_states: list[Tensor],
+        padding_mask: Tensor | None,
+        mask: Tensor,
+        masked: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            features: (B, T, F) data x_1.
+            hidden_states: States of the masked pass of the encoder.
+            padding_mask: (B, T), True = padding.
+            mask: (B, T), True = masked.
+            masked: (N,) indices of the masked frames in the flattened (B * T).
+
+        Returns:
+            loss: Scalar in fp32.
+            stats: Detached scalars.
+        """
+        x_1 = features.float()
+        z = self.weighted_sum(hidden_states)
+        t = torch.rand(len(x_1), device=x_1.device)
+        x_t, dx_t = sample_path(torch.randn_like(x_1), x_1, t)
+        dropped = torch.rand(len(x_1), device=x_1.device) < self.drop_prob
+        z = z.masked_fill(dropped[:, None, None], 0.0)
+        if self.kept_frames == "data":
+            x_t = torch.where((mask | dropped[:, None])[..., None], x_t, x_1)
+        velocity = self.decoder(x_t, t, z, padding_mask)
+        error = velocity.flatten(0, 1)[masked].float() - dx_t.flatten(0, 1)[masked]
+        loss = error.square().sum() / max(error.numel(), 1)
+        return loss, {}

@@ -1,0 +1,70 @@
+"""Fixed-step solvers of dx/dt = v(x, t) from t = 0 to t = 1, and guidance."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import torch
+from torch import Tensor
+
+Velocity = Callable[[Tensor, Tensor], Tensor]
+
+
+def euler(v: Velocity, x: Tensor, t: Tensor, dt: Tensor) -> Tensor:
+    """x + dt v(x, t); one evaluation."""
+    return x + dt * v(x, t)
+
+
+def midpoint(v: Velocity, x: Tensor, t: Tensor, dt: Tensor) -> Tensor:
+    """x + dt v(x + dt/2 v(x, t), t + dt/2); two evaluations."""
+    return x + dt * v(x + dt / 2 * v(x, t), t + dt / 2)
+
+
+def heun(v: Velocity, x: Tensor, t: Tensor, dt: Tensor) -> Tensor:
+    """x + dt/2 (v(x, t) + v(x + dt v(x, t), t + dt)); two evaluations."""
+    slope = v(x, t)
+    return x + dt / 2 * (slope + v(x + dt * slope, t + dt))
+
+
+METHODS = {"euler": (euler, 1), "midpoint": (midpoint, 2), "heun": (heun, 2)}
+
+
+def num_evaluations(num_steps: int, method: str) -> int:
+    """Evaluations of the velocity that ``solve`` makes (guidance counts them twice)."""
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}: choose from {sorted(METHODS)}")
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, found {num_steps}")
+    return num_steps * METHODS[method][1]
+
+
+@torch.no_grad()
+def solve(
+    velocity: Velocity, x_0: Tensor, num_steps: int, method: str = "midpoint"
+) -> Tensor:
+    """Integrate a velocity field over [0, 1] in equal steps.
+
+    Args:
+        velocity: Maps x (B, ...) and t (scalar tensor) to dx/dt (B, ...).
+        x_0: (B, ...) start.
+        num_steps: Steps; see ``num_evaluations`` for their cost.
+        method: ``euler``, ``midpoint`` or ``heun``.
+
+    Returns:
+        (B, ...) end.
+
+    Raises:
+        ValueError: If the method is unknown or num_steps is below 1.
+    """
+    num_evaluations(num_steps, method)
+    step = METHODS[method][0]
+    times = torch.linspace(0, 1, num_steps + 1, dtype=x_0.dtype, device=x_0.device)
+    x = x_0
+    for t, dt in zip(times[:-1], times.diff()):
+        x = step(velocity, x, t, dt)
+    return x
+
+
+def guide(conditional: Tensor, unconditional: Tensor, guidance_scale: float) -> Tensor:
+    """Classifier-free guidance: v = (1 + a) v(c) - a v(empty) (Voicebox, eq. 5)."""
+    return torch.lerp(unconditional, conditional, 1.0 + guidance_scale)

@@ -1,0 +1,1 @@
+"""Layers that encoder, teacher and decoder share."""

@@ -1,0 +1,1 @@
+"""Masked self-distillation with online clustering (DinoSR)."""

@@ -1,0 +1,177 @@
+"""The encoder's objective: predict the clusters of the teacher at masked frames."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from espnet_uniwav.nn.transformer import initialise
+from espnet_uniwav.ssl.codebook import OnlineCodebook
+from espnet_uniwav.ssl.encoder import Encoder
+from espnet_uniwav.ssl.teacher import EMATeacher
+
+COLLAPSE_SHARE = 0.1
+COLLAPSE_EPOCHS = 2
+
+
+class DinoSR(nn.Module):
+    """Self-distillation with online clustering (Liu et al. 2023).
+
+    The teacher reads the unmasked input; each of its top K layers is clustered by a
+    codebook of its own; K linear heads on the student's last state predict the codes
+    of the masked frames. Loss: cross-entropy, averaged over heads and masked frames.
+
+    A codebook is reported as collapsing if, for COLLAPSE_EPOCHS epochs in a row, it
+    used less than COLLAPSE_SHARE of its codes, or its perplexity stayed below
+    COLLAPSE_SHARE of them.
+
+    Args:
+        encoder: The student.
+        num_codebooks: Top layers K with a codebook; None: two thirds of the layers.
+        codebook_size: Codewords V of each.
+        codebook_decay: Of the codewords.
+        ema_decay: First decay of the teacher.
+        ema_end_decay: Last decay of the teacher.
+        anneal_steps: Updates between the two.
+        freeze_step: Update from which the teacher stands still, or None.
+        codebook_init: ``random`` (DinoSR) or ``data``, see ``OnlineCodebook``.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        num_codebooks: int | None = None,
+        codebook_size: int = 256,
+        codebook_decay: float = 0.9,
+        ema_decay: float = 0.999,
+        ema_end_decay: float = 0.9999,
+        anneal_steps: int = 30000,
+        freeze_step: int | None = None,
+        codebook_init: str = "random",
+    ):
+        super().__init__()
+        if num_codebooks is None:
+            num_codebooks = round(encoder.num_layers * 2 / 3)
+        if not 1 <= num_codebooks <= encoder.num_layers:
+            raise ValueError(
+                f"num_codebooks must lie in 1..{encoder.num_layers} (the encoder's "
+                f"layers), found {num_codebooks}"
+            )
+        self.num_codebooks = num_codebooks
+        self.codebook_size = codebook_size
+        self.teacher = EMATeacher(
+            encoder.transformer, ema_decay, ema_end_decay, anneal_steps, freeze_step
+        )
+        self.codebooks = OnlineCodebook(
+            num_codebooks,
+            codebook_size,
+            encoder.embed_dim,
+            codebook_decay,
+            codebook_init,
+        )
+        self.heads = nn.Linear(encoder.embed_dim, num_codebooks * codebook_size)
+        initialise(self.heads)
+        usage = torch.zeros(num_codebooks, codebook_size)
+        self.register_buffer("usage", usage, persistent=False)
+        self.register_buffer("low_epochs", torch.zeros(num_codebooks))
+        self._epoch_is_open = False
+
+    def forward(
+        self,
+        embedded: Tensor,
+        hidden_states: list[Tensor],
+        padding_mask: Tensor | None,
+        masked: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            embedded: (B, T, D) unmasked input of the student's transformer.
+            hidden_states: States of the masked pass of the student.
+            padding_mask: (B, T), True = padding.
+            masked: (N,) indices of the masked frames in the flattened (B * T).
+
+        Returns:
+            loss: Scalar in fp32.
+            stats: Detached scalars.
+        """
+        targets = self.teacher(embedded.detach(), padding_mask, self.num_codebooks)
+        targets = targets.flatten(1, 2)[:, masked]
+        codes = self.codebooks.assign(targets, collect=self.training)
+        student = hidden_states[-1].flatten(0, 1)[masked]
+        logits = self.heads(student).unflatten(-1, (self.num_codebooks, -1))
+        logits = logits.transpose(0, 1).float()
+        loss = F.cross_entropy(
+            logits.flatten(0, 1), codes.flatten(), reduction="sum"
+        ) / max(codes.numel(), 1)
+        return loss, self._stats(logits.detach(), codes)
+
+    def after_optimizer_step(self, encoder: Encoder) -> None:
+        """Let codebooks and teacher follow: once per step that was really made."""
+        self.codebooks.update()
+        self.teacher.update(encoder.transformer)
+
+    @torch.no_grad()
+    def _stats(self, logits: Tensor, codes: Tensor) -> dict[str, Tensor]:
+        number = _histogram(codes, self.codebook_size)
+        target = _perplexity(number)
+        prediction = _perplexity(logits.softmax(-1).sum(1))
+        stats = {
+            "accuracy": (logits.argmax(-1) == codes).float().mean(),
+            "ema_decay": self.teacher.decay(),
+        }
+        for k in range(self.num_codebooks):
+            stats[f"target_perplexity_{k}"] = target[k]
+            stats[f"prediction_perplexity_{k}"] = prediction[k]
+        return {**stats, **self._epoch_stats(number)}
+
+    def _epoch_stats(self, number: Tensor) -> dict[str, Tensor]:
+        """Collect the use of codes in training; report the epoch's in validation."""
+        if self.training:
+            if not self._epoch_is_open:
+                self.usage.zero_()
+                self._epoch_is_open = True
+            self.usage += number
+            return {}
+        share = (self.usage > 0).float().mean(1)
+        entropy = _perplexity(self.usage).log() / math.log(self.codebook_size)
+        if self._epoch_is_open:
+            self._epoch_is_open = False
+            self._watch(share, entropy)
+        stats = {f"codes_used_{k}": v for k, v in enumerate(share)}
+        return {**stats, **{f"entropy_{k}": v for k, v in enumerate(entropy)}}
+
+    def _watch(self, share: Tensor, entropy: Tensor) -> None:
+        perplexity = self.codebook_size ** (entropy - 1)
+        low = torch.minimum(share, perplexity) < COLLAPSE_SHARE
+        self.low_epochs.copy_(torch.where(low, self.low_epochs + 1, 0))
+        for k, epochs in enumerate(self.low_epochs.tolist()):
+            if epochs >= COLLAPSE_EPOCHS:
+                logging.warning(
+                    "codebook %d is collapsing: for %d epochs it used %.0f %% of its "
+                    "codes with a perplexity of %.0f %% of their number (threshold "
+                    "%.0f %%). Try a lower optim_conf.lr or a longer warm-up, a higher "
+                    "ema_decay, or fewer num_codebooks (loss conf of dinosr).",
+                    k,
+                    epochs,
+                    100 * share[k],
+                    100 * perplexity[k],
+                    100 * COLLAPSE_SHARE,
+                )
+
+
+def _histogram(codes: Tensor, size: int) -> Tensor:
+    """Count (K, N) codes to (K, V)."""
+    number = torch.zeros(codes.shape[0], size, device=codes.device)
+    ones = torch.ones((), device=codes.device).expand_as(codes)
+    return number.scatter_add_(1, codes, ones)
+
+
+def _perplexity(number: Tensor) -> Tensor:
+    """exp(entropy) of each row of unnormalised (K, V) distributions."""
+    share = number / number.sum(-1, keepdim=True).clamp(min=1e-9)
+    return torch.special.entr(share).sum(-1).exp()

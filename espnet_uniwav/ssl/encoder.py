@@ -1,0 +1,78 @@
+"""The encoder: features -> hidden states."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav.nn.transformer import Transformer, initialise
+
+
+class Encoder(nn.Module):
+    """Projects features, hides masked frames and runs the transformer.
+
+    Args:
+        input_dim: Width F of the features.
+        num_layers: Layers.
+        embed_dim: Width D.
+        num_heads: Attention heads.
+        ffn_dim: Width of the feed-forward networks.
+        position: ``conv``, ``conv_alibi`` (lineage), ``alibi``, ``rotary``, ...
+        norm_first: Pre-norm layers; DinoSR is post-norm.
+        dropout: Probability.
+        layer_drop: Probability of leaving out a layer in training.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        num_layers: int = 12,
+        embed_dim: int = 768,
+        num_heads: int = 12,
+        ffn_dim: int = 3072,
+        position: str = "conv_alibi",
+        norm_first: bool = False,
+        dropout: float = 0.1,
+        layer_drop: float = 0.0,
+    ):
+        super().__init__()
+        self.embed_dim = embed_dim
+        self.num_layers = num_layers
+        self.input_projection = nn.Linear(input_dim, embed_dim)
+        self.mask_embedding = nn.Parameter(torch.empty(embed_dim).uniform_())
+        initialise(self.input_projection)
+        self.transformer = Transformer(
+            num_layers,
+            embed_dim,
+            num_heads,
+            ffn_dim,
+            position,
+            norm_first,
+            dropout,
+            layer_drop,
+        )
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Map (B, T, F) features to (B, T, D): what the teacher reads."""
+        return self.input_projection(features)
+
+    def forward(
+        self,
+        embedded: Tensor,
+        padding_mask: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> list[Tensor]:
+        """Run the transformer on embedded features.
+
+        Args:
+            embedded: (B, T, D) from ``embed``.
+            padding_mask: (B, T), True = padding.
+            mask: (B, T), True = masked: replaced by the mask embedding.
+
+        Returns:
+            num_layers + 1 hidden states, each (B, T, D).
+        """
+        if mask is not None:
+            hidden = self.mask_embedding.to(embedded.dtype)
+            embedded = torch.where(mask[..., None], hidden, embedded)
+        return self.transformer(embedded, padding_mask)[0]

@@ -1,0 +1,121 @@
+"""The teacher: an exponential moving average of the student."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from espnet_uniwav.nn.transformer import Transformer
+
+
+class EMATeacher(nn.Module):
+    """theta_teacher = decay * theta_teacher + (1 - decay) * theta_student, in fp32.
+
+    Convolutional positions are copied, not averaged (DinoSR). The decay rises
+    linearly from ema_decay to ema_end_decay over the first anneal_steps updates.
+
+    Args:
+        student: The student's transformer.
+        ema_decay: First decay.
+        ema_end_decay: Last decay.
+        anneal_steps: Updates between the two.
+        freeze_step: Updates after which the teacher stands still, or None.
+    """
+
+    def __init__(
+        self,
+        student: Transformer,
+        ema_decay: float = 0.999,
+        ema_end_decay: float = 0.9999,
+        anneal_steps: int = 30000,
+        freeze_step: int | None = None,
+    ):
+        super().__init__()
+        self.network = copy.deepcopy(student).float().requires_grad_(False).eval()
+        self.ema_decay = ema_decay
+        self.ema_end_decay = ema_end_decay
+        self.anneal_steps = anneal_steps
+        self.freeze_step = freeze_step
+        self.register_buffer("num_updates", torch.zeros((), dtype=torch.long))
+
+    def train(self, mode: bool = True) -> EMATeacher:
+        """Stay in evaluation mode whatever the rest of the model does."""
+        return super().train(False)
+
+    def decay(self) -> Tensor:
+        """Decay of the next update, a scalar on the device of the teacher."""
+        progress = (self.num_updates + 1) / max(self.anneal_steps, 1)
+        progress = progress.clamp(max=1.0)
+        decay = torch.lerp(
+            progress.new_tensor(self.ema_decay),
+            progress.new_tensor(self.ema_end_decay),
+            progress,
+        )
+        if self.freeze_step is not None:
+            decay = torch.where(self.num_updates >= self.freeze_step, 1.0, decay)
+        return decay
+
+    @torch.no_grad()
+    def update(self, student: Transformer) -> None:
+        """Follow the student, once per optimiser step."""
+        decay = self.decay()
+        moving = _split(self.network)
+        source = _split(student)
+        torch._foreach_mul_(moving["averaged"], decay)
+        torch._foreach_add_(
+            moving["averaged"], torch._foreach_mul(source["averaged"], 1 - decay)
+        )
+        if moving["copied"]:
+            torch._foreach_copy_(moving["copied"], source["copied"])
+        self.num_updates += 1
+
+    @torch.no_grad()
+    def forward(
+        self, embedded: Tensor, padding_mask: Tensor | None, num_targets: int
+    ) -> Tensor:
+        """Targets of the top layers.
+
+        Args:
+            embedded: (B, T, D) unmasked input of the student.
+            padding_mask: (B, T), True = padding.
+            num_targets: Top layers K.
+
+        Returns:
+            (K, B, T, D) instance-normalised FFN outputs, lowest layer first, in fp32.
+        """
+        with torch.autocast(embedded.device.type, enabled=False):
+            outputs = self.network(embedded.float(), padding_mask)[1][-num_targets:]
+            return instance_norm(torch.stack(outputs), padding_mask)
+
+
+def instance_norm(x: Tensor, padding_mask: Tensor | None, eps: float = 1e-5) -> Tensor:
+    """Zero mean and unit variance over the valid frames of each utterance and channel.
+
+    Args:
+        x: (K, B, T, D).
+        padding_mask: (B, T), True = padding.
+        eps: Added to the variance.
+
+    Returns:
+        (K, B, T, D); padding is arbitrary.
+    """
+    if padding_mask is None:
+        flat = F.instance_norm(x.flatten(0, 1).transpose(1, 2), eps=eps)
+        return flat.transpose(1, 2).view_as(x)
+    valid = (~padding_mask)[None, :, :, None].to(x.dtype)
+    count = valid.sum(2, keepdim=True).clamp(min=1)
+    mean = (x * valid).sum(2, keepdim=True) / count
+    centred = x - mean
+    variance = (centred.square() * valid).sum(2, keepdim=True) / count
+    return centred * (variance + eps).rsqrt()
+
+
+def _split(network: Transformer) -> dict[str, list[Tensor]]:
+    split = {"averaged": [], "copied": []}
+    for name, parameter in network.named_parameters():
+        part = "copied" if name.startswith("positions.") else "averaged"
+        split[part].append(parameter)
+    return split

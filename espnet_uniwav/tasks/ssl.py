@@ -1,0 +1,285 @@
+"""ESPnet2's door for pre-training: names and shapes of the stock SSL task."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+
+import humanfriendly
+import torch
+from espnet2.asr.encoder.abs_encoder import AbsEncoder
+from espnet2.asr.frontend.abs_frontend import AbsFrontend
+from espnet2.ssl.espnet_model import ESPnetSSLModel
+from espnet2.ssl.loss.abs_loss import AbsSSLLoss
+from espnet2.torch_utils.device_funcs import force_gatherable
+from torch import Tensor
+
+from espnet_uniwav.features import FeatureSpec, build_features, check_spec
+from espnet_uniwav.flow.matching import FlowMatching
+from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.ssl.dinosr import DinoSR
+from espnet_uniwav.ssl.encoder import Encoder
+from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
+
+
+class UniWavFrontend(AbsFrontend):
+    """``frontend: uniwav`` of the SSL task: the frozen feature space.
+
+    The feature spec travels in the state dict, so that a checkpoint refuses other
+    features by name and values.
+
+    Args:
+        fs: Sampling rate (Hz), also as ``16k``.
+        features: Name of the feature space.
+        features_conf: Its other arguments, such as ``frame_rate`` (Hz).
+    """
+
+    def __init__(
+        self,
+        fs: int | str = 16000,
+        features: str = "log_mel",
+        features_conf: dict | None = None,
+    ):
+        super().__init__()
+        fs = humanfriendly.parse_size(fs) if isinstance(fs, str) else fs
+        self.features = build_features(
+            features, sample_rate=fs, **(features_conf or {})
+        )
+
+    def output_size(self) -> int:
+        """Width F of a frame."""
+        return self.features.spec.dim
+
+    def forward(self, input: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, S) samples and lengths to (B, T, F) features and lengths."""
+        return self.features.extract(input, input_lengths)
+
+    def get_extra_state(self) -> Tensor:
+        """The spec as character codes: a float tensor survives model averaging."""
+        text = json.dumps(self.features.spec.to_dict())
+        return torch.tensor(list(text.encode()), dtype=torch.float32)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare the spec of a checkpoint with ours."""
+        text = bytes(state.round().to(torch.uint8).tolist()).decode()
+        found = FeatureSpec.from_dict(json.loads(text))
+        check_spec(found, self.features.spec, "checkpoint")
+
+
+class UniWavEncoder(AbsEncoder):
+    """``encoder: uniwav``: see ``Encoder`` for the arguments."""
+
+    def __init__(self, input_size: int, **conf):
+        super().__init__()
+        self.encoder = Encoder(input_size, **conf)
+
+    def output_size(self) -> int:
+        """Width D of a state."""
+        return self.encoder.embed_dim
+
+    def forward(
+        self,
+        xs_pad: Tensor,
+        ilens: Tensor,
+        prev_states: Tensor = None,
+        masks: Tensor | None = None,
+        return_all_hs: bool = False,
+    ):
+        """Encode unmasked features.
+
+        Args:
+            xs_pad: (B, T, F) features.
+            ilens: (B,) valid frames.
+            prev_states: Unused.
+            masks: (B, T), True = padding; made from ilens if missing.
+            return_all_hs: Also return all num_layers + 1 states.
+
+        Returns:
+            (B, T, D), or that and the list of states; ilens; None.
+        """
+        if masks is None:
+            masks = lengths_to_padding_mask(ilens, xs_pad.shape[1])
+        states = self.encoder(self.encoder.embed(xs_pad), drop_if_unpadded(masks))
+        return ((states[-1], states) if return_all_hs else states[-1]), ilens, None
+
+
+# ``--print_config`` shows the defaults of the encoder itself.
+UniWavEncoder.__signature__ = inspect.signature(Encoder)
+
+
+class UniWavLoss(AbsSSLLoss):
+    """An objective of ours behind ESPnet's loss interface.
+
+    Args:
+        encoder_output_size: Given by ESPnet; the encoder itself is attached later.
+        weight: Factor of this loss in the sum.
+        **conf: Arguments of the objective.
+    """
+
+    name: str
+    util_attributes = ["span_mask"]
+    required_inputs = ["embedded", "hidden_states", "padding_mask", "masked"]
+
+    def __init__(self, encoder_output_size: int, weight: float = 1.0, **conf):
+        super().__init__()
+        self.weight = weight
+        self.conf = conf
+
+    def attach(self, encoder: Encoder, feature_dim: int) -> None:
+        """Build the objective, once the model knows encoder and features."""
+        raise NotImplementedError
+
+    def forward(self, **inputs) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weighted loss and statistics of one batch."""
+        loss, stats = self.objective(**inputs)
+        return self.weight * loss, {f"loss_{self.name}": loss.detach(), **stats}
+
+    def after_optimizer_step(self, encoder: Encoder) -> None:
+        """Called behind every optimiser step."""
+
+
+class DinoSRLoss(UniWavLoss):
+    """``loss: dinosr``: see ``DinoSR`` for the arguments."""
+
+    name = "dinosr"
+
+    def attach(self, encoder: Encoder, feature_dim: int) -> None:
+        self.objective = DinoSR(encoder, **self.conf)
+
+    def after_optimizer_step(self, encoder: Encoder) -> None:
+        self.objective.after_optimizer_step(encoder)
+
+
+class FlowMatchingLoss(UniWavLoss):
+    """``loss: flow_matching``: see ``FlowMatching`` for the arguments."""
+
+    name = "flow_matching"
+    required_inputs = [
+        "features",
+        "hidden_states",
+        "padding_mask",
+        "mask",
+        "masked",
+    ]
+
+    def __init__(self, encoder_output_size: int, weight: float = 0.25, **conf):
+        super().__init__(encoder_output_size, weight, **conf)
+
+    def attach(self, encoder: Encoder, feature_dim: int) -> None:
+        self.objective = FlowMatching(encoder, feature_dim, **self.conf)
+
+
+class UniWavSSLModel(ESPnetSSLModel):
+    """``model: uniwav``: one masked pass of the encoder, every loss on its states."""
+
+    def __init__(self, frontend, encoder, losses, normalize, preencoder, **kwargs):
+        _check_parts(frontend, encoder, losses, normalize, preencoder)
+        super().__init__(
+            frontend=frontend,
+            encoder=encoder,
+            losses=losses,
+            normalize=normalize,
+            preencoder=preencoder,
+            **kwargs,
+        )
+        for loss in losses:
+            loss.attach(encoder.encoder, frontend.output_size())
+        self.register_buffer("nonfinite_steps", torch.zeros(()))
+        self._last_forward = None
+        after_optimizer_step(self)
+
+    def forward(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
+        """Losses of one batch.
+
+        Args:
+            speech: (B, S) samples.
+            speech_lengths: (B,) valid samples.
+            **kwargs: Text and utterance names, unused.
+
+        Returns:
+            loss, stats and weight (masked frames), as ESPnet's trainer wants them.
+        """
+        batch = self.encode(speech, speech_lengths)
+        total, stats = 0.0, {}
+        for objective in self.losses:
+            inputs = {k: batch[k] for k in objective.required_inputs}
+            loss, loss_stats = objective(**inputs)
+            total = total + loss
+            stats.update(loss_stats)
+        if self.training:
+            self.nonfinite_steps += ~total.detach().isfinite()
+        frames = batch["lengths"].sum()
+        stats["loss"] = total.detach()
+        stats["masked_share"] = batch["masked"].numel() / frames
+        stats["nonfinite_steps"] = self.nonfinite_steps.clone()
+        stats.update(self._speed(frames))
+        weight = float(max(batch["masked"].numel(), 1))
+        return force_gatherable((total, _in_one_transfer(stats), weight), total.device)
+
+    def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
+        """Features, mask and the states of the masked pass."""
+        features, lengths = self._extract_feats(speech, speech_lengths)
+        length = features.shape[1]
+        padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, length))
+        mask = self.util_modules["span_mask"](lengths, length)
+        embedded = self.encoder.encoder.embed(features)
+        return dict(
+            features=features,
+            lengths=lengths,
+            padding_mask=padding_mask,
+            mask=mask,
+            masked=mask.flatten().nonzero().squeeze(1),
+            embedded=embedded,
+            hidden_states=self.encoder.encoder(embedded, padding_mask, mask),
+        )
+
+    def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
+        """Features for ``--collect_stats``; needs no text."""
+        features, lengths = self._extract_feats(speech, speech_lengths)
+        return {"feats": features, "feats_lengths": lengths}
+
+    def after_optimizer_step(self) -> None:
+        """Let teachers and codebooks follow the step just made."""
+        self.global_step += 1
+        for objective in self.losses:
+            objective.after_optimizer_step(self.encoder.encoder)
+
+    def _speed(self, frames: Tensor) -> dict[str, Tensor]:
+        """Seconds of audio per second of wall time since the previous batch."""
+        now, last = time.perf_counter(), self._last_forward
+        self._last_forward = now if self.training else None
+        if last is None or not self.training:
+            return {}
+        seconds = frames / self.frontend.features.spec.frame_rate
+        return {"audio_seconds_per_second": seconds / (now - last)}
+
+
+def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
+    if not isinstance(frontend, UniWavFrontend) or not isinstance(
+        encoder, UniWavEncoder
+    ):
+        raise ValueError(
+            "model: uniwav needs frontend: uniwav and encoder: uniwav, found "
+            f"{type(frontend).__name__} and {type(encoder).__name__}"
+        )
+    for key, part in (("normalize", normalize), ("preencoder", preencoder)):
+        if part is not None:
+            raise ValueError(
+                f"model: uniwav normalises and projects itself: set {key}: null, "
+                f"found {type(part).__name__}"
+            )
+    for loss in losses:
+        if not isinstance(loss, UniWavLoss):
+            raise ValueError(
+                "model: uniwav takes loss: dinosr and loss: flow_matching, found "
+                f"{type(loss).__name__}"
+            )
+
+
+def _in_one_transfer(stats: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Move scalars to the CPU together: the trainer reads each of them."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return stats
+    values = torch.stack([v.float() for v in stats.values()]).cpu()
+    return dict(zip(stats, values.unbind()))

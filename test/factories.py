@@ -1,0 +1,134 @@
+"""Tiny parts, each with keyword overrides."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from espnet_uniwav.features import build_features
+from espnet_uniwav.flow.decoder import FlowDecoder
+from espnet_uniwav.flow.matching import FlowMatching
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.transformer import Transformer
+from espnet_uniwav.ssl.codebook import OnlineCodebook
+from espnet_uniwav.ssl.dinosr import DinoSR
+from espnet_uniwav.ssl.encoder import Encoder
+from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.ssl.teacher import EMATeacher
+
+NUM_MELS = 12
+DIM = 32
+POSITIONS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary")
+TRANSFORMER = dict(
+    num_layers=3, embed_dim=DIM, num_heads=4, ffn_dim=48, position="rotary"
+)
+
+
+def sharpen(module: nn.Module) -> nn.Module:
+    """Weights large enough that every input of every layer matters."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in module.parameters():
+        scale = 1.5 / math.sqrt(parameter[0].numel()) if parameter.dim() > 1 else 0.3
+        offset = 0.0 if parameter.dim() > 1 else parameter.data
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.data = offset + scale * noise
+    return module
+
+
+def make_speech(lengths, seed=0):
+    """Tones in noise, zero behind the end of each utterance."""
+    generator = torch.Generator().manual_seed(seed)
+    time = torch.arange(max(lengths)) / 16000
+    pitch = 100 + 400 * torch.rand(len(lengths), 1, generator=generator)
+    speech = 0.3 * torch.sin(2 * math.pi * pitch * time)
+    speech += 0.05 * torch.randn(speech.shape, generator=generator)
+    lengths = torch.tensor(lengths)
+    padding = torch.arange(speech.shape[1]) >= lengths[:, None]
+    return speech.masked_fill(padding, 0.0), lengths
+
+
+def make_features(**overrides):
+    conf = dict(num_mels=NUM_MELS, griffin_lim_iterations=4)
+    return build_features("log_mel", **{**conf, **overrides})
+
+
+def make_transformer(**overrides):
+    return sharpen(Transformer(**{**TRANSFORMER, **overrides}))
+
+
+def make_encoder(input_dim=NUM_MELS, **overrides):
+    conf = {**TRANSFORMER, "dropout": 0.0, **overrides}
+    return sharpen(Encoder(input_dim, **conf))
+
+
+def make_teacher(student=None, **overrides):
+    conf = dict(ema_decay=0.8, ema_end_decay=0.9, anneal_steps=4)
+    return EMATeacher(student or make_transformer(), **{**conf, **overrides})
+
+
+def make_codebook(**overrides):
+    conf = dict(num_codebooks=2, codebook_size=8, dim=4, codebook_decay=0.75)
+    return OnlineCodebook(**{**conf, **overrides})
+
+
+def make_dinosr(encoder=None, **overrides):
+    conf = dict(num_codebooks=2, codebook_size=16, ema_decay=0.9, anneal_steps=10)
+    objective = DinoSR(encoder or make_encoder(), **{**conf, **overrides})
+    sharpen(objective.heads)
+    return objective
+
+
+def make_decoder(feature_dim=NUM_MELS, condition_dim=DIM, **overrides):
+    conf = dict(num_layers=4, embed_dim=DIM, num_heads=4, ffn_dim=48, position="rotary")
+    return sharpen(FlowDecoder(feature_dim, condition_dim, **{**conf, **overrides}))
+
+
+def make_flow_matching(encoder=None, **overrides):
+    decoder = dict(num_layers=2, num_heads=4, ffn_dim=48, position="rotary")
+    encoder = encoder or make_encoder()
+    return FlowMatching(encoder, NUM_MELS, **{"decoder": decoder, **overrides})
+
+
+def make_config(**overrides):
+    """Configuration of a tiny ``UniWav``."""
+    config = {
+        "features": dict(
+            name="log_mel", frame_rate=50, num_mels=NUM_MELS, sample_rate=16000
+        ),
+        "encoder": dict(TRANSFORMER),
+        "decoder": dict(num_layers=2, num_heads=4, ffn_dim=48, position="rotary"),
+    }
+    return {**config, **overrides}
+
+
+def make_model(**overrides):
+    return sharpen(UniWav.from_config(make_config(**overrides))).eval()
+
+
+class Pretraining(nn.Module):
+    """Encoder and DinoSR under the optimiser hook: the ESPnet model without ESPnet."""
+
+    def __init__(self, **overrides):
+        super().__init__()
+        self.encoder = make_encoder()
+        self.objective = make_dinosr(self.encoder, **overrides)
+        after_optimizer_step(self)
+
+    def forward(self, x, mask):
+        embedded = self.encoder.embed(x)
+        states = self.encoder(embedded, None, mask)
+        masked = mask.flatten().nonzero().squeeze(1)
+        return self.objective(embedded, states, None, masked)[0]
+
+    def after_optimizer_step(self):
+        self.objective.after_optimizer_step(self.encoder)
+
+    @property
+    def codebooks(self):
+        return self.objective.codebooks
+
+    @property
+    def teacher(self):
+        return self.objective.teacher

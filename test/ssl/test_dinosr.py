@@ -1,0 +1,241 @@
+"""The objective of self-distillation: loss, padding, fp32, statistics, collapse."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from factories import DIM, make_dinosr, make_encoder
+
+LENGTHS = torch.tensor([11, 25])
+
+
+@pytest.fixture
+def batch():
+    """Embedded frames, padding mask and mask of two utterances."""
+    padding_mask = torch.arange(25) >= LENGTHS[:, None]
+    mask = (torch.rand(2, 25) < 0.5) & ~padding_mask
+    return torch.randn(2, 25, DIM), padding_mask, mask
+
+
+def indices(mask):
+    return mask.flatten().nonzero().squeeze(1)
+
+
+def run(objective, encoder, embedded, padding_mask, mask):
+    states = encoder(embedded, padding_mask, mask)
+    return objective(embedded, states, padding_mask, indices(mask))
+
+
+def test_loss_is_the_mean_cross_entropy_of_all_heads(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    embedded, padding_mask, mask = batch
+    loss, stats = run(objective, encoder, *batch)
+    targets = objective.teacher(embedded, padding_mask, 2)
+    student = encoder(embedded, padding_mask, mask)[-1]
+    losses, correct = [], []
+    for k in range(2):
+        words = objective.codebooks.codewords[k]
+        for frame in indices(mask):
+            target = targets[k].flatten(0, 1)[frame]
+            code = (target - words).square().sum(-1).argmin()
+            rows = slice(16 * k, 16 * k + 16)
+            logits = objective.heads(student.flatten(0, 1)[frame])[rows]
+            losses.append(F.cross_entropy(logits, code))
+            correct.append(float(logits.argmax() == code))
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
+    assert float(stats["accuracy"]) == pytest.approx(sum(correct) / len(correct))
+
+
+def test_padding_changes_neither_loss_nor_statistics(batch):
+    embedded, padding_mask, mask = batch
+    encoder = make_encoder(position="conv_alibi")
+    objective = make_dinosr(encoder)
+    loss, _ = run(objective, encoder, *batch)
+    collected = objective.codebooks.pending_sum.clone()
+    objective.codebooks.pending_sum.zero_()
+    total = 0.0
+    for i, length in enumerate(LENGTHS):
+        one = mask[i : i + 1, :length]
+        part, _ = run(objective, encoder, embedded[i : i + 1, :length], None, one)
+        total = total + part * one.sum()
+    torch.testing.assert_close(loss, total / mask.sum(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        objective.codebooks.pending_sum, collected, atol=1e-3, rtol=1e-3
+    )
+
+
+def test_fp32_under_autocast(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    run(objective, encoder, *batch)
+    expected = objective.codebooks.pending_sum.clone()
+    objective.codebooks.pending_sum.zero_()
+    embedded, padding_mask, mask = batch
+    with torch.autocast("cpu", torch.bfloat16):
+        states = encoder(embedded, padding_mask, mask)
+        assert states[-1].dtype == torch.float32  # layer norm
+        loss, stats = objective(
+            embedded, [s.bfloat16() for s in states], padding_mask, indices(mask)
+        )
+    assert loss.dtype == torch.float32
+    assert all(v.dtype == torch.float32 for v in stats.values())
+    assert torch.equal(objective.codebooks.pending_sum, expected)
+
+
+def test_loss_is_summed_in_fp32_under_autocast(batch):
+    """Equal to the loss of the same bf16 logits, computed in fp64."""
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    embedded, padding_mask, mask = batch
+    codes = []
+    assign = objective.codebooks.assign
+
+    def record(*args, **kwargs):
+        codes.append(assign(*args, **kwargs))
+        return codes[-1]
+
+    objective.codebooks.assign = record
+    logits = []
+    objective.heads.register_forward_hook(lambda m, i, o: logits.append(o.detach()))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = run(objective, encoder, *batch)
+    assert logits[0].dtype == torch.bfloat16
+    wide = logits[0].double().unflatten(-1, (2, -1)).transpose(0, 1).flatten(0, 1)
+    expected = F.cross_entropy(wide, codes[0].flatten())
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_only_training_collects(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder).eval()
+    run(objective, encoder, *batch)
+    assert objective.codebooks.pending_count.sum() == 0
+    objective.train()
+    run(objective, encoder, *batch)
+    masked = batch[2].sum()
+    assert objective.codebooks.pending_count.sum(1).tolist() == [masked, masked]
+
+
+def test_gradients_reach_student_and_heads_only(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    embedded, padding_mask, mask = batch
+    states = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(4)]
+    embedded = embedded.requires_grad_()
+    objective(embedded, states, padding_mask, indices(mask))[0].backward()
+    assert embedded.grad is None
+    assert all(p.grad is None for p in objective.teacher.parameters())
+    assert (states[-1].grad.abs().sum(-1) > 0).equal(mask)
+    assert objective.heads.weight.grad.abs().sum() > 0
+
+
+def test_one_call_updates_teacher_and_codebooks_once(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    run(objective, encoder, *batch)
+    before = objective.codebooks.codewords.clone()
+    objective.after_optimizer_step(encoder)
+    assert int(objective.teacher.num_updates) == 1
+    assert not torch.equal(objective.codebooks.codewords, before)
+
+
+def test_perplexities_are_those_of_the_distributions(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    embedded, padding_mask, mask = batch
+    logits = torch.randn(2, 40, 16)
+    codes = torch.randint(0, 5, (2, 40))
+    stats = objective._stats(logits, codes)
+    for k in range(2):
+        target = torch.bincount(codes[k], minlength=16).double() / 40
+        predicted = logits[k].double().softmax(-1).mean(0)
+        for name, p in (("target", target), ("prediction", predicted)):
+            expected = math.exp(-sum(float(v) * math.log(v) for v in p if v > 0))
+            found = float(stats[f"{name}_perplexity_{k}"])
+            assert found == pytest.approx(expected, rel=1e-4)
+
+
+def epoch(objective, codes):
+    """One epoch in which the teacher gave these codes; returns its statistics."""
+    objective.train()
+    for part in codes.chunk(3, dim=1):
+        objective._stats(torch.randn(2, part.shape[1], 16), part)
+    objective.eval()
+    return objective._stats(torch.randn(2, 4, 16), codes[:, :4])
+
+
+def test_use_and_entropy_of_the_epoch():
+    objective = make_dinosr()
+    codes = torch.stack((torch.arange(48) % 16, torch.arange(48) % 4))
+    for _ in range(2):
+        stats = epoch(objective, codes)
+        assert float(stats["codes_used_0"]) == 1.0
+        assert float(stats["codes_used_1"]) == 0.25
+        assert float(stats["entropy_0"]) == pytest.approx(1.0, abs=1e-5)
+        assert float(stats["entropy_1"]) == pytest.approx(0.5, abs=1e-5)
+    stats = epoch(objective, codes.flip(0))
+    assert float(stats["codes_used_0"]) == 0.25
+
+
+def test_collapse_is_a_warning_that_names_the_knob(caplog):
+    objective = make_dinosr()
+    healthy = torch.arange(48) % 16
+    codes = torch.stack((healthy, torch.zeros(48, dtype=torch.long)))
+    with caplog.at_level(logging.WARNING):
+        epoch(objective, codes)
+        assert not caplog.records
+        epoch(objective, codes)
+    (record,) = caplog.records
+    text = record.getMessage()
+    assert "codebook 1 is collapsing: for 2 epochs it used 6 % of its codes" in text
+    for knob in ("optim_conf.lr", "ema_decay", "num_codebooks"):
+        assert knob in text
+
+
+def test_low_perplexity_alone_is_a_collapse(caplog):
+    objective = make_dinosr()
+    codes = torch.zeros(2, 4800, dtype=torch.long)
+    codes[:, ::300] = torch.arange(16)
+    epoch(objective, codes)
+    epoch(objective, codes)
+    assert len(caplog.records) == 2
+
+
+def test_no_warning_without_collapse(caplog):
+    objective = make_dinosr()
+    bad = torch.zeros(2, 48, dtype=torch.long)
+    good = (torch.arange(48) % 16).expand(2, -1)
+    for codes in (bad, good, bad, good, good):
+        epoch(objective, codes)
+    assert not caplog.records
+
+
+def test_epochs_of_collapse_are_saved(caplog):
+    objective, resumed = make_dinosr(), make_dinosr()
+    bad = torch.zeros(2, 48, dtype=torch.long)
+    epoch(objective, bad)
+    resumed.load_state_dict(objective.state_dict())
+    epoch(resumed, bad)
+    assert len(caplog.records) == 2
+
+
+def test_number_of_codebooks():
+    encoder = make_encoder()
+    assert make_dinosr(encoder, num_codebooks=None).num_codebooks == 2
+    for wrong in (0, 4):
+        with pytest.raises(ValueError, match=rf"must lie in 1..3 .* found {wrong}"):
+            make_dinosr(encoder, num_codebooks=wrong)
+
+
+def test_batch_without_masked_frames_has_no_loss(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    embedded, padding_mask, mask = batch
+    loss, _ = run(objective, encoder, embedded, padding_mask, torch.zeros_like(mask))
+    assert float(loss) == 0.0
+    loss.backward()

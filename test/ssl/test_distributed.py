@@ -1,0 +1,81 @@
+"""Two gloo processes hold equal codebooks and teachers, those of the joined batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.distributed as dist
+from factories import NUM_MELS, Pretraining
+from torch.nn.parallel import DistributedDataParallel
+
+STEPS, ACCUMULATE = 3, 2
+
+
+def make_model():
+    torch.manual_seed(0)
+    return Pretraining()
+
+
+def make_data():
+    """Per step, micro-batch and rank: (2, 20, F) frames; 8 masked in each."""
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(STEPS, ACCUMULATE, 2, 2, 20, NUM_MELS, generator=generator)
+    mask = torch.rand(STEPS, ACCUMULATE, 2, 2, 20, generator=generator)
+    return x, mask.argsort(-1).argsort(-1) < 8
+
+
+def train(model, x, mask):
+    """Run (steps, micro-batches, B, T) data; yields behind every step."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for frames, masks in zip(x, mask):
+        optimizer.zero_grad()
+        for micro, micro_mask in zip(frames, masks):
+            (model(micro, micro_mask) / ACCUMULATE).backward()
+        optimizer.step()
+        yield
+
+
+def work(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
+    )
+    core = make_model()
+    model = DistributedDataParallel(core)
+    x, mask = make_data()
+    for _ in train(model, x[:, :, rank], mask[:, :, rank]):
+        pass
+    torch.save(core.state_dict(), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ddp")
+    torch.multiprocessing.spawn(work, args=(str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def followers(state):
+    parts = ("codebooks.", "teacher.")
+    return {k: v for k, v in state.items() if any(p in k for p in parts)}
+
+
+def test_processes_hold_equal_codebooks_and_teachers(states):
+    first, second = (followers(state) for state in states)
+    assert first
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    assert int(first["objective.teacher.num_updates"]) == STEPS
+
+
+def test_processes_equal_one_with_the_joined_batch(states):
+    model = make_model()
+    x, mask = (v.flatten(2, 3) for v in make_data())
+    for _ in train(model, x, mask):
+        pass
+    for name, value in model.state_dict().items():
+        if "usage" not in name:
+            torch.testing.assert_close(
+                states[0][name], value, atol=1e-4, rtol=1e-4, msg=name
+            )

@@ -1,0 +1,74 @@
+"""The encoder: masking, padding, batches, determinism."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from factories import NUM_MELS, POSITIONS, make_encoder
+
+
+def run(encoder, x, padding_mask=None, mask=None):
+    return encoder(encoder.embed(x), padding_mask, mask)
+
+
+def test_masked_frames_are_hidden():
+    encoder = make_encoder().eval()
+    mask = torch.zeros(1, 12, dtype=torch.bool)
+    mask[:, 3:7] = True
+    x, y = torch.randn(2, 1, 12, NUM_MELS)
+    hidden = torch.where(mask[..., None], y, x)
+    for a, b in zip(run(encoder, x, mask=mask), run(encoder, hidden, mask=mask)):
+        assert torch.equal(a, b)
+    seen = torch.where(mask[..., None], x, y)
+    assert not torch.equal(run(encoder, seen, mask=mask)[-1], run(encoder, x)[-1])
+
+
+def test_masked_frames_become_the_mask_embedding():
+    encoder = make_encoder().eval()
+    mask = torch.tensor([[False, True, False]])
+    embedded = torch.randn(1, 3, encoder.embed_dim)
+    expected = embedded.clone()
+    expected[:, 1] = encoder.mask_embedding
+    found = encoder(embedded, None, mask)
+    assert torch.equal(found[-1], encoder(expected)[-1])
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_padding_changes_no_valid_frame(position):
+    encoder = make_encoder(position=position).eval()
+    lengths = (9, 25, 1)
+    x = torch.randn(3, 25, NUM_MELS)
+    padding_mask = torch.arange(25) >= torch.tensor(lengths)[:, None]
+    mask = torch.rand(3, 25) < 0.4
+    batch = run(encoder, x, padding_mask, mask)
+    assert len(batch) == encoder.num_layers + 1
+    for i, length in enumerate(lengths):
+        alone = run(encoder, x[i : i + 1, :length], None, mask[i : i + 1, :length])
+        for ours, theirs in zip(batch, alone):
+            torch.testing.assert_close(
+                ours[i, :length], theirs[0], atol=2e-5, rtol=1e-4
+            )
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_batch_of_one_equals_batch_of_many(position):
+    encoder = make_encoder(position=position).eval()
+    x = torch.randn(5, 14, NUM_MELS)
+    batch = run(encoder, x)[-1]
+    for i in range(5):
+        alone = run(encoder, x[i : i + 1])[-1][0]
+        torch.testing.assert_close(batch[i], alone, atol=2e-5, rtol=1e-4)
+
+
+def test_evaluation_is_deterministic():
+    encoder = make_encoder(dropout=0.5, layer_drop=0.5).eval()
+    x = torch.randn(2, 14, NUM_MELS)
+    assert torch.equal(run(encoder, x)[-1], run(encoder, x)[-1])
+
+
+def test_every_parameter_is_trained():
+    encoder = make_encoder(position="conv_alibi")
+    mask = torch.rand(2, 14) < 0.5
+    run(encoder, torch.randn(2, 14, NUM_MELS), None, mask)[-1].sin().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name

@@ -1,0 +1,148 @@
+"""Checkpoints: equality, strictness, no pickle."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import pytest
+import torch
+import yaml
+from factories import NUM_MELS, make_config, make_features, make_model
+from safetensors.torch import load_file, save_file
+
+from espnet_uniwav.checkpoint import load_checkpoint, read_config, save_checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path):
+    model = make_model()
+    save_checkpoint(model, make_config(), tmp_path / "a/b", {"updates": 7})
+    return tmp_path / "a/b"
+
+
+def edit(path, change):
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path)
+
+
+def edit_config(path, change):
+    config = yaml.safe_load(path.read_text())
+    change(config)
+    path.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize("decoder", (True, False))
+def test_loaded_model_equals_the_saved_one(tmp_path, decoder):
+    overrides = {} if decoder else {"decoder": None}
+    config = make_config(**overrides)
+    model = make_model(**overrides)
+    save_checkpoint(model, config, tmp_path)
+    loaded = load_checkpoint(tmp_path)
+    assert not loaded.training
+    assert loaded.features.spec == model.features.spec
+    for (name, a), (other, b) in zip(
+        model.state_dict().items(), loaded.state_dict().items()
+    ):
+        assert name == other and torch.equal(a, b)
+    x = torch.randn(1, 12, NUM_MELS)
+    for a, b in zip(model.hidden_states(x), loaded.hidden_states(x)):
+        assert torch.equal(a, b)
+    assert (loaded.decoder is not None) == decoder
+
+
+def test_kept_frames_travel(tmp_path):
+    config = make_config(kept_frames="path")
+    save_checkpoint(make_model(kept_frames="path"), config, tmp_path)
+    assert load_checkpoint(tmp_path).kept_frames == "path"
+
+
+def test_config_holds_spec_and_notes(folder):
+    config = read_config(folder)
+    assert config["about"] == {"updates": 7}
+    assert config["feature_spec"]["hop_length"] == 320
+    assert config["model"] == make_config()
+
+
+def test_missing_extra_and_misshapen_tensors_are_listed(folder):
+    def spoil(weights):
+        del weights["encoder.mask_embedding"]
+        weights["encoder.stranger"] = torch.zeros(1)
+        weights["weighted_sum.logits"] = torch.zeros(9)
+
+    edit(folder / "model.safetensors", spoil)
+    with pytest.raises(ValueError) as error:
+        load_checkpoint(folder)
+    text = str(error.value)
+    assert "model.safetensors does not fit" in text
+    assert "missing: encoder.mask_embedding" in text
+    assert "extra: encoder.stranger" in text
+    assert "misshapen: weighted_sum.logits: expected (4,), found (9,)" in text
+    assert text.count("\n") == 3
+
+
+def test_other_configuration_is_refused(folder):
+    change = {"num_layers": 2}
+    edit_config(folder / "config.yaml", lambda c: c["model"]["encoder"].update(change))
+    with pytest.raises(ValueError, match=r"extra: encoder.transformer.layers.2\."):
+        load_checkpoint(folder)
+
+
+def test_spec_that_is_not_that_of_the_configuration_is_refused(folder):
+    change = {"mean": [-4.0]}
+    edit_config(folder / "config.yaml", lambda c: c["feature_spec"].update(change))
+    with pytest.raises(ValueError, match=r"mean: expected \[-4.0\], found \[-5.\d+\]"):
+        load_checkpoint(folder)
+
+
+def test_spec_that_the_caller_expects(folder):
+    load_checkpoint(folder, make_features().spec)
+    expected = make_features(frame_rate=100).spec
+    with pytest.raises(ValueError, match="hop_length: expected 160, found 320"):
+        load_checkpoint(folder, expected)
+
+
+@pytest.mark.parametrize("name", ("config.yaml", "model.safetensors"))
+def test_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name} is missing: .*uniwav export"):
+        load_checkpoint(folder)
+
+
+def test_config_of_something_else_is_named(folder):
+    (folder / "config.yaml").write_text("- 1\n")
+    with pytest.raises(ValueError, match="expected a mapping with the key 'model'"):
+        load_checkpoint(folder)
+
+
+class Malicious:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+def test_pickle_is_not_executed(folder, tmp_path):
+    trap = tmp_path / "trap"
+    payload = pickle.dumps(Malicious(trap))
+    (folder / "model.safetensors").write_bytes(payload)
+    (folder / "model.pth").write_bytes(payload)
+    with pytest.raises(Exception):
+        load_checkpoint(folder)
+    torch.save(Malicious(trap), folder / "model.safetensors")
+    with pytest.raises(Exception):
+        load_checkpoint(folder)
+    assert not trap.exists()
+    pickle.loads(payload)
+    assert trap.exists()
+
+
+def test_yaml_is_not_executed(folder, tmp_path):
+    trap = tmp_path / "trap"
+    text = f"model: !!python/object/apply:os.mkdir ['{trap}']\n"
+    (folder / "config.yaml").write_text(text)
+    with pytest.raises(yaml.YAMLError):
+        load_checkpoint(folder)
+    assert not trap.exists()

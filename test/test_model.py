@@ -1,0 +1,154 @@
+"""The whole model: states, layer weights, infilling."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from factories import DIM, NUM_MELS, make_model
+
+from espnet_uniwav.flow.solver import METHODS, num_evaluations
+
+
+def draw(batch=2, length=20):
+    x = torch.randn(batch, length, NUM_MELS)
+    mask = torch.zeros(batch, length, dtype=torch.bool)
+    mask[:, 5:11] = True
+    return x, mask
+
+
+def generator(seed=5):
+    return torch.Generator().manual_seed(seed)
+
+
+def fill(model, x, mask, **conf):
+    return model.infill(x, mask, **{"num_steps": 2, "generator": generator(), **conf})
+
+
+@pytest.fixture(params=("data", "path"))
+def model(request):
+    return make_model(kept_frames=request.param)
+
+
+def test_given_frames_stay_bit_for_bit(model):
+    x, mask = draw()
+    filled = fill(model, x, mask)
+    assert torch.equal(filled[~mask], x[~mask])
+    assert (filled[mask] != x[mask]).all()
+    assert filled.isfinite().all()
+
+
+@pytest.mark.parametrize("guidance_scale", (0.0, 0.7))
+def test_hidden_frames_cannot_leak(model, guidance_scale):
+    x, mask = draw()
+    other = torch.where(mask[..., None], torch.randn_like(x), x)
+    found = [fill(model, y, mask, guidance_scale=guidance_scale) for y in (x, other)]
+    assert torch.equal(found[0][mask], found[1][mask])
+
+
+def test_given_frames_matter(model):
+    x, mask = draw()
+    other = torch.where(mask[..., None], x, torch.randn_like(x))
+    assert not torch.allclose(
+        fill(model, x, mask)[mask], fill(model, other, mask)[mask]
+    )
+
+
+def test_generator_makes_it_repeatable(model):
+    x, mask = draw()
+    first = fill(model, x, mask)
+    assert torch.equal(first, fill(model, x, mask))
+    assert not torch.equal(first, fill(model, x, mask, generator=generator(6)))
+
+
+def test_padding_changes_no_frame(model):
+    x, mask = draw()
+    noise = torch.randn(2, 30, NUM_MELS)
+    longer = torch.cat((x, torch.randn(2, 10, NUM_MELS)), 1)
+    padding_mask = (torch.arange(30) >= 20).expand(2, -1)
+    mask_longer = torch.nn.functional.pad(mask, (0, 10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "randn", lambda shape, **k: noise[:, : shape[1]].clone())
+        alone = model.infill(x, mask, num_steps=2, guidance_scale=0.5)
+        padded = model.infill(
+            longer, mask_longer, padding_mask, num_steps=2, guidance_scale=0.5
+        )
+    torch.testing.assert_close(padded[:, :20], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("guidance_scale", (0.0, 1.0))
+def test_evaluations_of_the_decoder(method, guidance_scale):
+    model = make_model()
+    calls = []
+    model.decoder.register_forward_hook(lambda *a: calls.append(1))
+    conf = dict(num_steps=3, method=method, guidance_scale=guidance_scale)
+    fill(model, *draw(), **conf)
+    expected = num_evaluations(3, method) * (2 if guidance_scale else 1)
+    assert len(calls) == expected
+
+
+def test_full_negative_guidance_is_unconditional(model):
+    """(1 + a) v(c) - a v(empty) at a = -1: nothing of the given frames is seen."""
+    x, mask = draw()
+    other = torch.where(mask[..., None], x, torch.randn_like(x))
+    found = [fill(model, y, mask, guidance_scale=-1.0) for y in (x, other)]
+    torch.testing.assert_close(found[0][mask], found[1][mask], atol=1e-4, rtol=1e-4)
+
+
+def test_guidance_is_linear_in_one_euler_step(model):
+    x, mask = draw()
+    filled = [
+        fill(model, x, mask, num_steps=1, method="euler", guidance_scale=a)[mask]
+        for a in (-1.0, 0.0, 2.0)
+    ]
+    empty, conditional, guided = filled
+    expected = 3 * conditional - 2 * empty
+    torch.testing.assert_close(guided, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_temperature_scales_the_noise():
+    model = make_model()
+    x, mask = draw()
+    cold = [
+        fill(model, x, mask, temperature=0.0, generator=generator(s)) for s in (1, 2)
+    ]
+    assert torch.equal(*cold)
+
+
+@pytest.mark.parametrize("kept_frames", ("data", "path"))
+def test_decoder_sees_given_frames_as_in_training(kept_frames):
+    model = make_model(kept_frames=kept_frames)
+    x, mask = draw()
+    seen = []
+    model.decoder.register_forward_hook(lambda m, i, o: seen.append((i[0], i[1])))
+    fill(model, x, mask, num_steps=4, method="euler")
+    x_0 = torch.randn(x.shape, generator=generator())
+    assert len(seen) == 4
+    for x_t, t in seen:
+        t = t[0]
+        path = (1 - (1 - 1e-5) * t) * x_0 + t * x
+        expected = x if kept_frames == "data" else path
+        torch.testing.assert_close(x_t[~mask], expected[~mask])
+
+
+def test_states_and_their_weights():
+    model = make_model()
+    x, mask = draw()
+    states = model.hidden_states(x)
+    assert len(states) == 4
+    assert all(s.shape == (2, 20, DIM) for s in states)
+    assert all(torch.equal(a, b) for a, b in zip(states, model.hidden_states(x)))
+    weights = model.layer_weights()
+    assert weights.shape == (4,) and not weights.requires_grad
+    assert float(weights.sum()) == pytest.approx(1.0)
+    hidden = model.hidden_states(x, mask=mask)
+    assert not torch.equal(hidden[-1], states[-1])
+
+
+def test_without_decoder():
+    model = make_model(decoder=None)
+    x, mask = draw()
+    assert len(model.hidden_states(x)) == 4
+    for call in (model.layer_weights, lambda: model.infill(x, mask)):
+        with pytest.raises(RuntimeError, match="without the flow_matching loss"):
+            call()

@@ -1,0 +1,135 @@
+"""Registration: one table, idempotent, before or after the task's import."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from espnet_uniwav import plugin
+
+
+class Base:
+    pass
+
+
+class Ours(Base):
+    pass
+
+
+class Theirs(Base):
+    pass
+
+
+def make_choices(**overrides):
+    return SimpleNamespace(
+        **{"name": "encoder", "classes": {}, "base_type": Base, **overrides}
+    )
+
+
+@pytest.fixture
+def task(tmp_path, monkeypatch):
+    """A task module that nobody has imported, and our table for it."""
+    name = f"task_of_{tmp_path.name.replace('-', '_')}"
+    text = (
+        "from types import SimpleNamespace\n"
+        "choices = SimpleNamespace(name='encoder', classes={}, base_type=dict)\n"
+    )
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    table = {name: (("choices", "uniwav", "collections:OrderedDict"),)}
+    monkeypatch.setattr(plugin, "ESPNET", table)
+    monkeypatch.setattr(
+        sys,
+        "meta_path",
+        [f for f in sys.meta_path if not isinstance(f, plugin._AfterImport)],
+    )
+    yield name
+    sys.modules.pop(name, None)
+
+
+def test_registers_before_the_import(task):
+    plugin.register()
+    assert task not in sys.modules
+    module = importlib.import_module(task)
+    assert list(module.choices.classes) == ["uniwav"]
+    assert module.__spec__.loader.get_source(task).startswith("from types")
+
+
+def test_registers_after_the_import(task):
+    module = importlib.import_module(task)
+    assert not module.choices.classes
+    plugin.register()
+    assert list(module.choices.classes) == ["uniwav"]
+
+
+def test_registering_again_changes_nothing(task):
+    for _ in range(2):
+        plugin.register()
+    module = importlib.import_module(task)
+    plugin.register()
+    importlib.reload(module)
+    assert len(module.choices.classes) == 1
+    assert sum(isinstance(f, plugin._AfterImport) for f in sys.meta_path) == 1
+
+
+def test_table_of_another_module_is_left_alone(task):
+    plugin.register()
+    finder = next(f for f in sys.meta_path if isinstance(f, plugin._AfterImport))
+    assert finder.find_spec("json.tool") is None
+
+
+def test_name_taken_by_somebody_else():
+    choices = make_choices(classes={"uniwav": Theirs})
+    with pytest.raises(ValueError) as error:
+        plugin.add_choice(choices, "uniwav", Ours)
+    text = str(error.value)
+    assert text.startswith("encoder: 'uniwav' is already taken by test_plugin.Theirs")
+    assert "remove that registration, or rename ours" in text
+    assert choices.classes == {"uniwav": Theirs}
+
+
+def test_wrong_base_class():
+    choices = make_choices()
+    with pytest.raises(TypeError, match="encoder: dict must derive from Base"):
+        plugin.add_choice(choices, "uniwav", dict)
+    assert not choices.classes
+
+
+def test_choice_without_base_class():
+    choices = make_choices(base_type=None)
+    plugin.add_choice(choices, "uniwav", dict)
+    plugin.add_choice(choices, "uniwav", dict)
+    assert choices.classes == {"uniwav": dict}
+
+
+def test_stock_ssl_task_knows_every_entry():
+    pytest.importorskip("espnet2")
+    plugin.register()
+    ssl = importlib.import_module("espnet2.tasks.ssl")
+    plugin.register()
+    for choices, name, target in plugin.ESPNET["espnet2.tasks.ssl"]:
+        cls = getattr(ssl, choices).get_class(name)
+        assert f"{cls.__module__}:{cls.__qualname__}" == target
+        assert name in getattr(ssl, choices).choices()
+
+
+@pytest.mark.integration
+def test_print_config_shows_our_choices():
+    command = [sys.executable, "-m", "espnet_uniwav.run", "-m", "espnet2.bin.ssl_train"]
+    options = ["--frontend", "uniwav", "--encoder", "uniwav", "--model", "uniwav"]
+    result = subprocess.run(
+        [*command, "--print_config", *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in ("frontend: uniwav", "encoder: uniwav", "model: uniwav"):
+        assert line in result.stdout
+    for default in ("num_layers: 12", "position: conv_alibi", "features: log_mel"):
+        assert default in result.stdout
+    result = subprocess.run([*command, "--help"], capture_output=True, text=True)
+    assert "{wav2vec_cnn,default,uniwav}" in result.stdout

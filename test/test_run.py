@@ -1,0 +1,102 @@
+"""The drop-in for ``python``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from espnet_uniwav import run
+
+SHOW = "import sys; print(__name__, sys.argv)"
+
+
+def call(*args, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "espnet_uniwav.run", *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+    )
+
+
+def test_code():
+    assert call("-c", SHOW, "a", "--b").stdout == "__main__ ['-c', 'a', '--b']\n"
+
+
+def test_script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SHOW)
+    expected = f"__main__ {[str(path), 'a', '-m']}\n"
+    assert call(path, "a", "-m").stdout == expected
+
+
+def test_module_with_main(tmp_path):
+    path = tmp_path / "tool.py"
+    path.write_text(f"def main():\n    {SHOW}\n    return 3\n")
+    result = call("-m", "tool", "a", cwd=tmp_path)
+    assert result.stdout == f"tool {[str(path), 'a']}\n"
+    assert result.returncode == 3
+
+
+def test_module_without_main(tmp_path):
+    path = tmp_path / "tool.py"
+    path.write_text(f"if __name__ == '__main__':\n    {SHOW}\n")
+    result = call("-m", "tool", "a", cwd=tmp_path)
+    assert result.stdout == f"__main__ {[str(path), 'a']}\n"
+
+
+def test_exit_status_of_a_script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text("raise SystemExit(5)")
+    assert call(path).returncode == 5
+
+
+def test_registers_without_importing_espnet_or_torch():
+    code = (
+        "import sys; "
+        "print([type(f).__name__ for f in sys.meta_path].count('_AfterImport')); "
+        "print({'torch', 'espnet2'} & set(sys.modules))"
+    )
+    assert call("-c", code).stdout == "1\nset()\n"
+
+
+@pytest.mark.parametrize("argv", ([], ["--help"], ["-x"], ["-m"]))
+def test_usage(argv):
+    with pytest.raises(SystemExit, match=r"usage: python -m espnet_uniwav.run \(-m"):
+        run.main(argv)
+
+
+def test_unknown_module_is_named():
+    with pytest.raises(SystemExit, match="no module named 'espnet_unknown'"):
+        run.main(["-m", "espnet_unknown"])
+
+
+WORKER = """
+import multiprocessing
+
+def work(queue):
+    from espnet2.tasks.ssl import encoder_choices
+    queue.put(encoder_choices.get_class("uniwav").__name__)
+
+def main():
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=work, args=(queue,))
+    process.start()
+    print(queue.get(timeout=200))
+    process.join()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("how", ("script", "module"))
+def test_spawned_worker_is_registered(tmp_path, how):
+    (tmp_path / "spawns.py").write_text(WORKER)
+    args = ["spawns.py"] if how == "script" else ["-m", "spawns"]
+    result = call(*args, cwd=tmp_path)
+    assert result.stdout.splitlines()[-1:] == ["UniWavEncoder"], result.stderr
