@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.features import AbsFeatures, build_features
 from espnet_uniwav.flow.decoder import FlowDecoder
-from espnet_uniwav.flow.path import SIGMA_MIN
+from espnet_uniwav.flow.path import sample_path
 from espnet_uniwav.flow.solver import guide, solve
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.encoder import Encoder
@@ -121,21 +121,27 @@ class UniWav(nn.Module):
         x_0 = temperature * noise
         frames = mask[..., None]
 
-        def with_kept_frames(x_t: Tensor, t: Tensor) -> Tensor:
-            if self.kept_frames == "data":
-                return torch.where(frames, x_t, x)
-            known = (1 - (1 - SIGMA_MIN) * t) * x_0 + t * x
-            return torch.where(frames, x_t, known)
-
         def velocity(x_t: Tensor, t: Tensor) -> Tensor:
-            times = t.expand(len(x))
-            v = self.decoder(with_kept_frames(x_t, t), times, z, padding_mask)
+            given, times = self._given(x, x_0, mask, t)
+            x_t = torch.where(frames, x_t, given)
+            v = self.decoder(x_t, times, z, padding_mask)
             if guidance_scale == 0:
                 return v
-            empty = self.decoder(x_t, times, torch.zeros_like(z), padding_mask)
+            path = torch.where(frames, x_t, sample_path(x_0, x, t.expand(len(x)))[0])
+            everywhere = t.expand(mask.shape)
+            empty = self.decoder(path, everywhere, torch.zeros_like(z), padding_mask)
             return guide(v, empty, guidance_scale)
 
         return torch.where(frames, solve(velocity, x_0, num_steps, method), x)
+
+    def _given(
+        self, x: Tensor, x_0: Tensor, mask: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What stands at given frames, and (B, T) times of all frames."""
+        times = t.expand(mask.shape)
+        if self.kept_frames == "data":
+            return x, torch.where(mask, times, 1.0)
+        return sample_path(x_0, x, times)[0], times
 
     def _require_decoder(self) -> None:
         if self.decoder is None:

@@ -9,7 +9,6 @@ import argparse
 from typing import Callable
 
 import torch
-
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -39,7 +38,7 @@ def count(conf: dict, seconds: float) -> list[Row]:
     ]
     if model.decoder is not None:
         z = torch.zeros(*x.shape[:2], model.encoder.embed_dim)
-        rows.append(("decoder", model.decoder, lambda: model.decoder(x, x[:, 0, 0], z)))
+        rows.append(("decoder", model.decoder, lambda: model.decoder(x, x[..., 0], z)))
     losses = {loss["name"]: dict(loss.get("conf") or {}) for loss in conf["loss"]}
     if "dinosr" in losses:
         losses["dinosr"].pop("weight", None)

@@ -105,7 +105,7 @@ class AbsFeatures(nn.Module, ABC):
         """
         if speech.dim() != 2:
             raise ValueError(
-                f"speech must be mono and have shape (B, S), found {tuple(speech.shape)}"
+                f"speech must be mono, (B, S), found shape {tuple(speech.shape)}"
             )
         samples = torch.arange(speech.shape[1], device=speech.device)
         speech = speech.masked_fill(samples >= speech_lengths[:, None], 0.0)

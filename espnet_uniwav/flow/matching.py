@@ -23,7 +23,8 @@ class FlowMatching(nn.Module):
         drop_prob: Probability of dropping the condition of an utterance, so that
             guidance is possible.
         kept_frames: What the decoder sees at frames that are not masked: ``data``
-            (x_1, as it will be known in infilling) or ``path`` (x_t everywhere).
+            (the end of the path, as it will be known in infilling) or ``path`` (the
+            same time as at masked frames).
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class FlowMatching(nn.Module):
             )
         self.drop_prob = drop_prob
         self.kept_frames = kept_frames
+        self._has_data = False
         self.weighted_sum = WeightedSum(encoder.num_layers + 1)
         decoder = {"embed_dim": encoder.embed_dim, **(decoder or {})}
         self.decoder = FlowDecoder(feature_dim, encoder.embed_dim, **decoder)
@@ -67,14 +69,26 @@ class FlowMatching(nn.Module):
             stats: Detached scalars.
         """
         x_1 = features.float()
+        if self.training and not self._has_data:
+            self._fit(x_1, padding_mask)
         z = self.weighted_sum(hidden_states)
-        t = torch.rand(len(x_1), device=x_1.device)
-        x_t, dx_t = sample_path(torch.randn_like(x_1), x_1, t)
-        dropped = torch.rand(len(x_1), device=x_1.device) < self.drop_prob
-        z = z.masked_fill(dropped[:, None, None], 0.0)
+        t = torch.rand(len(x_1), 1, device=x_1.device)
+        dropped = torch.rand(len(x_1), 1, device=x_1.device) < self.drop_prob
+        z = z.masked_fill(dropped[..., None], 0.0)
         if self.kept_frames == "data":
-            x_t = torch.where((mask | dropped[:, None])[..., None], x_t, x_1)
+            t = torch.where(mask | dropped, t, 1.0)
+        t = t.expand(x_1.shape[:2])
+        x_t, dx_t = sample_path(torch.randn_like(x_1), x_1, t)
         velocity = self.decoder(x_t, t, z, padding_mask)
         error = velocity.flatten(0, 1)[masked].float() - dx_t.flatten(0, 1)[masked]
         loss = error.square().sum() / max(error.numel(), 1)
         return loss, {}
+
+    def _fit(self, x_1: Tensor, padding_mask: Tensor | None) -> None:
+        """Precondition the decoder by the first batch, unless it was resumed."""
+        self._has_data = True
+        if self.decoder.precondition.num_frames == 0:
+            frames = x_1.flatten(0, 1)
+            if padding_mask is not None:
+                frames = frames[~padding_mask.flatten()]
+            self.decoder.precondition.fit(frames)

@@ -20,12 +20,12 @@ def sample_path(
     Args:
         x_0: (B, T, F) noise.
         x_1: (B, T, F) data.
-        t: (B,) times in [0, 1].
+        t: (B,) or (B, T) times in [0, 1].
         sigma_min: Deviation around the data at t = 1.
 
     Returns:
         x_t and dx_t, each (B, T, F).
     """
-    t = t[:, None, None]
+    t = t[:, None, None] if t.dim() == 1 else t[..., None]
     x_t = (1 - (1 - sigma_min) * t) * x_0 + t * x_1
     return x_t, x_1 - (1 - sigma_min) * x_0

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KINDS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary")
+KINDS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")
 
 
 class Order(NamedTuple):
@@ -47,16 +47,12 @@ class Positions(nn.Module):
         self.alibi = "alibi" in parts
         self.rotary = "rotary" in parts
 
-    def forward(
-        self, x: Tensor, padding_mask: Tensor | None, prefix: int = 0
-    ) -> tuple[Tensor, Order]:
+    def forward(self, x: Tensor, padding_mask: Tensor | None) -> tuple[Tensor, Order]:
         """Add positions to x and prepare those of the attention.
 
         Args:
             x: (B, T, D).
             padding_mask: (B, T), True = padding.
-            prefix: Leading tokens that are no frames, such as the time of a flow:
-                every frame sees them without an ALiBi penalty.
 
         Returns:
             x: (B, T, D).
@@ -67,7 +63,7 @@ class Positions(nn.Module):
         length = x.shape[1]
         bias = None if padding_mask is None else ~padding_mask[:, None, None, :]
         if self.alibi:
-            slopes = alibi_bias(length, self.num_heads, prefix, x)
+            slopes = alibi_bias(length, self.num_heads, x)
             bias = slopes if bias is None else slopes.masked_fill(~bias, float("-inf"))
         rotation = rotary_angles(length, self.head_dim, x) if self.rotary else None
         return x, Order(bias, rotation)
@@ -112,18 +108,12 @@ class ConvPosition(nn.Module):
         return x
 
 
-def alibi_bias(length: int, num_heads: int, prefix: int, like: Tensor) -> Tensor:
-    """Symmetric ALiBi: - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H.
-
-    Returns:
-        (1, H, T, T); zero in the rows and columns of the prefix.
-    """
+def alibi_bias(length: int, num_heads: int, like: Tensor) -> Tensor:
+    """(1, H, T, T) of - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H."""
     heads = torch.arange(1, num_heads + 1, device=like.device)
     slopes = torch.exp2(-8.0 * heads / num_heads)
     frames = torch.arange(length, device=like.device)
     distance = (frames[:, None] - frames).abs().float()
-    distance[:prefix] = 0.0
-    distance[:, :prefix] = 0.0
     return -(slopes[:, None, None] * distance)[None]
 
 

@@ -173,5 +173,4 @@ def initialise(module: nn.Module) -> None:
     """BERT's initialisation of linear maps: N(0, 0.02), zero biases."""
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        nn.init.zeros_(module.bias)

@@ -21,11 +21,19 @@ def after_optimizer_step(model: nn.Module) -> None:
 
     def hook(optimizer: Optimizer, args, kwargs) -> None:
         module = reference()
-        if module is not None and _optimises(optimizer, module):
+        if module is None or _is_skipped(optimizer):
+            return
+        if _optimises(optimizer, module):
             module.after_optimizer_step()
 
     handle = register_optimizer_step_post_hook(hook)
     weakref.finalize(model, handle.remove)
+
+
+def _is_skipped(optimizer: Optimizer) -> bool:
+    """A fused optimiser is called with ``found_inf`` and skips the step itself."""
+    found_inf = getattr(optimizer, "found_inf", None)
+    return found_inf is not None and bool(found_inf)
 
 
 def _optimises(optimizer: Optimizer, model: nn.Module) -> bool:

@@ -237,5 +237,5 @@ def test_batch_without_masked_frames_has_no_loss(batch):
     objective = make_dinosr(encoder)
     embedded, padding_mask, mask = batch
     loss, _ = run(objective, encoder, embedded, padding_mask, torch.zeros_like(mask))
-    assert float(loss) == 0.0
+    assert loss.item() == 0.0
     loss.backward()

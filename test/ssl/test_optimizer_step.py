@@ -66,9 +66,10 @@ def test_hook_goes_with_the_model():
     assert len(hooks()) == before
 
 
-def test_step_skipped_by_the_loss_scaler_does_not_count():
+@pytest.mark.parametrize("fused", (False, True))
+def test_step_skipped_by_the_loss_scaler_does_not_count(fused):
     model = Counter()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.AdamW(model.linear.parameters(), fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     for x, expected in ((1.0, 1), (float("inf"), 1), (1.0, 2)):
         optimizer.zero_grad()

@@ -1,0 +1,72 @@
+"""What is known of the velocity before any network looks at the context."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+SHRINKAGE = 1e-3
+
+
+class Precondition(nn.Module):
+    """Preconditioning of a flow along the principal axes of the data.
+
+    Karras et al. (2022) scale input and output of a denoiser for data of one
+    variance. Speech features are far from that: a few axes hold nearly all of the
+    variance. So the same is done per principal axis. With the data's mean m, axes E
+    and deviations s, and per axis r = (1 - t)^2 + t^2 s^2:
+
+        y = E' (x_t - t m)                     input = y / sqrt(r)
+        v = m + E ((t s^2 - (1 - t)) / r * y + s / sqrt(r) * output)
+
+    The first term of v is the best linear guess from x_t alone; the network's output
+    has unit variance. Until ``fit``, m = 0, E = I, s = 1.
+
+    Args:
+        dim: Width F of x.
+    """
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("axes", torch.eye(dim))
+        self.register_buffer("deviations", torch.ones(dim))
+        self.register_buffer("num_frames", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def fit(self, frames: Tensor) -> None:
+        """Take mean and principal axes from data.
+
+        Args:
+            frames: (N, F) frames of x, at least two.
+        """
+        frames = frames.double()
+        covariance = torch.cov(frames.T)
+        covariance.diagonal().add_(SHRINKAGE)
+        variances, axes = torch.linalg.eigh(covariance)
+        self.mean.copy_(frames.mean(0))
+        self.axes.copy_(axes)
+        self.deviations.copy_(variances.sqrt())
+        self.num_frames.fill_(len(frames))
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    def scale_input(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Map (B, T, F) points at (B, T) times to unit variance, axis by axis."""
+        with torch.autocast(x_t.device.type, enabled=False):
+            y, r = self._along_axes(x_t, t)
+            return y * r.rsqrt()
+
+    def velocity(self, output: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """Turn the network's output into a velocity, (B, T, F), in fp32."""
+        with torch.autocast(x_t.device.type, enabled=False):
+            y, r = self._along_axes(x_t, t)
+            t, s = t[..., None], self.deviations
+            linear = (t * s.square() - (1 - t)) / r * y
+            return self.mean + (linear + s * r.rsqrt() * output.float()) @ self.axes.T
+
+    def _along_axes(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        t = t[..., None]
+        y = (x_t.float() - t * self.mean) @ self.axes
+        return y, (1 - t).square() + (t * self.deviations).square()

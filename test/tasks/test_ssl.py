@@ -1,0 +1,296 @@
+"""The stock SSL task with our parts: one model, its training, its refusals."""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+import pytest
+import torch
+
+pytest.importorskip("espnet2")
+from espnet_uniwav import plugin  # noqa: E402
+
+plugin.register()
+from espnet2.tasks.ssl import SSLTask  # noqa: E402
+from ssl_case import (  # noqa: E402
+    CODEBOOKS,
+    DINOSR,
+    FLOW_MATCHING,
+    HUBERT,
+    make_args,
+)
+
+from espnet_uniwav.tasks.experiment import model_config, model_weights  # noqa: E402
+
+
+@pytest.fixture
+def make_model(tmp_path):
+    def make(**overrides):
+        torch.manual_seed(0)
+        return SSLTask.build_model(make_args(tmp_path, **overrides)).train()
+
+    return make
+
+
+def objective(model, name="dinosr"):
+    return next(loss for loss in model.losses if loss.name == name).objective
+
+
+def train(model, optimizer, speech, lengths):
+    """One step as ESPnet's trainer makes it; returns the loss."""
+    loss, stats, weight = model(speech=speech, speech_lengths=lengths, utt_id=["a"])
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    if torch.isfinite(norm):
+        optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def make_optimizer(model, lr=2e-3):
+    return torch.optim.Adam(model.parameters(), lr=lr)
+
+
+def test_one_step_trains_every_parameter(make_model, speech):
+    model = make_model()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    loss, _, weight = model(speech=speech[0], speech_lengths=speech[1])
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+    make_optimizer(model).step()
+    after = model.state_dict()
+    for name in (
+        "encoder.encoder.input_projection.weight",
+        "losses.0.objective.heads.weight",
+        "losses.0.objective.teacher.network.layers.0.fc1.weight",
+        "losses.0.objective.codebooks.sum",
+        "losses.1.objective.decoder.output_projection.weight",
+    ):
+        assert not torch.equal(after[name], before[name]), name
+    assert int(model.global_step) == 1
+
+
+@pytest.mark.parametrize("losses", ([DINOSR], [FLOW_MATCHING], [DINOSR, FLOW_MATCHING]))
+def test_loss_falls_on_a_fixed_batch(make_model, speech, losses):
+    model = make_model(loss=losses)
+    optimizer = make_optimizer(model)
+    values = [train(model, optimizer, *speech) for _ in range(60)]
+    assert sum(values[-10:]) < 0.8 * sum(values[:10])
+    assert int(model.global_step) == 60
+
+
+def test_statistics(make_model, speech):
+    model = make_model()
+    layers = range(CODEBOOKS)
+    common = {"loss", "loss_dinosr", "loss_flow_matching", "accuracy", "ema_decay"}
+    common |= {"masked_share", "nonfinite_steps"}
+    common |= {f"target_perplexity_{k}" for k in layers}
+    common |= {f"prediction_perplexity_{k}" for k in layers}
+    _, first, weight = model(speech=speech[0], speech_lengths=speech[1])
+    assert set(first) == common
+    _, second, _ = model(speech=speech[0], speech_lengths=speech[1])
+    assert set(second) == common | {"audio_seconds_per_second"}
+    model.eval()
+    _, valid, _ = model(speech=speech[0], speech_lengths=speech[1])
+    epoch = {f"{name}_{k}" for name in ("codes_used", "entropy") for k in layers}
+    assert set(valid) == common | epoch
+    frames = sum(-(-int(n) // 320) for n in speech[1])
+    share = float(first["masked_share"])
+    assert weight.item() == pytest.approx(share * frames)
+    assert 0 < share < 1
+
+
+def test_loss_is_the_weighted_sum(make_model, speech):
+    heavy = {**FLOW_MATCHING, "conf": {**FLOW_MATCHING["conf"], "weight": 3.0}}
+    model = make_model(loss=[DINOSR, heavy])
+    loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
+    expected = stats["loss_dinosr"] + 3 * stats["loss_flow_matching"]
+    torch.testing.assert_close(loss.detach(), expected)
+    torch.testing.assert_close(stats["loss"], expected)
+
+
+def test_accumulated_gradients_make_one_update(make_model, speech):
+    model = make_model()
+    optimizer = make_optimizer(model)
+    words = objective(model).codebooks.codewords.clone()
+    for _ in range(2):
+        loss, _, _ = model(speech=speech[0], speech_lengths=speech[1])
+        (loss / 2).backward()
+        assert torch.equal(objective(model).codebooks.codewords, words)
+    optimizer.step()
+    assert int(model.global_step) == int(objective(model).teacher.num_updates) == 1
+    assert not torch.equal(objective(model).codebooks.codewords, words)
+
+
+@pytest.mark.parametrize("value", (float("nan"), float("inf")))
+def test_step_that_is_not_finite_is_skipped_and_counted(make_model, speech, value):
+    model = make_model()
+    optimizer = make_optimizer(model)
+    train(model, optimizer, *speech)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    spoilt = speech[0].clone()
+    spoilt[0, 100] = value
+    assert not torch.isfinite(torch.tensor(train(model, optimizer, spoilt, speech[1])))
+    for name, tensor in model.state_dict().items():
+        assert tensor.isfinite().all(), name
+        if "pending" not in name and name != "nonfinite_steps":
+            assert torch.equal(tensor, before[name]), name
+    loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
+    assert float(stats["nonfinite_steps"]) == 1
+    assert loss.isfinite()
+    train(model, optimizer, *speech)
+    assert int(model.global_step) == 2
+    assert all(v.isfinite().all() for v in model.state_dict().values())
+
+
+def test_fp32_under_autocast(make_model, speech):
+    model = make_model()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
+        assert model.encoder.encoder.embed(torch.zeros(1, 80)).dtype == torch.bfloat16
+    loss.backward()
+    make_optimizer(model).step()
+    assert loss.dtype == torch.float32
+    assert all(v.dtype == torch.float32 for v in stats.values())
+    for name, value in model.state_dict().items():
+        assert value.dtype in (torch.float32, torch.long), name
+        assert value.isfinite().all(), name
+
+
+def test_evaluation_changes_nothing(make_model, speech):
+    model = make_model().eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    model(speech=speech[0], speech_lengths=speech[1])
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_padding_of_the_batch_is_cut(make_model, speech):
+    model = make_model()
+    longer = torch.nn.functional.pad(speech[0], (0, 3000))
+    assert model.encode(longer, speech[1])["features"].shape[1] == 13
+
+
+def test_states_of_the_encoder_as_espnet_wants_them(make_model, speech):
+    model = make_model().eval()
+    features, lengths = model.frontend(*speech)
+    x, states = model.encoder(features, lengths, return_all_hs=True)[0]
+    assert len(states) == 4 and torch.equal(x, states[-1])
+    plain, plain_lengths, _ = model.encoder(features, lengths)
+    assert torch.equal(plain, x) and torch.equal(plain_lengths, lengths)
+    alone, _, _ = model.encoder(features[1:, : lengths[1]], lengths[1:])
+    torch.testing.assert_close(x[1:, : lengths[1]], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_features_for_collect_stats(make_model, speech):
+    collected = make_model().collect_feats(speech=speech[0], speech_lengths=speech[1])
+    assert collected["feats"].shape == (2, 13, 80)
+    assert collected["feats_lengths"].tolist() == [13, 8]
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    (
+        (dict(normalize="utterance_mvn"), "set normalize: null, found UtteranceMVN"),
+        (
+            dict(preencoder="linear", preencoder_conf=dict(output_size=80)),
+            "set preencoder: null, found LinearProjection",
+        ),
+        (
+            dict(frontend="default", frontend_conf={}),
+            "needs frontend: uniwav and encoder: uniwav, found DefaultFrontend",
+        ),
+        (
+            dict(encoder="transformer", encoder_conf={}),
+            "needs frontend: uniwav and encoder: uniwav, found UniWavFrontend and "
+            "TransformerEncoder",
+        ),
+        (
+            dict(loss=[dict(name="hubert", conf=HUBERT)]),
+            "takes loss: dinosr and loss: flow_matching, found HuBERTLoss",
+        ),
+    ),
+)
+def test_wrong_parts_are_named(make_model, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        make_model(**overrides)
+
+
+def test_unknown_keys_are_errors(make_model):
+    with pytest.raises(TypeError, match="num_layer"):
+        make_model(encoder_conf=dict(num_layer=3))
+    with pytest.raises(TypeError, match="codebooks"):
+        make_model(loss=[dict(name="dinosr", conf=dict(codebooks=2))])
+
+
+def test_spec_of_another_checkpoint_is_refused(make_model):
+    slow = make_model()
+    conf = dict(features_conf=dict(frame_rate=100, mean=-4.0))
+    fast = make_model(frontend_conf=conf)
+    with pytest.raises(ValueError) as error:
+        fast.load_state_dict(slow.state_dict())
+    text = str(error.value)
+    assert "hop_length: expected 320, found 160" in text
+    assert "mean: expected [-5." in text and "found [-4.0]" in text
+    make_model().load_state_dict(slow.state_dict())
+
+
+def test_spec_survives_model_averaging(make_model):
+    """ESPnet sums the tensors of several epochs and divides."""
+    model = make_model()
+    state = model.state_dict()
+    key = next(k for k in state if k.endswith("_extra_state"))
+    state[key] = (state[key] + state[key] + state[key]) / 3
+    make_model().load_state_dict(state)
+
+
+def test_resumed_model_goes_on_as_if_it_had_never_stopped(make_model, speech):
+    model = make_model()
+    optimizer = make_optimizer(model)
+    for _ in range(2):
+        train(model, optimizer, *speech)
+    resumed = make_model()
+    resumed.load_state_dict(model.state_dict())
+    other = make_optimizer(resumed)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for step in range(3):
+        torch.manual_seed(step)
+        expected = train(model, optimizer, *speech)
+        torch.manual_seed(step)
+        assert train(resumed, other, *speech) == expected
+    for (name, a), b in zip(model.state_dict().items(), resumed.state_dict().values()):
+        assert torch.equal(a, b), name
+
+
+def test_collapse_warns_and_health_does_not(make_model, speech, caplog):
+    model = make_model()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            model.train()
+            model(speech=speech[0], speech_lengths=speech[1])
+            objective(model).usage[1].zero_()[3] = 40
+            objective(model).usage[0].fill_(2)
+            model.eval()
+            model(speech=speech[0], speech_lengths=speech[1])
+    (record,) = [r for r in caplog.records if "collapsing" in r.getMessage()]
+    assert record.getMessage().startswith("codebook 1 is collapsing")
+    assert "ema_decay" in record.getMessage()
+
+
+def test_weights_fit_the_exported_model(tmp_path, make_model, speech):
+    from espnet_uniwav.checkpoint import load_strictly
+    from espnet_uniwav.model import UniWav
+
+    args = vars(make_args(tmp_path))
+    model = make_model().eval()
+    exported = UniWav.from_config(model_config(args)).eval()
+    load_strictly(exported, model_weights(model.state_dict(), args["loss"]), "x")
+    x, lengths = model.frontend(*speech)
+    assert exported.features.spec == model.frontend.features.spec
+    expected = model.encoder.encoder(model.encoder.encoder.embed(x))
+    for a, b in zip(exported.hidden_states(x), expected):
+        assert torch.equal(a, b)
+    assert not any("teacher" in k or "codebook" in k for k in exported.state_dict())
