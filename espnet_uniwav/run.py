@@ -4,8 +4,9 @@
 
 Recipes take it as ``--python "python3 -m espnet_uniwav.run"``. It serves ``-m
 module``, ``-c code`` and script paths. Registration stands at the top level and the
-module's own ``main()`` is called, so that spawned workers, which import this file
-again, are registered too.
+module's own ``main()`` is called, so that spawned workers of ``-m`` runs, which
+import this file again, are registered too. A script that spawns workers of its own
+calls ``espnet_uniwav.plugin.register()`` at its top.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ctypes
 import importlib
 import runpy
 import sys
+from pathlib import Path
 
 from espnet_uniwav import plugin
 
@@ -49,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"unknown option {argv[0]}\n{USAGE}")
     else:
         sys.argv = list(argv)
+        sys.path.insert(0, str(Path(argv[0]).resolve().parent))
         runpy.run_path(argv[0], run_name="__main__")
 
 

@@ -20,7 +20,7 @@ from espnet_uniwav.ssl.teacher import EMATeacher
 
 NUM_MELS = 12
 DIM = 32
-POSITIONS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary")
+POSITIONS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")
 TRANSFORMER = dict(
     num_layers=3, embed_dim=DIM, num_heads=4, ffn_dim=48, position="rotary"
 )
@@ -35,6 +35,14 @@ def sharpen(module: nn.Module) -> nn.Module:
         noise = torch.randn(parameter.shape, generator=generator)
         parameter.data = offset + scale * noise
     return module
+
+
+def make_frames(number=400, dim=NUM_MELS, seed=0):
+    """Frames with correlated channels and a mean, (N, F)."""
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(dim, dim, generator=generator) / math.sqrt(dim)
+    mean = torch.randn(dim, generator=generator)
+    return torch.randn(number, dim, generator=generator) @ mix + mean
 
 
 def make_speech(lengths, seed=0):
@@ -82,7 +90,15 @@ def make_dinosr(encoder=None, **overrides):
 
 def make_decoder(feature_dim=NUM_MELS, condition_dim=DIM, **overrides):
     conf = dict(num_layers=4, embed_dim=DIM, num_heads=4, ffn_dim=48, position="rotary")
-    return sharpen(FlowDecoder(feature_dim, condition_dim, **{**conf, **overrides}))
+    return fit(
+        sharpen(FlowDecoder(feature_dim, condition_dim, **{**conf, **overrides}))
+    )
+
+
+def fit(decoder):
+    """Precondition an untrained decoder as its first batch would."""
+    decoder.precondition.fit(make_frames(dim=len(decoder.precondition.mean)))
+    return decoder
 
 
 def make_flow_matching(encoder=None, **overrides):
@@ -104,7 +120,10 @@ def make_config(**overrides):
 
 
 def make_model(**overrides):
-    return sharpen(UniWav.from_config(make_config(**overrides))).eval()
+    model = sharpen(UniWav.from_config(make_config(**overrides))).eval()
+    if model.decoder is not None:
+        fit(model.decoder)
+    return model
 
 
 class Pretraining(nn.Module):

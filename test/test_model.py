@@ -87,12 +87,41 @@ def test_evaluations_of_the_decoder(method, guidance_scale):
     assert len(calls) == expected
 
 
+def watch(model):
+    """(x_t, t, z) of every evaluation of the decoder."""
+    seen = []
+    model.decoder.register_forward_hook(lambda m, i, o: seen.append(i[:3]))
+    return seen
+
+
+def path_at(t, x):
+    """(B, T, F) points of the path of ``fill`` at (B, T) times."""
+    x_0 = torch.randn(x.shape, generator=generator())
+    t = t[..., None]
+    return (1 - (1 - 1e-5) * t) * x_0 + t * x
+
+
 def test_full_negative_guidance_is_unconditional(model):
-    """(1 + a) v(c) - a v(empty) at a = -1: nothing of the given frames is seen."""
+    """(1 + a) v(c) - a v(empty) at a = -1: at t = 0 no given frame is seen."""
     x, mask = draw()
     other = torch.where(mask[..., None], x, torch.randn_like(x))
-    found = [fill(model, y, mask, guidance_scale=-1.0) for y in (x, other)]
+    conf = dict(guidance_scale=-1.0, num_steps=1, method="euler")
+    found = [fill(model, y, mask, **conf) for y in (x, other)]
     torch.testing.assert_close(found[0][mask], found[1][mask], atol=1e-4, rtol=1e-4)
+
+
+def test_unconditional_pass_sees_what_dropped_utterances_show_in_training(model):
+    """No z, one time for all frames, given frames on their path."""
+    x, mask = draw()
+    seen = watch(model)
+    fill(model, x, mask, num_steps=4, method="euler", guidance_scale=0.5)
+    assert len(seen) == 8
+    for i in range(4):
+        (x_t, _, z), (path, times, empty) = seen[2 * i : 2 * i + 2]
+        assert (empty == 0).all() and (z != 0).any()
+        assert times.shape == mask.shape and (times == i / 4).all()
+        assert torch.equal(path[mask], x_t[mask])
+        torch.testing.assert_close(path[~mask], path_at(times, x)[~mask])
 
 
 def test_guidance_is_linear_in_one_euler_step(model):
@@ -119,16 +148,17 @@ def test_temperature_scales_the_noise():
 def test_decoder_sees_given_frames_as_in_training(kept_frames):
     model = make_model(kept_frames=kept_frames)
     x, mask = draw()
-    seen = []
-    model.decoder.register_forward_hook(lambda m, i, o: seen.append((i[0], i[1])))
+    seen = watch(model)
     fill(model, x, mask, num_steps=4, method="euler")
-    x_0 = torch.randn(x.shape, generator=generator())
     assert len(seen) == 4
-    for x_t, t in seen:
-        t = t[0]
-        path = (1 - (1 - 1e-5) * t) * x_0 + t * x
-        expected = x if kept_frames == "data" else path
-        torch.testing.assert_close(x_t[~mask], expected[~mask])
+    for i, (x_t, t, _) in enumerate(seen):
+        assert t.shape == mask.shape and (t[mask] == i / 4).all()
+        if kept_frames == "data":
+            assert (t[~mask] == 1).all()
+            assert torch.equal(x_t[~mask], x[~mask])
+        else:
+            assert (t[~mask] == i / 4).all()
+            torch.testing.assert_close(x_t[~mask], path_at(t, x)[~mask])
 
 
 def test_states_and_their_weights():

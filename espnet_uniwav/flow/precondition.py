@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.processes import copy_from_first_process
+
 SHRINKAGE = 1e-3
 
 
@@ -48,9 +50,7 @@ class Precondition(nn.Module):
         self.axes.copy_(axes)
         self.deviations.copy_(variances.sqrt())
         self.num_frames.fill_(len(frames))
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            for buffer in self.buffers():
-                torch.distributed.broadcast(buffer, 0)
+        copy_from_first_process(*self.buffers())
 
     def scale_input(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Map (B, T, F) points at (B, T) times to unit variance, axis by axis."""

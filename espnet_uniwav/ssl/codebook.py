@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.processes import copy_from_first_process, sum_over_processes
+
 
 class OnlineCodebook(nn.Module):
     """K codebooks of V codewords that follow their targets (DinoSR, section 3.3).
@@ -69,7 +71,7 @@ class OnlineCodebook(nn.Module):
         Returns:
             (K, N) code of each frame.
         """
-        if collect and self.needs_data and targets.shape[1]:
+        if collect and self.needs_data:
             self._start_from(targets)
         with torch.autocast(targets.device.type, enabled=False):
             codewords = self.codewords
@@ -87,11 +89,11 @@ class OnlineCodebook(nn.Module):
         self.needs_data = False
         if self.num_updates > 0:
             return
-        number = self.count.shape[1]
-        frames = torch.randint(targets.shape[1], (number,), device=targets.device)
-        self.sum.copy_(targets[:, frames].nan_to_num())
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.broadcast(self.sum, 0)
+        if targets.shape[1]:
+            size = (self.count.shape[1],)
+            frames = torch.randint(targets.shape[1], size, device=targets.device)
+            self.sum.copy_(targets[:, frames].nan_to_num())
+        copy_from_first_process(self.sum)
 
     def _collect(self, targets: Tensor, codes: Tensor) -> None:
         finite = targets.isfinite().all(-1)
@@ -99,9 +101,7 @@ class OnlineCodebook(nn.Module):
         one_hot.scatter_(-1, codes[..., None], finite[..., None].to(targets.dtype))
         total = one_hot.transpose(1, 2) @ targets.masked_fill(~finite[..., None], 0.0)
         number = one_hot.sum(1)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(total)
-            torch.distributed.all_reduce(number)
+        sum_over_processes(total, number)
         self.pending_sum += total
         self.pending_count += number
 

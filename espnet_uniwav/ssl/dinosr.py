@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.processes import sum_over_processes
 from espnet_uniwav.nn.transformer import initialise
 from espnet_uniwav.ssl.codebook import OnlineCodebook
 from espnet_uniwav.ssl.encoder import Encoder
@@ -121,7 +122,7 @@ class DinoSR(nn.Module):
         target = _perplexity(number)
         prediction = _perplexity(logits.softmax(-1).sum(1))
         stats = {
-            "accuracy": (logits.argmax(-1) == codes).float().mean(),
+            "accuracy": (logits.argmax(-1) == codes).sum() / max(codes.numel(), 1),
             "ema_decay": self.teacher.decay(),
         }
         for k in range(self.num_codebooks):
@@ -135,6 +136,7 @@ class DinoSR(nn.Module):
             if not self._epoch_is_open:
                 self.usage.zero_()
                 self._epoch_is_open = True
+            sum_over_processes(number)
             self.usage += number
             return {}
         share = (self.usage > 0).float().mean(1)

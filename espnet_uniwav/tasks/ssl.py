@@ -18,6 +18,7 @@ from torch import Tensor
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
@@ -208,7 +209,9 @@ class UniWavSSLModel(ESPnetSSLModel):
             total = total + loss
             stats.update(loss_stats)
         if self.training:
-            self.nonfinite_steps += ~total.detach().isfinite()
+            nonfinite = (~total.detach().isfinite()).float()
+            sum_over_processes(nonfinite)
+            self.nonfinite_steps += nonfinite.clamp(max=1.0)
         frames = batch["lengths"].sum()
         stats["loss"] = total.detach()
         stats["masked_share"] = batch["masked"].numel() / frames
@@ -279,7 +282,7 @@ def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
 
 def _in_one_transfer(stats: dict[str, Tensor]) -> dict[str, Tensor]:
     """Move scalars to the CPU together: the trainer reads each of them."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if is_distributed():
         return stats
     values = torch.stack([v.float() for v in stats.values()]).cpu()
     return dict(zip(stats, values.unbind()))

@@ -1,16 +1,18 @@
-"""The flow decoder: what it depends on, skips, padding."""
+"""The flow decoder: its start, what it depends on, skips, padding."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from factories import DIM, NUM_MELS, POSITIONS, make_decoder
+from factories import DIM, NUM_MELS, POSITIONS, fit, make_decoder
+
+from espnet_uniwav.flow.decoder import FlowDecoder
 
 
 def draw(batch=2, length=14):
     return (
         torch.randn(batch, length, NUM_MELS),
-        torch.rand(batch),
+        torch.rand(batch, length),
         torch.randn(batch, length, DIM),
     )
 
@@ -25,7 +27,7 @@ def test_padding_changes_no_valid_frame(position):
     assert batch.shape == x_t.shape
     for i, n in enumerate(lengths):
         one = slice(i, i + 1)
-        alone = decoder(x_t[one, :n], t[one], z[one, :n])
+        alone = decoder(x_t[one, :n], t[one, :n], z[one, :n])
         torch.testing.assert_close(batch[i, :n], alone[0], atol=5e-5, rtol=1e-4)
 
 
@@ -48,13 +50,53 @@ def test_time_and_condition_matter():
     assert (velocity - decoder(x_t + 0.1, t, z)).abs().max() > 1e-3
 
 
-def test_time_reaches_its_own_utterance_only():
+def test_time_enters_at_its_own_frame_only():
     decoder = make_decoder().eval()
+    entered = []
+    decoder.layers[0].register_forward_hook(lambda m, i, o: entered.append(i[0]))
     x_t, t, z = draw()
     other = t.clone()
-    other[1] = 1 - other[1]
-    change = (decoder(x_t, t, z) - decoder(x_t, other, z)).abs().amax((1, 2))
-    assert change[0] == 0 and change[1] > 1e-3
+    other[1, 3] = 1 - other[1, 3]
+    change = (decoder(x_t, t, z) - decoder(x_t, other, z)).abs().amax(-1)
+    assert (change[0] == 0).all() and (change[1] > 1e-4).all()
+    # Its embedding is added, beyond what the scale of the input does.
+    expected = torch.zeros(2, 14, dtype=torch.bool)
+    expected[1, 3] = True
+    assert torch.equal((entered[0] != entered[1]).any(-1), expected)
+    x_t = torch.cat([decoder.precondition.scale_input(x_t, t), z], -1)
+    embedded = decoder.input_projection(x_t) + decoder.time_embedding(t)
+    torch.testing.assert_close(entered[0], embedded)
+
+
+def test_untrained_decoder_knows_what_the_precondition_knows():
+    decoder = fit(FlowDecoder(NUM_MELS, DIM, 2, DIM, 4, 48, "rotary")).eval()
+    x_t, t, z = draw()
+    guess = decoder.precondition.velocity(torch.zeros_like(x_t), x_t, t)
+    assert torch.equal(decoder(x_t, t, z), guess)
+
+
+def test_last_map_is_turned_into_a_velocity():
+    decoder = make_decoder().eval()
+    outputs = []
+    decoder.output_projection.register_forward_hook(lambda m, i, o: outputs.append(o))
+    x_t, t, z = draw()
+    velocity = decoder(x_t, t, z)
+    assert torch.equal(velocity, decoder.precondition.velocity(outputs[0], x_t, t))
+
+
+def test_linear_maps_keep_the_variance():
+    decoder = FlowDecoder(NUM_MELS, 300, 2, 256, 4, 400, "rotary")
+    for name, module in decoder.named_modules():
+        if isinstance(module, torch.nn.Linear) and module.out_features > NUM_MELS:
+            expected = module.in_features**-0.5
+            assert module.weight.std().item() == pytest.approx(expected, rel=0.03), name
+            assert (module.bias == 0).all(), name
+
+
+def test_fp32_velocity_under_autocast():
+    decoder = make_decoder().eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert decoder(*draw()).dtype == torch.float32
 
 
 @pytest.mark.parametrize("num_layers", (1, 4, 5))
@@ -71,17 +113,6 @@ def test_second_half_reads_the_first_half_in_reverse(num_layers):
         layer = num_layers - num_layers // 2 + j
         expected = torch.cat((outputs[layer - 1], outputs[num_layers - 1 - layer]), -1)
         assert torch.equal(x, expected)
-
-
-def test_time_token_is_near_to_every_frame():
-    """No frame pays an ALiBi penalty for the time token."""
-    decoder = make_decoder(position="alibi").eval()
-    _, order = decoder.positions(torch.randn(1, 9, DIM), None, prefix=1)
-    assert (order.bias[:, :, :, 0] == 0).all()
-    seen = []
-    decoder.layers[0].register_forward_hook(lambda m, i, o: seen.append(i[1].bias))
-    decoder(*draw(1, 8))
-    assert torch.equal(seen[0], order.bias)
 
 
 def test_evaluation_is_deterministic():

@@ -8,6 +8,7 @@ from factories import DIM, NUM_MELS, make_encoder, make_flow_matching, sharpen
 from torch import nn
 
 from espnet_uniwav.flow.path import SIGMA_MIN
+from espnet_uniwav.flow.precondition import Precondition
 
 LENGTHS = torch.tensor([11, 25, 25])
 
@@ -17,6 +18,7 @@ class Recorder(nn.Module):
 
     def __init__(self):
         super().__init__()
+        self.precondition = Precondition(NUM_MELS)
         self.answer = nn.Parameter(torch.zeros(()))
 
     def forward(self, x_t, t, z, padding_mask=None):
@@ -40,8 +42,8 @@ def make_recorded(**conf):
 
 
 def velocity_of(recorder, x_1):
-    """dx_t of the path, recovered from x_t, t and x_1."""
-    t = recorder.t[:, None, None].double()
+    """x_0 and dx_t of the path at masked frames, from x_t, t and x_1."""
+    t = recorder.t[..., None].double()
     x_0 = (recorder.x_t.double() - t * x_1) / (1 - (1 - SIGMA_MIN) * t)
     return x_0, x_1 - (1 - SIGMA_MIN) * x_0
 
@@ -65,16 +67,19 @@ def test_inputs_of_the_decoder():
     seen = objective.decoder
     torch.testing.assert_close(seen.z, objective.weighted_sum(states))
     assert seen.padding_mask is padding_mask
-    assert torch.equal(seen.x_t[~mask], features[~mask])
-    assert (seen.x_t[mask] != features[mask]).all()
-    assert seen.t.shape == (3,) and (seen.t >= 0).all() and (seen.t <= 1).all()
+    torch.testing.assert_close(seen.x_t[~mask], features[~mask], atol=1e-4, rtol=0)
+    assert ((seen.x_t - features)[mask].abs() > 1e-4).float().mean() > 0.99
+    assert seen.t.shape == (3, 25) and (seen.t[~mask] == 1).all()
+    for t, own in zip(seen.t, mask):
+        assert (t[own] == t[own][0]).all() and 0 <= t[own][0] < 1
 
 
 def test_time_is_drawn_per_utterance_and_noise_is_standard():
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
     features, states, padding_mask, mask, masked = draw(300)
     objective(features, states, padding_mask, mask, masked)
-    times = objective.decoder.t
+    times = objective.decoder.t[:, 0]
+    assert (objective.decoder.t == times[:, None]).all()
     assert len(set(times.tolist())) > 290
     assert abs(float(times.mean()) - 0.5) < 0.06
     early = times < 0.9
@@ -83,11 +88,16 @@ def test_time_is_drawn_per_utterance_and_noise_is_standard():
     assert abs(float(x_0[early].std()) - 1) < 0.02
 
 
-def test_kept_frames_may_lie_on_the_path():
+def test_kept_frames_may_lie_on_the_path(monkeypatch):
+    monkeypatch.setattr(torch, "randn_like", torch.cos)
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
     features, states, padding_mask, mask, masked = draw()
     objective(features, states, padding_mask, mask, masked)
-    assert (objective.decoder.x_t != features).all()
+    seen = objective.decoder
+    assert (seen.t == seen.t[:, :1]).all() and (seen.t < 1).all()
+    expected = (1 - (1 - SIGMA_MIN) * seen.t[..., None]) * features.cos()
+    expected = expected + seen.t[..., None] * features
+    torch.testing.assert_close(seen.x_t, expected)
     with pytest.raises(ValueError, match="kept_frames must be one of .* found 'none'"):
         make_flow_matching(kept_frames="none")
 
@@ -96,8 +106,10 @@ def test_dropped_condition_hides_states_and_kept_frames():
     objective = make_recorded(drop_prob=1.0)
     features, states, padding_mask, mask, masked = draw()
     objective(features, states, padding_mask, mask, masked)
-    assert (objective.decoder.z == 0).all()
-    assert (objective.decoder.x_t != features).all()
+    seen = objective.decoder
+    assert (seen.z == 0).all()
+    assert (seen.t == seen.t[:, :1]).all() and (seen.t < 1).all()
+    assert (seen.x_t != features).all()
 
 
 def test_condition_is_dropped_per_utterance():
@@ -108,8 +120,10 @@ def test_condition_is_dropped_per_utterance():
     dropped = zero.all(-1).all(-1)
     assert torch.equal(dropped, zero.any(-1).any(-1))
     assert 0.25 < float(dropped.float().mean()) < 0.35
-    kept = (objective.decoder.x_t == features).all(-1)
+    kept = objective.decoder.t == 1
     assert torch.equal(kept, ~mask & ~dropped[:, None])
+    error = (objective.decoder.x_t - features)[kept].abs()
+    assert error.max() < 1e-4
 
 
 def test_no_gradient_comes_from_frames_that_are_not_masked():

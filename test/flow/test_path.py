@@ -22,6 +22,17 @@ def test_velocity_is_the_derivative_of_the_point():
     torch.testing.assert_close(dx_t, derivative)
 
 
+def test_every_frame_may_have_a_time_of_its_own():
+    x_0, x_1, _ = draw()
+    t = torch.rand(3, 4, dtype=torch.double)
+    x_t, dx_t = sample_path(x_0, x_1, t)
+    for j in range(4):
+        frame = slice(j, j + 1)
+        point, derivative = sample_path(x_0[:, frame], x_1[:, frame], t[:, j])
+        assert torch.equal(x_t[:, frame], point)
+        assert torch.equal(dx_t[:, frame], derivative)
+
+
 def test_path_leads_from_noise_to_data():
     x_0, x_1, t = draw()
     start, _ = sample_path(x_0, x_1, torch.zeros_like(t))

@@ -21,8 +21,6 @@ from ssl_case import (  # noqa: E402
     make_args,
 )
 
-from espnet_uniwav.tasks.experiment import model_config, model_weights  # noqa: E402
-
 
 @pytest.fixture
 def make_model(tmp_path):
@@ -77,7 +75,11 @@ def test_one_step_trains_every_parameter(make_model, speech):
 def test_loss_falls_on_a_fixed_batch(make_model, speech, losses):
     model = make_model(loss=losses)
     optimizer = make_optimizer(model)
-    values = [train(model, optimizer, *speech) for _ in range(60)]
+    values = []
+    for step in range(60):
+        # The same ten masks, times and noises at the start and at the end.
+        torch.manual_seed(step % 10)
+        values.append(train(model, optimizer, *speech))
     assert sum(values[-10:]) < 0.8 * sum(values[:10])
     assert int(model.global_step) == 60
 
@@ -278,19 +280,3 @@ def test_collapse_warns_and_health_does_not(make_model, speech, caplog):
     (record,) = [r for r in caplog.records if "collapsing" in r.getMessage()]
     assert record.getMessage().startswith("codebook 1 is collapsing")
     assert "ema_decay" in record.getMessage()
-
-
-def test_weights_fit_the_exported_model(tmp_path, make_model, speech):
-    from espnet_uniwav.checkpoint import load_strictly
-    from espnet_uniwav.model import UniWav
-
-    args = vars(make_args(tmp_path))
-    model = make_model().eval()
-    exported = UniWav.from_config(model_config(args)).eval()
-    load_strictly(exported, model_weights(model.state_dict(), args["loss"]), "x")
-    x, lengths = model.frontend(*speech)
-    assert exported.features.spec == model.frontend.features.spec
-    expected = model.encoder.encoder(model.encoder.encoder.embed(x))
-    for a, b in zip(exported.hidden_states(x), expected):
-        assert torch.equal(a, b)
-    assert not any("teacher" in k or "codebook" in k for k in exported.state_dict())

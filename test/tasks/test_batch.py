@@ -1,0 +1,192 @@
+"""What one batch hands to the encoder, to the losses, to the trainer and the export."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+pytest.importorskip("espnet2")
+from espnet_uniwav import plugin  # noqa: E402
+
+plugin.register()
+from espnet2.tasks.ssl import SSLTask  # noqa: E402
+from ssl_case import DINOSR, FLOW_MATCHING, make_args  # noqa: E402
+
+from espnet_uniwav.checkpoint import load_strictly  # noqa: E402
+from espnet_uniwav.model import UniWav  # noqa: E402
+from espnet_uniwav.tasks.experiment import model_config, model_weights  # noqa: E402
+
+
+@pytest.fixture
+def make_model(tmp_path):
+    def make(**overrides):
+        torch.manual_seed(0)
+        return SSLTask.build_model(make_args(tmp_path, **overrides)).eval()
+
+    return make
+
+
+@pytest.fixture
+def model(make_model):
+    return make_model()
+
+
+def encode(model, speech):
+    torch.manual_seed(3)
+    return model.encode(*speech)
+
+
+def replace_features(model, frames):
+    """From now on the frontend gives other values at (B, T) frames."""
+
+    def hook(frontend, inputs, outputs):
+        x, lengths = outputs
+        return torch.where(frames[..., None], 1 - x, x), lengths
+
+    model.frontend.register_forward_hook(hook)
+
+
+def test_states_know_nothing_of_masked_frames(model, speech):
+    before = encode(model, speech)
+    mask = before["mask"]
+    replace_features(model, mask)
+    after = encode(model, speech)
+    assert torch.equal(after["mask"], mask) and mask.any()
+    changed = (after["embedded"] != before["embedded"]).any(-1)
+    assert torch.equal(changed, mask)
+    for a, b in zip(before["hidden_states"], after["hidden_states"]):
+        assert torch.equal(a, b)
+
+
+def test_states_know_the_other_frames(model, speech):
+    before = encode(model, speech)
+    valid = torch.arange(13) < before["lengths"][:, None]
+    replace_features(model, valid & ~before["mask"])
+    after = encode(model, speech)
+    for a, b in zip(before["hidden_states"], after["hidden_states"]):
+        changed = (a != b).any(-1)
+        assert changed[valid & ~before["mask"]].all()
+    assert changed[valid].all()
+
+
+def test_every_loss_reads_the_same_masked_pass(model, speech):
+    seen = {}
+    for loss in model.losses:
+        loss.objective.register_forward_pre_hook(
+            lambda m, args, kwargs, name=loss.name: seen.update({name: kwargs}),
+            with_kwargs=True,
+        )
+    torch.manual_seed(3)
+    model(speech=speech[0], speech_lengths=speech[1])
+    expected = encode(model, speech)
+    padding_mask = torch.arange(13) >= torch.tensor([[13], [8]])
+    assert torch.equal(expected["padding_mask"], padding_mask)
+    assert not (expected["mask"] & padding_mask).any()
+    masked = expected["mask"].flatten().nonzero().squeeze(1)
+    assert torch.equal(expected["masked"], masked)
+    assert set(seen) == {"dinosr", "flow_matching"}
+    for inputs in seen.values():
+        assert torch.equal(inputs["padding_mask"], padding_mask)
+        assert torch.equal(inputs["masked"], masked)
+        for a, b in zip(inputs["hidden_states"], expected["hidden_states"]):
+            assert torch.equal(a, b)
+    assert torch.equal(seen["dinosr"]["embedded"], expected["embedded"])
+    assert torch.equal(seen["flow_matching"]["features"], expected["features"])
+    assert torch.equal(seen["flow_matching"]["mask"], expected["mask"])
+
+
+def test_padding_changes_no_state_of_the_masked_pass(model, speech):
+    batch = encode(model, speech)
+    encoder = model.encoder.encoder
+    alone = encoder(batch["embedded"][1:, :8], None, batch["mask"][1:, :8])
+    for a, b in zip(batch["hidden_states"], alone):
+        torch.testing.assert_close(a[1:, :8], b, atol=2e-5, rtol=1e-4)
+
+
+def test_padding_mask_of_the_caller_reaches_the_encoder(model, speech):
+    """The door's ``masks``: a frame marked as padding is not attended to."""
+    x, lengths = model.frontend(*speech)
+    masks = torch.arange(13) >= torch.tensor([[10], [8]])
+    given, _, _ = model.encoder(x, lengths, masks=masks)
+    shorter, _, _ = model.encoder(x[:, :10], lengths.clamp(max=10))
+    for i, n in enumerate((10, 8)):
+        torch.testing.assert_close(given[i, :n], shorter[i, :n], atol=2e-5, rtol=1e-4)
+    made, _, _ = model.encoder(x, lengths)
+    assert not torch.allclose(given[0, :10], made[0, :10], atol=1e-4)
+
+
+def test_losses_are_weighted_and_the_statistics_are_not(make_model, speech):
+    def run(**weights):
+        losses = [
+            {**loss, "conf": {**loss["conf"], "weight": weights[loss["name"]]}}
+            for loss in (DINOSR, FLOW_MATCHING)
+        ]
+        model = make_model(loss=losses)
+        torch.manual_seed(3)
+        return model(speech=speech[0], speech_lengths=speech[1])[:2]
+
+    plain, stats = run(dinosr=1.0, flow_matching=1.0)
+    both = stats["loss_dinosr"] + stats["loss_flow_matching"]
+    torch.testing.assert_close(plain.detach(), both)
+    loss, again = run(dinosr=3.0, flow_matching=0.5)
+    for name in ("loss_dinosr", "loss_flow_matching"):
+        assert torch.equal(stats[name], again[name]) and stats[name] > 0
+    expected = 3.0 * stats["loss_dinosr"] + 0.5 * stats["loss_flow_matching"]
+    torch.testing.assert_close(loss.detach(), expected)
+    torch.testing.assert_close(again["loss"], expected)
+
+
+def test_weights_unless_told(make_model):
+    conf = {k: v for k, v in FLOW_MATCHING["conf"].items() if k != "weight"}
+    model = make_model(loss=[DINOSR, dict(name="flow_matching", conf=conf)])
+    assert [loss.weight for loss in model.losses] == [1.0, 0.25]
+
+
+def test_weight_of_a_batch_is_the_number_of_its_masked_frames(model, speech):
+    drawn = []
+    model.util_modules["span_mask"].register_forward_hook(
+        lambda m, i, mask: drawn.append(mask)
+    )
+    for _ in range(5):
+        _, stats, weight = model(speech=speech[0], speech_lengths=speech[1])
+        assert weight.item() == int(drawn[-1].sum()) > 0
+        assert float(stats["masked_share"]) == pytest.approx(weight.item() / (13 + 8))
+
+
+def test_batch_without_masked_frames_weighs_one(make_model):
+    """A single frame is never masked; the trainer divides by the weight."""
+    model = make_model(loss=[FLOW_MATCHING])
+    loss, stats, weight = model(
+        speech=torch.randn(1, 300), speech_lengths=torch.tensor([300])
+    )
+    assert weight.item() == 1 and float(stats["masked_share"]) == 0
+    assert loss.item() == 0
+
+
+def test_export_takes_what_was_fitted_and_leaves_the_training_parts(
+    make_model, tmp_path, speech
+):
+    args = vars(make_args(tmp_path))
+    model = make_model().train()
+    model(speech=speech[0], speech_lengths=speech[1])
+    state = model.state_dict()
+    weights = model_weights(state, args["loss"])
+    exported = UniWav.from_config(model_config(args)).eval()
+    assert set(weights) == set(exported.state_dict())
+    left = {k for k in state if k.startswith("losses.0.")}
+    assert any(".teacher." in k for k in left) and not any(
+        word in name
+        for name in weights
+        for word in ("teacher", "codebook", "heads", "usage")
+    )
+    load_strictly(exported, weights, "x")
+    ours = exported.decoder.precondition.state_dict()
+    theirs = model.losses[1].objective.decoder.precondition.state_dict()
+    assert int(ours["num_frames"]) == 13 + 8
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value), name
+    assert exported.features.spec == model.frontend.features.spec
+    x, _ = model.frontend(*speech)
+    states = model.encoder.encoder(model.encoder.encoder.embed(x))
+    for a, b in zip(exported.hidden_states(x), states):
+        assert torch.equal(a, b)
