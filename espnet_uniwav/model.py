@@ -103,7 +103,8 @@ class UniWav(nn.Module):
             padding_mask: (B, T), True = padding.
             num_steps: Steps of the solver.
             method: ``euler``, ``midpoint`` or ``heun``.
-            guidance_scale: a of classifier-free guidance; 0 switches it off.
+            guidance_scale: a of classifier-free guidance; 0 switches it off. The
+                unconditional pass has no z, and sees given frames as noisy as others.
             temperature: Deviation of the initial noise.
             generator: Source of the noise, for repeatable results.
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.precision import full_precision
+
 
 @dataclass(frozen=True)
 class FeatureSpec:
@@ -109,7 +111,7 @@ class AbsFeatures(nn.Module, ABC):
             )
         samples = torch.arange(speech.shape[1], device=speech.device)
         speech = speech.masked_fill(samples >= speech_lengths[:, None], 0.0)
-        with torch.autocast(speech.device.type, enabled=False):
+        with full_precision(speech.device):
             raw = self.analyse(speech.float())
         x = (raw - self._like(self.spec.mean, raw)) / self._like(self.spec.std, raw)
         lengths = self.spec.num_frames(speech_lengths)

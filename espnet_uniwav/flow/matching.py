@@ -85,10 +85,10 @@ class FlowMatching(nn.Module):
         return loss, {}
 
     def _fit(self, x_1: Tensor, padding_mask: Tensor | None) -> None:
-        """Precondition the decoder by the first batch, unless it was resumed."""
-        self._has_data = True
+        """Precondition the decoder by the first usable batch, unless it was resumed."""
         if self.decoder.precondition.num_frames == 0:
             frames = x_1.flatten(0, 1)
             if padding_mask is not None:
                 frames = frames[~padding_mask.flatten()]
             self.decoder.precondition.fit(frames)
+        self._has_data = bool(self.decoder.precondition.num_frames > 0)

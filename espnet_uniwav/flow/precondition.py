@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.nn.processes import copy_from_first_process
 
 SHRINKAGE = 1e-3
@@ -37,12 +38,18 @@ class Precondition(nn.Module):
 
     @torch.no_grad()
     def fit(self, frames: Tensor) -> None:
-        """Take mean and principal axes from data.
+        """Take mean and principal axes from data, the same in every process.
 
         Args:
-            frames: (N, F) frames of x, at least two.
+            frames: (N, F) frames of x. Those that are not finite are left out; if
+                fewer than F remain, nothing changes and ``num_frames`` stays 0.
         """
-        frames = frames.double()
+        frames = frames[frames.isfinite().all(-1)]
+        if len(frames) >= frames.shape[1]:
+            self._fit(frames.double())
+        copy_from_first_process(*self.buffers())
+
+    def _fit(self, frames: Tensor) -> None:
         covariance = torch.cov(frames.T)
         covariance.diagonal().add_(SHRINKAGE)
         variances, axes = torch.linalg.eigh(covariance)
@@ -50,17 +57,16 @@ class Precondition(nn.Module):
         self.axes.copy_(axes)
         self.deviations.copy_(variances.sqrt())
         self.num_frames.fill_(len(frames))
-        copy_from_first_process(*self.buffers())
 
     def scale_input(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Map (B, T, F) points at (B, T) times to unit variance, axis by axis."""
-        with torch.autocast(x_t.device.type, enabled=False):
+        with full_precision(x_t.device):
             y, r = self._along_axes(x_t, t)
             return y * r.rsqrt()
 
     def velocity(self, output: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """Turn the network's output into a velocity, (B, T, F), in fp32."""
-        with torch.autocast(x_t.device.type, enabled=False):
+        with full_precision(x_t.device):
             y, r = self._along_axes(x_t, t)
             t, s = t[..., None], self.deviations
             linear = (t * s.square() - (1 - t)) / r * y

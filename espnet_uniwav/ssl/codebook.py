@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.nn.processes import copy_from_first_process, sum_over_processes
 
 
@@ -73,7 +74,7 @@ class OnlineCodebook(nn.Module):
         """
         if collect and self.needs_data:
             self._start_from(targets)
-        with torch.autocast(targets.device.type, enabled=False):
+        with full_precision(targets.device):
             codewords = self.codewords
             # |x - c|^2 = |x|^2 - 2 x c + |c|^2, and |x|^2 is the same for every c.
             norms = codewords.square().sum(-1)[:, None]

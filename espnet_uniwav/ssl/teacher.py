@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.nn.transformer import Transformer
 
 
@@ -86,7 +87,7 @@ class EMATeacher(nn.Module):
         Returns:
             (K, B, T, D) instance-normalised FFN outputs, lowest layer first, in fp32.
         """
-        with torch.autocast(embedded.device.type, enabled=False):
+        with full_precision(embedded.device):
             outputs = self.network(embedded.float(), padding_mask)[1][-num_targets:]
             return instance_norm(torch.stack(outputs), padding_mask)
 
@@ -102,6 +103,8 @@ def instance_norm(x: Tensor, padding_mask: Tensor | None, eps: float = 1e-5) -> 
     Returns:
         (K, B, T, D); padding is arbitrary.
     """
+    if x.shape[2] == 1:
+        return torch.zeros_like(x)
     if padding_mask is None:
         flat = F.instance_norm(x.flatten(0, 1).transpose(1, 2), eps=eps)
         return flat.transpose(1, 2).view_as(x)
