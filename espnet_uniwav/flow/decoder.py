@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.flow.context import interpolate
 from espnet_uniwav.flow.precondition import Precondition
 from espnet_uniwav.nn.positions import Positions
 from espnet_uniwav.nn.transformer import TransformerLayer
@@ -16,10 +17,11 @@ class FlowDecoder(nn.Module):
     """Predicts the velocity dx_t from x_t, its time t and a condition z.
 
     Every frame carries a time of its own: frames to be generated share the time of
-    the flow, given frames stand at its end, t = 1. x_t and z are concatenated and
-    projected, the embedded time is added, and the second half of the layers reads the
-    outputs of the first half in reverse order, by concatenation and a linear map
-    (Voicebox, SpeechFlow; there the time is one more token).
+    the flow, given frames stand at its end, t = 1. x_t, the given frames continued
+    linearly over the gaps, and z are concatenated and projected, the embedded time is
+    added, and the second half of the layers reads the outputs of the first half in
+    reverse order, by concatenation and a linear map (Voicebox, SpeechFlow; there the
+    time is one more token, and the context is zero in the gaps).
 
     Args:
         feature_dim: Width F of x.
@@ -45,7 +47,7 @@ class FlowDecoder(nn.Module):
     ):
         super().__init__()
         self.precondition = Precondition(feature_dim)
-        self.input_projection = nn.Linear(feature_dim + condition_dim, embed_dim)
+        self.input_projection = nn.Linear(2 * feature_dim + condition_dim, embed_dim)
         self.time_embedding = TimeEmbedding(embed_dim)
         self.positions = Positions(position, embed_dim, num_heads)
         self.layers = nn.ModuleList(
@@ -59,6 +61,7 @@ class FlowDecoder(nn.Module):
         self.output_projection = nn.Linear(embed_dim, feature_dim)
         self.apply(keep_variance)
         nn.init.zeros_(self.output_projection.weight)
+        self.context_gain = nn.Parameter(torch.full((feature_dim,), 0.5))
 
     def forward(
         self, x_t: Tensor, t: Tensor, z: Tensor, padding_mask: Tensor | None = None
@@ -67,7 +70,7 @@ class FlowDecoder(nn.Module):
 
         Args:
             x_t: (B, T, F) points of the path.
-            t: (B, T) their times in [0, 1].
+            t: (B, T) their times in [0, 1]; a frame at 1 is given.
             z: (B, T, C) condition; zeros stand for no condition.
             padding_mask: (B, T), True = padding.
 
@@ -75,7 +78,11 @@ class FlowDecoder(nn.Module):
             (B, T, F) velocity in fp32; without meaning at given frames.
         """
         x = self.precondition.scale_input(x_t, t)
-        x = self.input_projection(torch.cat((x, z.to(x.dtype)), dim=-1))
+        given = t == 1
+        if padding_mask is not None:
+            given = given & ~padding_mask
+        context = interpolate(x, given)
+        x = self.input_projection(torch.cat((x, context, z.to(x.dtype)), dim=-1))
         x, order = self.positions(x + self.time_embedding(t), padding_mask)
         outputs = []
         first_skip = len(self.layers) - len(self.skips)
@@ -86,7 +93,7 @@ class FlowDecoder(nn.Module):
             x, _ = layer(x, order)
             outputs.append(x)
         output = self.output_projection(self.norm(x))
-        return self.precondition.velocity(output, x_t, t)
+        return self.precondition.velocity(output, x_t, t, self.context_gain * context)
 
 
 class TimeEmbedding(nn.Module):

@@ -22,8 +22,9 @@ class Precondition(nn.Module):
         y = E' (x_t - t m)                     input = y / sqrt(r)
         v = m + E ((t s^2 - (1 - t)) / r * y + s / sqrt(r) * output)
 
-    The first term of v is the best linear guess from x_t alone; the network's output
-    has unit variance. Until ``fit``, m = 0, E = I, s = 1.
+    The first term of v is the best linear guess from x_t alone; what is left for the
+    network, ((1 - t) w - t s x_0) / sqrt(r) with the whitened data w, has unit
+    variance. A guess of w may be given. Until ``fit``, m = 0, E = I, s = 1.
 
     Args:
         dim: Width F of x.
@@ -64,13 +65,26 @@ class Precondition(nn.Module):
             y, r = self._along_axes(x_t, t)
             return y * r.rsqrt()
 
-    def velocity(self, output: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """Turn the network's output into a velocity, (B, T, F), in fp32."""
+    def velocity(
+        self, output: Tensor, x_t: Tensor, t: Tensor, guess: Tensor | float = 0.0
+    ) -> Tensor:
+        """Turn the network's output into a velocity.
+
+        Args:
+            output: (B, T, F).
+            x_t: (B, T, F) points of the path.
+            t: (B, T) their times.
+            guess: (B, T, F) of the whitened data; the output corrects it.
+
+        Returns:
+            (B, T, F) in fp32.
+        """
         with full_precision(x_t.device):
             y, r = self._along_axes(x_t, t)
             t, s = t[..., None], self.deviations
             linear = (t * s.square() - (1 - t)) / r * y
-            return self.mean + (linear + s * r.rsqrt() * output.float()) @ self.axes.T
+            output = output.float() + (1 - t) * r.rsqrt() * guess
+            return self.mean + (linear + s * r.rsqrt() * output) @ self.axes.T
 
     def _along_axes(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         t = t[..., None]
