@@ -23,7 +23,7 @@ check: env
 
 env: $(UNIWAV_ENV)/ready
 
-$(UNIWAV_ENV)/ready: constraints.txt
+$(UNIWAV_ENV)/ready:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"the pinned environment needs Python 3.11, found {v}: make PYTHON=python3.11 ...")'
 	@echo "Building the environment in $(UNIWAV_ENV): about 4 minutes, 8 GB"
 	rm -rf $(UNIWAV_ENV)

@@ -12,6 +12,9 @@ from espnet_uniwav.flow.solver import guide, solve
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.encoder import Encoder
 
+# Frames to be generated stay short of t = 1, where the decoder takes them as given.
+LAST_TIME = 1 - 1e-3
+
 
 class UniWav(nn.Module):
     """A pre-trained model, for understanding and for generation.
@@ -123,6 +126,7 @@ class UniWav(nn.Module):
         frames = mask[..., None]
 
         def velocity(x_t: Tensor, t: Tensor) -> Tensor:
+            t = t.clamp(max=LAST_TIME)
             given, times = self._given(x, x_0, mask, t)
             x_t = torch.where(frames, x_t, given)
             v = self.decoder(x_t, times, z, padding_mask)

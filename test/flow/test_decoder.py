@@ -6,6 +6,7 @@ import pytest
 import torch
 from factories import DIM, NUM_MELS, POSITIONS, fit, make_decoder
 
+from espnet_uniwav.flow.context import interpolate
 from espnet_uniwav.flow.decoder import FlowDecoder
 
 
@@ -63,7 +64,8 @@ def test_time_enters_at_its_own_frame_only():
     expected = torch.zeros(2, 14, dtype=torch.bool)
     expected[1, 3] = True
     assert torch.equal((entered[0] != entered[1]).any(-1), expected)
-    x_t = torch.cat([decoder.precondition.scale_input(x_t, t), z], -1)
+    x_t = decoder.precondition.scale_input(x_t, t)
+    x_t = torch.cat([x_t, torch.zeros_like(x_t), z], -1)
     embedded = decoder.input_projection(x_t) + decoder.time_embedding(t)
     torch.testing.assert_close(entered[0], embedded)
 
@@ -121,8 +123,28 @@ def test_evaluation_is_deterministic():
     assert torch.equal(decoder(*inputs), decoder(*inputs))
 
 
+def test_given_frames_reach_the_gap():
+    """Frames at t = 1 are continued over the gap, at the input and as a guess."""
+    decoder = make_decoder().eval()
+    seen, outputs = [], []
+    decoder.layers[0].register_forward_hook(lambda m, i, o: seen.append(i[0]))
+    decoder.output_projection.register_forward_hook(lambda m, i, o: outputs.append(o))
+    x_t, t, z = draw()
+    t[:, ::3] = 1.0
+    velocity = decoder(x_t, t, z)
+    x = decoder.precondition.scale_input(x_t, t)
+    context = interpolate(x, t == 1)
+    expected = decoder.input_projection(torch.cat([x, context, z], -1))
+    torch.testing.assert_close(seen[0], expected + decoder.time_embedding(t))
+    guess = decoder.context_gain * context
+    expected = decoder.precondition.velocity(outputs[0], x_t, t, guess)
+    assert torch.equal(velocity, expected)
+
+
 def test_every_parameter_is_trained():
     decoder = make_decoder(position="conv_alibi")
-    decoder(*draw()).sin().sum().backward()
+    x_t, t, z = draw()
+    t[:, ::3] = 1.0
+    decoder(x_t, t, z).sin().sum().backward()
     for name, parameter in decoder.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
