@@ -61,7 +61,7 @@ class FlowDecoder(nn.Module):
         self.output_projection = nn.Linear(embed_dim, feature_dim)
         self.apply(keep_variance)
         nn.init.zeros_(self.output_projection.weight)
-        self.context_gain = nn.Parameter(torch.full((feature_dim,), 0.5))
+        self.context_gain = nn.Parameter(torch.ones(feature_dim))
 
     def forward(
         self, x_t: Tensor, t: Tensor, z: Tensor, padding_mask: Tensor | None = None

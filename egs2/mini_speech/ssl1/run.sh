@@ -15,6 +15,7 @@ data=data
 expdir=
 report=report/index.html
 num_utterances=4        # on the report page
+infill_args="--method euler --num_steps 4 --temperature 0"
 score_args=             # more arguments of local/score_infill.py
 
 while [ $# -gt 0 ]; do
@@ -46,9 +47,10 @@ fi
 if want 3; then
     log "stage 3: training ${train_config}; log: ${expdir}/train.log"
     mkdir -p "$expdir"
+    conf=$expdir/$(basename "$train_config")
     multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$train_config" > "$expdir/train.yaml"
-    ${python} -m espnet2.bin.ssl_train --config "$expdir/train.yaml" \
+    ${python} -m espnet_uniwav.bin.config "$train_config" > "$conf"
+    ${python} -m espnet2.bin.ssl_train --config "$conf" \
         --output_dir "$expdir" --token_list "$data/token_list" --resume true \
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
         --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
@@ -67,11 +69,12 @@ if want 5; then
     log "stage 5: ${report}"
     ${python} -m espnet_uniwav.bin.report --exp "$expdir" \
         --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
-        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report"
+        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
+        ${infill_args}
 fi
 
 if want 6; then
     log "stage 6: infilling of ${data}/dev"
     ${python} local/score_infill.py --checkpoint "$expdir/checkpoint" \
-        --data "$data/dev" --output "$expdir/infilling.csv" ${score_args}
+        --data "$data/dev" --output "$expdir/infilling.csv" ${infill_args} ${score_args}
 fi
