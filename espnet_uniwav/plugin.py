@@ -1,4 +1,4 @@
-"""One table of what is registered where, in ESPnet2's own tasks."""
+"""One table of what is registered where: ESPnet2's own tasks, S3PRL's own hub."""
 
 from __future__ import annotations
 
@@ -7,8 +7,28 @@ import importlib.abc
 import importlib.util
 import sys
 
+FRONTEND = "espnet_uniwav.tasks.frontend:UniWavEncoderFrontend"
+DOWNSTREAM = (
+    "asr",
+    "asr_transducer",
+    "asvspoof",
+    "cls",
+    "diar",
+    "lid",
+    "s2st",
+    "s2t",
+    "s2t_ctc",
+    "slu",
+    "spk",
+    "st",
+)
+
 # module of the task -> (its ClassChoices, our name, our class)
 ESPNET = {
+    **{
+        f"espnet2.tasks.{task}": (("frontend_choices", "uniwav", FRONTEND),)
+        for task in DOWNSTREAM
+    },
     "espnet2.tasks.ssl": (
         ("frontend_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavFrontend"),
         ("encoder_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavEncoder"),
@@ -19,9 +39,24 @@ ESPNET = {
     ),
 }
 
+# S3PRL's hub -> our functions, found there by their own names
+S3PRL = {
+    "s3prl.hub": (
+        "espnet_uniwav.upstream.hubconf:uniwav_local",
+        "espnet_uniwav.upstream.hubconf:uniwav_random_local",
+        "espnet_uniwav.upstream.hubconf:uniwav_url",
+    ),
+}
+
+# module -> what is called before it runs
+BEFORE = {
+    "s3prl.hub": "espnet_uniwav.upstream.compat:mend_torch",
+    "s3prl.dataio.corpus.base": "espnet_uniwav.upstream.compat:mend_pandas",
+}
+
 
 def register() -> None:
-    """Register everything, now or as soon as ESPnet imports the module.
+    """Register everything, now or as soon as ESPnet or S3PRL imports the module.
 
     Costs nothing until then, and may be called any number of times.
 
@@ -31,16 +66,51 @@ def register() -> None:
     """
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterImport())
-    for name in ESPNET:
+    for name in {**ESPNET, **S3PRL, **BEFORE}:
         module = sys.modules.get(name)
         if module is not None and not getattr(module.__spec__, "_initializing", False):
-            add_choices(module)
+            prepare(name)
+            add(module)
+
+
+def register_s3prl() -> None:
+    """Import S3PRL's hub with our upstreams in it; see ``register`` for the errors."""
+    register()
+    importlib.import_module("s3prl.hub")
+
+
+def prepare(name: str) -> None:
+    """Do what one module needs before it runs."""
+    if name in BEFORE:
+        _load(BEFORE[name])()
+
+
+def add(module) -> None:
+    """Add our entries to one imported module."""
+    if module.__name__ in ESPNET:
+        add_choices(module)
+    if module.__name__ in S3PRL:
+        add_upstreams(module)
+
+
+def add_upstreams(hub) -> None:
+    """Add our functions to the imported hub of S3PRL."""
+    for target in S3PRL[hub.__name__]:
+        ours = _load(target)
+        taken = getattr(hub, ours.__name__, ours)
+        if taken is not ours:
+            raise _taken(hub.__name__, ours.__name__, taken)
+        setattr(hub, ours.__name__, ours)
 
 
 def add_choices(module) -> None:
     """Add our classes to the ClassChoices of one imported task module."""
     for choices_name, name, target in ESPNET[module.__name__]:
-        add_choice(getattr(module, choices_name), name, _load(target))
+        cls = _load(target)
+        add_choice(getattr(module, choices_name), name, cls)
+        if hasattr(cls, "adapt_task"):
+            for task in _tasks_of(module):
+                cls.adapt_task(task)
 
 
 def add_choice(choices, name: str, cls: type) -> None:
@@ -49,11 +119,7 @@ def add_choice(choices, name: str, cls: type) -> None:
     if taken is cls:
         return
     if taken is not None:
-        raise ValueError(
-            f"{choices.name}: {name!r} is already taken by {taken.__module__}."
-            f"{taken.__qualname__}: remove that registration, or rename ours in "
-            "espnet_uniwav/plugin.py"
-        )
+        raise _taken(choices.name, name, taken)
     if choices.base_type is not None and not issubclass(cls, choices.base_type):
         raise TypeError(
             f"{choices.name}: {cls.__qualname__} must derive from "
@@ -62,16 +128,36 @@ def add_choice(choices, name: str, cls: type) -> None:
     choices.classes[name] = cls
 
 
-def _load(target: str) -> type:
+def _taken(where: str, name: str, by) -> ValueError:
+    known = hasattr(by, "__module__") and hasattr(by, "__qualname__")
+    by = f"{by.__module__}.{by.__qualname__}" if known else repr(by)
+    return ValueError(
+        f"{where}: {name!r} is already taken by {by}: remove that registration, or "
+        "rename ours in espnet_uniwav/plugin.py"
+    )
+
+
+def _tasks_of(module) -> list[type]:
+    """The task classes that a module defines."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and value.__module__ == module.__name__
+        and "build_model" in vars(value)
+    ]
+
+
+def _load(target: str):
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
-    """Lets the ordinary finders find a task module and acts after it has run."""
+    """Lets the ordinary finders find a module and acts before and after it runs."""
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname not in ESPNET:
+        if not any(fullname in table for table in (ESPNET, S3PRL, BEFORE)):
             return None
         for finder in sys.meta_path:
             if finder is self or not hasattr(finder, "find_spec"):
@@ -84,7 +170,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
 
 
 class _ThenRegister(importlib.abc.Loader):
-    """A loader that adds our choices behind the execution of the module."""
+    """A loader that adds our entries behind the execution of the module."""
 
     def __init__(self, loader):
         self._loader = loader
@@ -96,5 +182,6 @@ class _ThenRegister(importlib.abc.Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module):
+        prepare(module.__name__)
         self._loader.exec_module(module)
-        add_choices(module)
+        add(module)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -115,6 +116,69 @@ def test_stock_ssl_task_knows_every_entry():
         cls = getattr(ssl, choices).get_class(name)
         assert f"{cls.__module__}:{cls.__qualname__}" == target
         assert name in getattr(ssl, choices).choices()
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub that nobody has imported, which needs preparation, and our table for it."""
+    name = f"hub_of_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text("import sys\nprepared = sys.prepared_by_us\n")
+    (tmp_path / f"ours_{name}.py").write_text(OURS_OF_HUB)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plugin, "S3PRL", {name: (f"ours_{name}:entry_local",)})
+    monkeypatch.setattr(plugin, "BEFORE", {name: f"ours_{name}:prepare"})
+    monkeypatch.setattr(sys, "prepared_by_us", 0, raising=False)
+    finders = [f for f in sys.meta_path if not isinstance(f, plugin._AfterImport)]
+    monkeypatch.setattr(sys, "meta_path", finders)
+    yield name
+    for module in (name, f"ours_{name}"):
+        sys.modules.pop(module, None)
+
+
+OURS_OF_HUB = """
+import sys
+
+def prepare():
+    sys.prepared_by_us += 1
+
+def entry_local():
+    pass
+"""
+
+
+def test_hub_is_prepared_before_and_extended_after_its_import(hub):
+    plugin.register()
+    assert not {hub, f"ours_{hub}"} & set(sys.modules)
+    module = importlib.import_module(hub)
+    assert module.prepared == 1
+    assert module.entry_local is sys.modules[f"ours_{hub}"].entry_local
+    plugin.register()
+    assert module.entry_local is sys.modules[f"ours_{hub}"].entry_local
+
+
+def test_hub_that_was_imported_before(hub):
+    module = importlib.import_module(hub)
+    assert not hasattr(module, "entry_local")
+    plugin.register()
+    assert module.entry_local.__name__ == "entry_local"
+    assert sys.prepared_by_us == 1
+
+
+def test_name_of_the_hub_taken_by_somebody_else(hub):
+    module = importlib.import_module(hub)
+    for theirs, shown in ((Theirs, "test_plugin.Theirs"), (partial(Theirs), "functoo")):
+        module.entry_local = theirs
+        with pytest.raises(ValueError) as error:
+            plugin.register()
+        text = f"{hub}: 'entry_local' is already taken by {shown}"
+        assert str(error.value).startswith(text)
+        assert module.entry_local is theirs
+
+
+def test_every_entry_of_s3prl_exists():
+    pytest.importorskip("s3prl")
+    for target in (*plugin.S3PRL["s3prl.hub"], *plugin.BEFORE.values()):
+        assert callable(plugin._load(target))
 
 
 @pytest.mark.integration

@@ -57,13 +57,20 @@ def test_exit_status_of_a_script(tmp_path):
     assert call(path).returncode == 5
 
 
-def test_registers_without_importing_espnet_or_torch():
+def test_registers_without_importing_anything_big():
     code = (
         "import sys; "
         "print([type(f).__name__ for f in sys.meta_path].count('_AfterImport')); "
-        "print({'torch', 'espnet2'} & set(sys.modules))"
+        "print({'torch', 'espnet2', 's3prl'} & set(sys.modules))"
     )
     assert call("-c", code).stdout == "1\nset()\n"
+
+
+@pytest.mark.integration
+def test_stock_s3prl_knows_our_upstreams():
+    pytest.importorskip("s3prl")
+    shown = " ".join(call("-m", "s3prl.run_downstream", "--help").stdout.split())
+    assert "'uniwav_local', 'uniwav_random_local', 'uniwav_url'" in shown
 
 
 @pytest.mark.parametrize("argv", ([], ["--help"], ["-x"], ["-m"]))

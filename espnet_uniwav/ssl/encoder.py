@@ -52,6 +52,13 @@ class Encoder(nn.Module):
             layer_drop,
         )
 
+    def truncate(self, num_layers: int) -> None:
+        """Keep only the layers below state ``num_layers``, which does not change."""
+        if num_layers < self.num_layers and self.transformer.norm_first:
+            self.transformer.norm = nn.Identity()
+        self.transformer.layers = self.transformer.layers[:num_layers]
+        self.num_layers = num_layers
+
     def embed(self, features: Tensor) -> Tensor:
         """Map (B, T, F) features to (B, T, D): what the teacher reads."""
         return self.input_projection(features)

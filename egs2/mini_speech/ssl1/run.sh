@@ -18,20 +18,9 @@ num_utterances=4        # on the report page
 infill_args="--method euler --num_steps 4 --temperature 0"
 score_args=             # more arguments of local/score_infill.py
 
-while [ $# -gt 0 ]; do
-    name=${1#--}
-    if [ "$1" = "$name" ] || ! declare -p "$name" >/dev/null 2>&1 || [ $# -lt 2 ]; then
-        echo "usage: $0 [--OPTION VALUE ...], options:" >&2
-        sed -n '/^stage=/,/^$/p' "$0" >&2
-        exit 2
-    fi
-    printf -v "$name" '%s' "$2"
-    shift 2
-done
+. ./options.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=exp/$(basename "$train_config" .yaml)
-log() { echo "$(date '+%H:%M:%S') $*"; }
-want() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 
 if want 1 && [ -z "$corpus" ]; then
     log "stage 1: the default corpus (Asterisk core sounds)"

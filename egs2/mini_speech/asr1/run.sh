@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Recognise speech with a pre-trained UniWav. Stages:
+#   1 corpus and data folders   2 token list   3 training   4 decoding   5 scores
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stage=1
+stop_stage=5
+ngpu=0
+python="python3 -m espnet_uniwav.run"
+corpus=                 # audio with texts; empty: the English Asterisk prompts
+checkpoint=             # folder of `uniwav export`; empty: as the configuration says
+asr_config=conf/train_asr_ctc.yaml
+asr_args=               # more arguments of espnet2.bin.asr_train
+inference_config=conf/decode_asr.yaml
+inference_args=         # more arguments of espnet2.bin.asr_inference
+inference_model=valid.cer_ctc.ave.pth
+test_sets="dev test"
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+match=                  # regular expression that an utterance id must contain
+seed=0
+data=data
+expdir=
+
+. ../ssl1/options.sh
+. ./path.sh
+[ -n "$expdir" ] || expdir=exp/$(basename "$asr_config" .yaml)_seed$seed
+
+if want 1; then
+    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
+    if [ -z "$corpus" ]; then
+        corpus=downloads/asterisk
+        : "${match:=-en-}"
+        ${python} ../ssl1/local/asterisk.py "$corpus"
+    fi
+    ${python} ../ssl1/local/data.py "$corpus" "$data/all"
+    ${python} local/texts.py "$data/all" "$data" --match "$match"
+fi
+
+if want 2; then
+    log "stage 2: characters of ${data}/train/text"
+    ${python} -m espnet2.bin.tokenize_text --token_type char --field 2- \
+        --input "$data/train/text" --output "$data/token_list" \
+        --write_vocabulary true --add_symbol "<blank>:0" --add_symbol "<unk>:1" \
+        --add_symbol "<sos/eos>:-1"
+fi
+
+if want 3; then
+    log "stage 3: training ${asr_config}; log: ${expdir}/train.log"
+    mkdir -p "$expdir"
+    conf=$expdir/$(basename "$asr_config")
+    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
+    ${python} -m espnet_uniwav.bin.config "$asr_config" > "$conf"
+    ${python} -m espnet2.bin.asr_train --config "$conf" \
+        ${checkpoint:+--frontend_conf checkpoint="$checkpoint"} \
+        --output_dir "$expdir" --token_list "$data/token_list" --token_type char \
+        --resume true --seed "$seed" \
+        --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
+        --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
+        --train_data_path_and_name_and_type "$data/train/text,text,text" \
+        --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
+        --valid_data_path_and_name_and_type "$data/dev/text,text,text" \
+        --train_shape_file "$data/train/speech_shape" \
+        --valid_shape_file "$data/dev/speech_shape" ${asr_args} \
+        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+fi
+
+if want 4; then
+    for name in ${test_sets}; do
+        log "stage 4: decoding ${name}; log: ${expdir}/decode_${name}/decode.log"
+        mkdir -p "$expdir/decode_$name"
+        ${python} -m espnet2.bin.asr_inference --config "$inference_config" \
+            --output_dir "$expdir/decode_$name" --ngpu "$ngpu" \
+            --data_path_and_name_and_type "$data/$name/wav.scp,speech,sound" \
+            --asr_train_config "$expdir/config.yaml" \
+            --asr_model_file "$expdir/$inference_model" ${inference_args} \
+            > "$expdir/decode_$name/decode.log" 2>&1 ||
+            { tail -n 20 "$expdir/decode_$name/decode.log" >&2; exit 1; }
+    done
+fi
+
+if want 5; then
+    for name in ${test_sets}; do
+        log "stage 5: scores of ${name}"
+        group_args=()
+        for group in ${groups}; do group_args+=(--group "$group"); done
+        ${python} local/score.py "$data/$name/text" \
+            "$(basename "$expdir")=$expdir/decode_$name/1best_recog/text" \
+            --wav_scp "$data/$name/wav.scp" "${group_args[@]}" \
+            --csv "$expdir/decode_$name/scores.csv"
+    done
+fi

@@ -1,0 +1,30 @@
+"""Spelling to phones: g2p_en's network, a dependency of ESPnet, used offline."""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+
+from espnet_uniwav.alignment.lexicon import strip_stress
+
+
+def spell(word: str) -> list[str]:
+    """Guess the phones (ARPAbet, no stress) of a lower-case word of letters."""
+    return [strip_stress(phone) for phone in _network().predict(word)]
+
+
+@functools.lru_cache(maxsize=None)
+def _network():
+    """The network alone: g2p_en as a whole would download a tagger and CMUdict."""
+    import nltk
+
+    download, nltk.download = nltk.download, lambda *args, **kwargs: False
+    try:
+        from g2p_en import g2p
+    finally:
+        nltk.download = download
+    dictionary, g2p.cmudict = g2p.cmudict, SimpleNamespace(dict=dict)
+    try:
+        return g2p.G2p()
+    finally:
+        g2p.cmudict = dictionary

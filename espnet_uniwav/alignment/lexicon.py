@@ -1,0 +1,76 @@
+"""How words are pronounced, in ARPAbet without stress: dictionary, then rules."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+ARPABET = frozenset(
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T "
+    "TH UH UW V W Y Z ZH".split()
+)
+SIBILANTS = {"S", "Z", "SH", "ZH", "CH", "JH"}
+VOICELESS = {"P", "T", "K", "F", "TH"}
+NO_TEXT = "<unk>"
+
+
+def pronounce(
+    word: str,
+    lookup: Callable[[str], list[str] | None],
+    spell: Callable[[str], list[str]],
+) -> list[str]:
+    """Phones of a word as ``tokenize`` returns it.
+
+    The dictionary comes first. What it lacks is pronounced part by part at hyphens,
+    with a possessive 's added by rule, and else by ``spell``.
+
+    Args:
+        word: In lower case.
+        lookup: Phones of a word in the dictionary, or None.
+        spell: A guess at the phones of a word of the letters a to z.
+
+    Raises:
+        ValueError: If it holds other characters than letters.
+    """
+    known = lookup(word) or lookup(word.strip("'")) or lookup(f"{word}.")
+    if known:
+        return known
+    parts = [part for part in word.split("-") if part]
+    if len(parts) > 1:
+        return [phone for part in parts for phone in pronounce(part, lookup, spell)]
+    if word.endswith("'s") and len(word) > 2:
+        return add_s(pronounce(word[:-2], lookup, spell))
+    letters = word.replace("'", "")
+    if not re.fullmatch("[a-z]+", letters):
+        raise ValueError(
+            f"no pronunciation of {word!r}: write numbers and signs as English words"
+        )
+    return spell(letters)
+
+
+def tokenize(text: str) -> list[tuple[str, str]]:
+    """Split a text at blanks; pairs of a token as written and the word to look up.
+
+    Tokens without a letter or digit, and the placeholder ``<unk>``, are left out.
+    """
+    pairs = []
+    for token in text.split():
+        plain = unicodedata.normalize("NFD", token.lower().replace("\u2019", "'"))
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
+        word = re.sub(r"^[^\w']+|[^\w']+$", "", plain)
+        if token != NO_TEXT and re.search(r"[^\W_]", word):
+            pairs.append((token, word))
+    return pairs
+
+
+def add_s(phones: list[str]) -> list[str]:
+    """Add the ending of a plural or possessive to the phones of a word."""
+    if phones[-1] in SIBILANTS:
+        return [*phones, "IH", "Z"]
+    return [*phones, "S" if phones[-1] in VOICELESS else "Z"]
+
+
+def strip_stress(phone: str) -> str:
+    """``AH0`` becomes ``AH``; what is no ARPAbet phone with stress stays as it is."""
+    return phone[:-1] if phone[-1:] in set("012") and phone[:-1] in ARPABET else phone

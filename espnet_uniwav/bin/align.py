@@ -1,0 +1,151 @@
+"""Align the utterances of a data folder with their texts."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from espnet_uniwav.alignment.folder import FAILED, Alignment, write_folder
+from espnet_uniwav.alignment.pool import align_all, try_align
+
+DESCRIPTION = """\
+When which word and phone was spoken, for a Kaldi-style data folder (wav.scp, text,
+utt2spk). Writes phones.ctm and words.ctm (`utt 1 start duration label`, seconds) and
+failed.tsv with the utterances that could not be aligned and why.
+
+methods:
+  pocketsphinx  English texts; offline, in processes; phones in ARPAbet
+  mfa           TextGrids of the Montreal Forced Aligner, given with --textgrids
+  ctc           a fine-tuned ESPnet ASR model, given with --model; writes tokens.ctm
+                in place of phones.ctm unless the tokens of the model are phones
+"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="uniwav align",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, help="data folder")
+    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument("--method", choices=METHODS, default="pocketsphinx")
+    parser.add_argument(
+        "--nj",
+        type=int,
+        default=os.cpu_count(),
+        help="processes of pocketsphinx (default: %(default)s)",
+    )
+    parser.add_argument("--textgrids", type=Path, help="folder that MFA wrote")
+    parser.add_argument("--model", type=Path, help="model file (.pth) of ESPnet's ASR")
+    parser.add_argument(
+        "--config", type=Path, help="of the model (default: config.yaml beside it)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device of the model")
+    return parser
+
+
+def align(args: argparse.Namespace) -> str:
+    """Align, write, and say how it went.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    from espnet_uniwav.analysis.utterances import read_data_folder
+
+    utterances = read_data_folder(args.data / "wav.scp")
+    if not utterances:
+        raise ValueError(f"{args.data / 'wav.scp'}: expected utterances, found none")
+    if args.nj < 1:
+        raise ValueError(f"--nj: expected one or more processes, found {args.nj}")
+    unit, results, left_over = METHODS[args.method](args, utterances)
+    alignments, reasons = {}, {}
+    for name, result in _progress(results, len(utterances)):
+        (alignments if isinstance(result, Alignment) else reasons)[name] = result
+    summary = f"{args.out}: {len(alignments)} of {len(utterances)} utterances aligned"
+    reasons.update(left_over())
+    write_folder(args.out, alignments, reasons, unit)
+    if reasons:
+        summary += f"; {len(reasons)} lines in {args.out / FAILED} say what was not"
+    if not alignments:
+        raise ValueError(summary)
+    return summary
+
+
+def use_pocketsphinx(args, utterances: list):
+    """See ``PocketSphinxAligner``.
+
+    Returns:
+        ``phones`` or ``tokens``; an iterable of names with alignments or reasons; a
+        function to call afterwards, which returns what else is to be listed.
+    """
+    from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
+
+    _need_package("pocketsphinx")
+    _need(args.data / "text")
+    return "phones", align_all(PocketSphinxAligner, utterances, args.nj), dict
+
+
+def use_mfa(args, utterances: list):
+    """See ``MFAAligner``."""
+    from espnet_uniwav.alignment.mfa import MFAAligner, TextGrids
+
+    if args.textgrids is None:
+        raise ValueError("--method mfa needs --textgrids FOLDER")
+    _need_package("praatio")
+    aligner = MFAAligner(TextGrids(args.textgrids))
+    return "phones", _one_by_one(aligner, utterances), aligner.unused
+
+
+def use_ctc(args, utterances: list):
+    """See ``CTCAligner``."""
+    from espnet_uniwav.alignment.ctc import CTCAligner
+    from espnet_uniwav.tasks.ctc_aligner import load_recogniser
+
+    if args.model is None:
+        raise ValueError("--method ctc needs --model FILE.pth")
+    _need(args.data / "text")
+    config = args.config or args.model.with_name("config.yaml")
+    aligner = CTCAligner(load_recogniser(config, args.model, args.device))
+    return aligner.unit, _one_by_one(aligner, utterances), dict
+
+
+METHODS = {"pocketsphinx": use_pocketsphinx, "mfa": use_mfa, "ctc": use_ctc}
+
+
+def _one_by_one(aligner, utterances: list) -> Iterator[tuple[str, Alignment | str]]:
+    for utterance in utterances:
+        yield utterance.name, try_align(aligner, utterance)
+
+
+def _progress(results: Iterable, total: int) -> Iterable:
+    from tqdm import tqdm
+
+    return tqdm(results, desc="align", unit="utt", total=total)
+
+
+def _need(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; alignment needs the texts")
+
+
+def _need_package(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        raise ImportError(f"this method needs the package {name}: pip install {name}")
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Run the command; errors are one line and exit status 1."""
+    args = get_parser().parse_args(cmd)
+    try:
+        print(align(args))
+    except (ValueError, OSError, ImportError) as error:
+        raise SystemExit(f"align: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""ESPnet2's door to alignment: an ASR model as a source of CTC posteriors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from espnet_uniwav import plugin
+
+DEFAULT_RATE = 16000
+
+
+class Recogniser:
+    """What ``alignment.ctc.CTCAligner`` asks of a model.
+
+    Attributes:
+        tokens: The V names of the model's outputs.
+        blank: Index of the blank among them.
+        sample_rate: Hz.
+        whole_words: Whether each token is a word.
+    """
+
+    def __init__(self, model, preprocess, sample_rate: int, token_type: str):
+        self.model = model.eval()
+        self.preprocess = preprocess
+        self.tokens = list(model.token_list)
+        self.blank = model.blank_id
+        self.sample_rate = sample_rate
+        self.whole_words = token_type == "word"
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text, cleaned and split as in the training."""
+        cleaned = self.preprocess.text_cleaner(text)
+        return self.preprocess.tokenizer.text2tokens(cleaned)
+
+    @torch.no_grad()
+    def log_probs(self, speech: np.ndarray) -> Tensor:
+        """CTC log posteriors (T, V) of samples (S,)."""
+        device = next(self.model.parameters()).device
+        wav = torch.as_tensor(speech, dtype=torch.float32, device=device)[None]
+        lengths = torch.tensor([wav.shape[1]], device=device)
+        encoded, encoded_lengths = self.model.encode(wav, lengths)
+        if isinstance(encoded, tuple):
+            encoded = encoded[0]
+        return self.model.ctc.log_softmax(encoded)[0, : int(encoded_lengths[0])]
+
+
+def load_recogniser(
+    config: str | Path, model_file: str | Path, device: str = "cpu"
+) -> Recogniser:
+    """Load a model that ``asr_train`` saved.
+
+    Args:
+        config: Its ``config.yaml``.
+        model_file: Its weights, a .pth file.
+        device: Torch device.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If weights are missing, or if the model has no CTC or no text.
+    """
+    for path in (config, model_file):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: no such file; give an ESPnet ASR model")
+    plugin.register()
+    from espnet2.tasks.asr import ASRTask
+
+    model, args = ASRTask.build_model_from_file(config, model_file, device)
+    if getattr(model, "ctc", None) is None:
+        raise ValueError(
+            f"{config}: expected a model with CTC, found ctc_weight 0; train it with "
+            "CTC to align"
+        )
+    _check_complete(model, model_file)
+    preprocess = ASRTask.build_preprocess_fn(args, train=False)
+    if preprocess is None or preprocess.tokenizer is None:
+        raise ValueError(f"{config}: expected a token_type, found none")
+    rate = _sample_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
+    return Recogniser(model, preprocess, rate, args.token_type)
+
+
+def _check_complete(model, model_file: str | Path) -> None:
+    """Refuse a file that lacks weights: ESPnet loads it without a word."""
+    state = torch.load(model_file, map_location="cpu", weights_only=True)
+    missing = sorted(set(model.state_dict()) - set(state))
+    if missing:
+        raise ValueError(
+            f"{model_file}: lacks {len(missing)} tensors of the model, such as "
+            f"{missing[0]}; is it the file that belongs to the configuration?"
+        )
+
+
+def _sample_rate(value: int | str) -> int:
+    """Hz, of a number or of a string such as 16k."""
+    import humanfriendly
+
+    return int(humanfriendly.parse_size(str(value)))

@@ -1,0 +1,224 @@
+"""ESPnet2's door behind pre-training: ``frontend: uniwav`` of asr, st, slu, spk, ..."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import humanfriendly
+import torch
+from espnet2.asr.frontend.abs_frontend import AbsFrontend
+from torch import Tensor
+
+from espnet_uniwav.checkpoint import load_checkpoint, read_config
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.nn.weighted_sum import WeightedSum
+from espnet_uniwav.ssl.mask import SpanMask
+
+
+class UniWavEncoderFrontend(AbsFrontend):
+    """The states of a pre-trained encoder as features of a downstream task.
+
+    Args:
+        fs: Sampling rate (Hz), also as ``16k``; must be the checkpoint's.
+        checkpoint: Folder made by ``uniwav export``; None starts from random weights.
+        layer: ``weighted_sum`` (learned, over all states) or the number of one state:
+            0 is the input of the layers, N the output of layer N.
+        freeze: Do not train the encoder. The weighted sum is trained anyway.
+        mask_prob: Share of frames hidden in training, in spans; 0 hides none.
+        mask_length: Frames of such a span.
+        channel_mask_prob: Share of channels set to zero in training, likewise.
+        channel_mask_length: Channels of such a span.
+        dropout: Replaces the checkpoint's.
+        layer_drop: Replaces the checkpoint's.
+        architecture: The checkpoint's model configuration. ``build_model`` of the
+            tasks writes it to the saved config.yaml, so that a fine-tuned model
+            needs the checkpoint no more. Needed if checkpoint is None.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing and nothing describes it.
+        ValueError: If the checkpoint, the rate or the layer do not fit.
+    """
+
+    def __init__(
+        self,
+        fs: int | str = 16000,
+        checkpoint: str | None = None,
+        layer: int | str = "weighted_sum",
+        freeze: bool = False,
+        mask_prob: float = 0.0,
+        mask_length: int = 10,
+        channel_mask_prob: float = 0.0,
+        channel_mask_length: int = 16,
+        dropout: float | None = None,
+        layer_drop: float | None = None,
+        architecture: dict | None = None,
+    ):
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.freeze = freeze
+        architecture = architecture or _architecture(checkpoint)
+        model = _build_encoder(architecture, dropout, layer_drop)
+        _check_rate(fs, model.features.spec.sample_rate, checkpoint)
+        self.features, self.encoder = model.features, model.encoder
+        self.has_weights = checkpoint is None
+        if checkpoint is not None and Path(checkpoint).exists():
+            pretrained = load_checkpoint(checkpoint, model.features.spec)
+            self.encoder.load_state_dict(pretrained.encoder.state_dict())
+            self.has_weights = True
+        self.weighted_sum = self._choose(layer)
+        self.frame_mask = _span_mask(mask_prob, mask_length)
+        self.channel_mask = _span_mask(channel_mask_prob, channel_mask_length)
+        self.encoder.requires_grad_(not freeze)
+        if self.frame_mask is None:
+            self.encoder.mask_embedding.requires_grad_(False)
+
+    @staticmethod
+    def adapt_task(task: type) -> None:
+        """Let ``build_model`` of a task put the architecture into the saved config.
+
+        ESPnet dumps its arguments behind ``build_model``, which may change them. The
+        statistics of ``--collect_stats`` are lengths only: no encoder runs for them.
+
+        Args:
+            task: An ESPnet task with front ends. Nothing happens a second time.
+        """
+        stock = task.build_model.__func__
+        if getattr(stock, "describes_uniwav", False):
+            return
+
+        def build_model(cls, args: argparse.Namespace):
+            if getattr(args, "frontend", None) != "uniwav":
+                return stock(cls, args)
+            _describe(args)
+            model = stock(cls, args)
+            if getattr(args, "collect_stats", False):
+                model.extract_feats_in_collect_stats = False
+            return model
+
+        build_model.describes_uniwav = True
+        task.build_model = classmethod(build_model)
+
+    def output_size(self) -> int:
+        """Width D of a frame."""
+        return self.encoder.embed_dim
+
+    def forward(self, input: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode speech.
+
+        Args:
+            input: (B, S) samples.
+            input_lengths: (B,) valid samples.
+
+        Returns:
+            (B, T, D) states, zero at padding, and (B,) valid frames.
+
+        Raises:
+            RuntimeError: If neither the checkpoint nor trained weights were loaded.
+        """
+        self._require_weights()
+        x, lengths = self.features.extract(input, input_lengths)
+        padding_mask = lengths_to_padding_mask(lengths, x.shape[1])
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+            states = self._states(x, lengths, drop_if_unpadded(padding_mask))
+        z = states[-1] if self.weighted_sum is None else self.weighted_sum(states)
+        return z.masked_fill(padding_mask[..., None], 0.0), lengths
+
+    def train(self, mode: bool = True):
+        """Set the mode; a frozen encoder stays without dropout and masks."""
+        super().train(mode)
+        if self.freeze:
+            self.encoder.eval()
+        return self
+
+    def _states(
+        self, x: Tensor, lengths: Tensor, padding_mask: Tensor | None
+    ) -> list[Tensor]:
+        embedded = self.encoder.embed(x)
+        mask = None
+        if self.training and not self.freeze:
+            if self.channel_mask is not None:
+                width = lengths.new_full((len(x),), embedded.shape[-1])
+                channels = self.channel_mask(width, embedded.shape[-1])
+                embedded = embedded.masked_fill(channels[:, None], 0.0)
+            if self.frame_mask is not None:
+                mask = self.frame_mask(lengths, x.shape[1])
+        return self.encoder(embedded, padding_mask, mask)
+
+    def _choose(self, layer: int | str) -> WeightedSum | None:
+        """The sum over all states; or None, with the layers above N cut off."""
+        number = self.encoder.num_layers
+        if layer == "weighted_sum":
+            return WeightedSum(number + 1)
+        if not isinstance(layer, int) or not 0 <= layer <= number:
+            raise ValueError(
+                f"frontend_conf: layer must be weighted_sum or 0 to {number}, the "
+                f"layers of {self.checkpoint or 'the architecture'}, found {layer!r}"
+            )
+        self.encoder.truncate(layer)
+        return None
+
+    def _require_weights(self) -> None:
+        if not self.has_weights:
+            raise FileNotFoundError(
+                f"{self.checkpoint} is missing, and no trained model was loaded: name "
+                "an existing checkpoint folder in frontend_conf: checkpoint, or make "
+                "one with `uniwav export EXP FOLDER`"
+            )
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Refuse what ESPnet's ``strict=False`` would let pass in silence."""
+        missing = [key for key in self.state_dict() if prefix + key not in state_dict]
+        if missing:
+            listed = "\n  ".join(prefix + key for key in missing)
+            raise ValueError(f"the trained model lacks tensors of uniwav:\n  {listed}")
+        self.has_weights = True
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _describe(args: argparse.Namespace) -> None:
+    if getattr(args, "normalize", None) == "global_mvn":
+        raise ValueError(
+            "normalize: global_mvn needs statistics of fixed features, but frontend: "
+            "uniwav learns: set normalize: null or utterance_mvn (asr.sh: "
+            "--feats_normalize utterance_mvn)"
+        )
+    conf = args.frontend_conf
+    if conf.get("checkpoint") and not conf.get("architecture"):
+        args.frontend_conf = {**conf, "architecture": _architecture(conf["checkpoint"])}
+
+
+def _architecture(checkpoint: str | None) -> dict:
+    if checkpoint is None:
+        raise ValueError(
+            "frontend: uniwav needs frontend_conf: {checkpoint: FOLDER}, or an "
+            "architecture (the `model` part of a checkpoint's config.yaml) to start "
+            "from random weights"
+        )
+    config = read_config(checkpoint)["model"]
+    return {key: config[key] for key in ("features", "encoder")}
+
+
+def _build_encoder(
+    architecture: dict, dropout: float | None, layer_drop: float | None
+) -> UniWav:
+    changes = {"dropout": dropout, "layer_drop": layer_drop}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    encoder = {**architecture["encoder"], **changes}
+    return UniWav.from_config(
+        {"features": architecture["features"], "encoder": encoder}
+    )
+
+
+def _check_rate(fs: int | str, expected: int, checkpoint: str | None) -> None:
+    found = humanfriendly.parse_size(fs) if isinstance(fs, str) else fs
+    if found != expected:
+        raise ValueError(
+            f"frontend_conf: fs is {found} Hz, but {checkpoint or 'the architecture'} "
+            f"works at {expected} Hz: resample the data (asr.sh: --fs) and set fs"
+        )
+
+
+def _span_mask(prob: float, length: int) -> SpanMask | None:
+    return SpanMask(prob, length) if prob > 0 else None

@@ -1,0 +1,118 @@
+"""A checkpoint on the web: downloaded as S3PRL does it, unpacked beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+from s3prl.util.download import urls_to_filepaths
+
+from espnet_uniwav.checkpoint import CONFIG, WEIGHTS
+
+FILES = (CONFIG, WEIGHTS)
+
+
+def fetch_checkpoint(url: str, refresh: bool = False) -> Path:
+    """Download and unpack the archive of a checkpoint folder.
+
+    Args:
+        url: http, https or file; a zip or tar archive, compressed or not.
+        refresh: Download again what S3PRL's cache (``s3prl.util.download``) holds.
+
+    Returns:
+        The checkpoint folder, in that cache.
+
+    Raises:
+        ValueError: If this is no URL, or not the archive of one checkpoint.
+        RuntimeError: If it cannot be downloaded.
+    """
+    if urlsplit(str(url)).scheme not in ("http", "https", "file"):
+        raise ValueError(
+            f"expected a URL (http, https, file), found {url}: a folder here is for "
+            "uniwav_local"
+        )
+    archive = Path(_download(str(url), refresh))
+    folder = archive.with_name(f"{archive.name}.checkpoint")
+    with FileLock(f"{folder}.lock"):
+        if not _is_current(folder, archive):
+            try:
+                unpack(archive, folder)
+            except ValueError as error:
+                archive.unlink()
+                raise ValueError(f"{url}: {error}") from None
+    return folder
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the two files of a checkpoint, and nothing else, into a folder.
+
+    Files are looked up in the archive by name and written under their own names, so
+    no path of the archive reaches the disk.
+
+    Raises:
+        ValueError: If the archive does not hold exactly one checkpoint.
+    """
+    with _members(archive) as members:
+        parents = {PurePosixPath(name).parent for name in members}
+        found = sorted(
+            str(parent)
+            for parent in parents
+            if all(str(parent / name) in members for name in FILES)
+        )
+        if len(found) != 1:
+            raise ValueError(
+                f"expected an archive with {' and '.join(FILES)} in one folder, found "
+                f"{len(found)} of them among {len(members)} files"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            part = folder / f"{name}.part"
+            with members[str(PurePosixPath(found[0]) / name)]() as source:
+                with open(part, "wb") as target:
+                    shutil.copyfileobj(source, target)
+            os.replace(part, folder / name)
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[dict]:
+    """Regular files of an archive: normalised name -> a function that opens it."""
+    if tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as tar:
+            files = [member for member in tar.getmembers() if member.isfile()]
+            yield {_normal(m.name): partial(tar.extractfile, m) for m in files}
+    elif zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            files = [info for info in zipped.infolist() if not info.is_dir()]
+            yield {_normal(i.filename): partial(zipped.open, i) for i in files}
+    else:
+        raise ValueError("expected a zip or tar archive, found neither: check the URL")
+
+
+def _normal(name: str) -> str:
+    return str(PurePosixPath(name))
+
+
+def _download(url: str, refresh: bool) -> str:
+    try:
+        return urls_to_filepaths(url, refresh=refresh)
+    except Exception as error:  # S3PRL's second try raises anything
+        raise RuntimeError(
+            f"{url} could not be downloaded ({type(error).__name__}: {error}): check "
+            "the URL and the connection"
+        ) from error
+
+
+def _is_current(folder: Path, archive: Path) -> bool:
+    files = [folder / name for name in FILES]
+    return (
+        all(file.is_file() for file in files)
+        and min(file.stat().st_mtime for file in files) >= archive.stat().st_mtime
+    )

@@ -1,0 +1,90 @@
+"""A UniWav checkpoint as an upstream of S3PRL: names and shapes of its contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from s3prl.upstream.interfaces import SAMPLE_RATE, UpstreamBase
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from espnet_uniwav.checkpoint import load_checkpoint, read_config
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+
+
+class UpstreamExpert(UpstreamBase):
+    """Features and encoder of one checkpoint; frozen by S3PRL unless given ``-f``.
+
+    Every pass returns num_layers + 1 states, as S3PRL's weighted sum needs: layer
+    drop is off, dropout in training is that of the checkpoint.
+
+    Args:
+        ckpt: Checkpoint folder.
+        random_seed: Ignore the trained weights and draw new ones from this seed, the
+            same in every process: the untrained control of the same architecture.
+        hooks: S3PRL's own, see ``UpstreamBase``; they replace the output.
+        hook_postprocess: Likewise.
+
+    Raises:
+        FileNotFoundError: If the folder is no checkpoint.
+        ValueError: If its features are not those of 16 kHz speech.
+    """
+
+    def __init__(
+        self,
+        ckpt: str | Path,
+        random_seed: int | None = None,
+        hooks: list | None = None,
+        hook_postprocess=None,
+    ):
+        super().__init__(hooks, hook_postprocess)
+        if random_seed is None:
+            model = load_checkpoint(ckpt)
+        else:
+            model = draw_model(read_config(ckpt)["model"], random_seed)
+        rate = model.features.spec.sample_rate
+        if rate != SAMPLE_RATE:
+            raise ValueError(
+                f"{ckpt}: expected features of {SAMPLE_RATE} Hz speech, which is what "
+                f"S3PRL loads, found {rate} Hz. Use a checkpoint trained at that rate."
+            )
+        self.model = UniWav(model.features, model.encoder)
+        self.model.encoder.transformer.layer_drop = 0.0
+        self.model.encoder.mask_embedding.requires_grad_(False)
+
+    def get_downsample_rates(self, key: str) -> int:
+        """Samples per frame, the same for every key."""
+        return self.model.features.spec.hop_length
+
+    def forward(self, wavs: list[Tensor]) -> dict:
+        """Encode a batch.
+
+        Args:
+            wavs: B tensors (S_i,), 16 kHz.
+
+        Returns:
+            ``hidden_states``: num_layers + 1 tensors (B, T, D), T = ceil(S / hop) of
+            the longest wav; ``last_hidden_state``: the last one; ``features``: the
+            (B, T, F) input of the encoder, for ``-s features``.
+        """
+        lengths = torch.tensor([len(wav) for wav in wavs], device=wavs[0].device)
+        speech = pad_sequence(wavs, batch_first=True)
+        x, lengths = self.model.features.extract(speech, lengths)
+        padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, x.shape[1]))
+        states = self.model.hidden_states(x, padding_mask)
+        if self.hooks:
+            return {}
+        return {
+            "hidden_states": states,
+            "last_hidden_state": states[-1],
+            "features": x,
+        }
+
+
+def draw_model(config: dict, seed: int) -> UniWav:
+    """An untrained model; leaves the global random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UniWav.from_config({**config, "decoder": None})

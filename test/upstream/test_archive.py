@@ -1,0 +1,137 @@
+"""Checkpoints on the web: downloads, caches, and archives that mean harm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import threading
+import time
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+
+pytest.importorskip("s3prl")
+from espnet_uniwav.upstream.archive import fetch_checkpoint, unpack
+from espnet_uniwav.upstream.hubconf import uniwav_local, uniwav_url
+
+WRITERS = {"zip": "zip", "tar": "tar", "tar.gz": "gztar", "tar.xz": "xztar"}
+
+
+def pack(folder, ending, base=None):
+    """Archive a checkpoint: its files, or the folder itself."""
+    root = (
+        dict(root_dir=folder.parent, base_dir=base) if base else dict(root_dir=folder)
+    )
+    return shutil.make_archive(str(folder), WRITERS[ending], **root)
+
+
+def weights(upstream):
+    return torch.cat([p.flatten() for p in upstream.parameters()])
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("base", (None, "checkpoint"))
+def test_url_equals_folder(checkpoint, cache, ending, base):
+    url = f"file://{pack(checkpoint, ending, base)}"
+    expected = weights(uniwav_local(checkpoint))
+    assert torch.equal(weights(uniwav_url(url)), expected)
+    control = weights(uniwav_url(url, random_seed=1))
+    assert torch.equal(control, weights(uniwav_local(checkpoint, random_seed=1)))
+
+
+def test_cache_and_refresh(make_checkpoint, cache):
+    archive = pack(make_checkpoint(), "zip")
+    url = f"file://{archive}"
+    first = weights(uniwav_url(url))
+    torch.manual_seed(1)
+    encoder = dict(num_layers=2, embed_dim=32, num_heads=4, ffn_dim=48)
+    pack(make_checkpoint(encoder=encoder), "zip")
+    assert torch.equal(weights(uniwav_url(url)), first)
+    past = time.time() - 60  # S3PRL takes what is two seconds old for new
+    for file in cache.rglob("*"):
+        os.utime(file, (past, past))
+    second = weights(uniwav_url(url, refresh=True))
+    assert second.shape != first.shape
+    os.remove(archive)
+    assert torch.equal(weights(uniwav_url(url)), second)
+
+
+def test_unpacked_folder_that_was_damaged(checkpoint, cache):
+    url = f"file://{pack(checkpoint, 'tar')}"
+    folder = fetch_checkpoint(url)
+    (folder / "config.yaml").unlink()
+    assert fetch_checkpoint(url) == folder
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.yaml",
+        "model.safetensors",
+    ]
+
+
+def test_no_path_of_an_archive_reaches_the_disk(checkpoint, tmp_path):
+    archive, inside = tmp_path / "evil.tar", tmp_path / "inside"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(checkpoint / "config.yaml", "../outside/config.yaml")
+        tar.add(checkpoint / "model.safetensors", "../outside/model.safetensors")
+        tar.add(checkpoint / "config.yaml", "/absolute.yaml")
+    before = {path for path in tmp_path.rglob("*")}
+    unpack(archive, inside)
+    new = {path for path in tmp_path.rglob("*")} - before
+    assert new == {inside, inside / "config.yaml", inside / "model.safetensors"}
+
+
+def test_links_are_not_followed(checkpoint, tmp_path):
+    archive = tmp_path / "link.tar"
+    (tmp_path / "link").symlink_to(checkpoint / "config.yaml")
+    with tarfile.open(archive, "w") as tar:
+        tar.add(tmp_path / "link", "config.yaml")
+        tar.add(checkpoint / "model.safetensors", "model.safetensors")
+    with pytest.raises(ValueError, match="found 0 of them among 1 files"):
+        unpack(archive, tmp_path / "inside")
+
+
+def test_archive_of_two_checkpoints(checkpoint, tmp_path, cache):
+    archive = tmp_path / "two.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for folder in ("a", "b"):
+            for path in checkpoint.iterdir():
+                zipped.write(path, f"{folder}/{path.name}")
+    with pytest.raises(ValueError) as error:
+        fetch_checkpoint(f"file://{archive}")
+    assert "expected an archive with config.yaml and model.safetensors in one " in str(
+        error.value
+    )
+    assert str(error.value).startswith(f"file://{archive}: ")
+    assert "found 2 of them among 4 files" in str(error.value)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """http of the test's folder; like many hosts, 404 comes with a page."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.func.log_message = lambda *args: None
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_http(checkpoint, cache, server):
+    url = f"{server}/checkpoint.tar.gz"
+    with pytest.raises(ValueError, match="checkpoint.tar.gz: expected a zip or tar"):
+        uniwav_url(url)
+    pack(checkpoint, "tar.gz")
+    assert torch.equal(weights(uniwav_url(url)), weights(uniwav_local(checkpoint)))
+
+
+def test_what_is_no_url(checkpoint, cache, tmp_path):
+    with pytest.raises(ValueError, match=f"expected a URL.*found {checkpoint}"):
+        uniwav_url(str(checkpoint))
+    with pytest.raises(RuntimeError, match="missing.zip could not be downloaded"):
+        uniwav_url(f"file://{tmp_path}/missing.zip")
