@@ -29,6 +29,10 @@ ESPNET = {
         f"espnet2.tasks.{task}": (("frontend_choices", "uniwav", FRONTEND),)
         for task in DOWNSTREAM
     },
+    "espnet2.tasks.asr": (
+        ("frontend_choices", "uniwav", FRONTEND),
+        ("model_choices", "uniwav", "espnet_uniwav.tasks.asr:UniWavASRModel"),
+    ),
     "espnet2.tasks.ssl": (
         ("frontend_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavFrontend"),
         ("encoder_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavEncoder"),

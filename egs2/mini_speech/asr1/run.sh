@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Recognise speech with a pre-trained UniWav. Stages:
-#   1 corpus and data folders   2 token list   3 training   4 decoding   5 scores
+#   1 corpus and data folders   2 tokens, alignments   3 training   4 decoding   5 scores
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -43,6 +43,10 @@ if want 2; then
         --input "$data/train/text" --output "$data/token_list" \
         --write_vocabulary true --add_symbol "<blank>:0" --add_symbol "<unk>:1" \
         --add_symbol "<sos/eos>:-1"
+    log "stage 2: alignments of the training texts, for the warm-up of CTC"
+    ${python} -m espnet_uniwav.bin.align "$data/train" "$data/alignment"
+    ${python} local/frame_tokens.py "$data/train" "$data/alignment" \
+        "$data/token_list" "$data/train/alignment"
 fi
 
 if want 3; then
@@ -58,6 +62,8 @@ if want 3; then
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
         --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
         --train_data_path_and_name_and_type "$data/train/text,text,text" \
+        --train_data_path_and_name_and_type "$data/train/alignment,alignment,text_int" \
+        --allow_variable_data_keys true \
         --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
         --valid_data_path_and_name_and_type "$data/dev/text,text,text" \
         --train_shape_file "$data/train/speech_shape" \

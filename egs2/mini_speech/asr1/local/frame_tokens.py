@@ -1,0 +1,50 @@
+"""Writes one token per frame of each training utterance, for ``model: uniwav``.
+
+    python local/frame_tokens.py DATA ALIGNMENT TOKEN_LIST OUT --frame_rate 50
+
+ALIGNMENT is a folder of `uniwav align`. An utterance that was not aligned gets -1
+everywhere, which the warm-up skips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from texts import read_table
+
+from espnet_uniwav.alignment.ctm import read_ctm
+from espnet_uniwav.alignment.frame_tokens import frame_tokens
+
+SAMPLE_RATE = 16000
+
+
+def main() -> None:
+    """Run the command; errors are one line and exit status 1."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("alignment", type=Path)
+    parser.add_argument("token_list", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--frame_rate", type=float, default=50, help="Hz")
+    args = parser.parse_args()
+    tokens = args.token_list.read_text(encoding="utf-8").splitlines()
+    index = {token: number for number, token in enumerate(tokens)}
+    words = read_ctm(args.alignment / "words.ctm")
+    lines = []
+    for utt, samples in read_table(args.data / "speech_shape").items():
+        count = int(np.ceil(int(samples) * args.frame_rate / SAMPLE_RATE))
+        try:
+            numbers = frame_tokens(words[utt], count, args.frame_rate, index)
+        except KeyError:
+            numbers = np.full(count, -1)
+        except ValueError as error:
+            sys.exit(f"frame_tokens.py: {args.alignment}: {utt}: {error}")
+        lines.append(f"{utt} {' '.join(map(str, numbers))}\n")
+    args.out.write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""ESPnet2's door for recognition: CTC that leaves its blank phase sooner."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from espnet2.asr.espnet_model import ESPnetASRModel
+from torch import Tensor
+
+from espnet_uniwav.nn.masks import lengths_to_padding_mask
+
+
+class UniWavASRModel(ESPnetASRModel):
+    """``model: uniwav`` of the ASR task: the stock model with an aligned warm-up.
+
+    With little speech CTC predicts blanks alone for thousands of steps. In the first
+    ``warm_up_steps`` training batches the CTC layer learns instead which token is
+    spoken at every frame; CTC then starts from there. Needs the data name
+    ``alignment`` (numbers of tokens, one per frame, -1 = unknown) in training, and
+    ``--allow_variable_data_keys true``; see egs2/mini_speech/asr1.
+
+    Args:
+        *args: Those of the stock model.
+        warm_up_steps: Training batches before CTC; 0 is the stock model.
+        **kwargs: Those of the stock model.
+    """
+
+    def __init__(self, *args, warm_up_steps: int = 1000, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.warm_up_steps = warm_up_steps
+        self.step = 0
+        self._alignment = None
+
+    def forward(
+        self,
+        speech: Tensor,
+        speech_lengths: Tensor,
+        text: Tensor,
+        text_lengths: Tensor,
+        alignment: Tensor | None = None,
+        alignment_lengths: Tensor | None = None,
+        **kwargs,
+    ):
+        """The stock losses; in the warm-up the frame loss in the place of CTC's.
+
+        Args:
+            speech: (B, S) samples.
+            speech_lengths: (B,) valid samples.
+            text: (B, L) tokens.
+            text_lengths: (B,) valid tokens.
+            alignment: (B, T) token of every frame, -1 = unknown.
+            alignment_lengths: (B,) frames, unused: padding is -1.
+            **kwargs: Utterance names.
+
+        Raises:
+            RuntimeError: If the warm-up lacks its alignment.
+        """
+        self._alignment = None
+        if self.training and self.step < self.warm_up_steps:
+            if alignment is None:
+                raise RuntimeError(
+                    "model: uniwav warms up with aligned tokens: give "
+                    "--train_data_path_and_name_and_type FILE,alignment,text_int and "
+                    "--allow_variable_data_keys true, or set warm_up_steps: 0"
+                )
+            self.step += 1
+            self._alignment = alignment
+        return super().forward(speech, speech_lengths, text, text_lengths, **kwargs)
+
+    def get_extra_state(self) -> Tensor:
+        """Steps of the warm-up, so that a resumed training goes on."""
+        return torch.tensor(self.step)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """The inverse of ``get_extra_state``."""
+        self.step = int(state)
+
+    def _calc_ctc_loss(self, encoder_out, encoder_out_lens, ys_pad, ys_pad_lens):
+        if self._alignment is None:
+            return super()._calc_ctc_loss(
+                encoder_out, encoder_out_lens, ys_pad, ys_pad_lens
+            )
+        logits = self.ctc.ctc_lo(encoder_out)
+        return frame_loss(logits, encoder_out_lens, self._alignment), None
+
+
+def frame_loss(logits: Tensor, lengths: Tensor, alignment: Tensor) -> Tensor:
+    """Cross-entropy of every aligned frame, summed per utterance as CTC's is.
+
+    Args:
+        logits: (B, T, V).
+        lengths: (B,) valid frames.
+        alignment: (B, T') tokens, -1 = unknown; T' may differ by rounding.
+
+    Raises:
+        ValueError: If T' is off by more than two frames.
+    """
+    length = logits.shape[1]
+    if abs(alignment.shape[1] - length) > 2:
+        raise ValueError(
+            f"the alignment has {alignment.shape[1]} frames, the encoder {length}: "
+            "make it at the encoder's frame rate"
+        )
+    alignment = F.pad(alignment, (0, max(length - alignment.shape[1], 0)), value=-1)
+    padding = lengths_to_padding_mask(lengths, length)
+    targets = alignment[:, :length].masked_fill(padding, -1)
+    loss = F.cross_entropy(
+        logits.float().transpose(1, 2), targets, ignore_index=-1, reduction="sum"
+    )
+    return loss / len(logits)
