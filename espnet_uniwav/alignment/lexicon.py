@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 ARPABET = frozenset(
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T "
@@ -47,6 +48,22 @@ def pronounce(
             f"no pronunciation of {word!r}: write numbers and signs as English words"
         )
     return spell(letters)
+
+
+def read_dictionary() -> dict[str, list[str]]:
+    """PocketSphinx's English dictionary: first pronunciation of 126,000 words.
+
+    Returns:
+        Lower-case word -> phones without stress.
+    """
+    from pocketsphinx import get_model_path
+
+    path = Path(get_model_path("en-us/cmudict-en-us.dict"))
+    words: dict[str, list[str]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, *phones = line.split()
+        words.setdefault(word.partition("(")[0], phones)
+    return words
 
 
 def tokenize(text: str) -> list[tuple[str, str]]:

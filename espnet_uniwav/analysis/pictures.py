@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from functools import lru_cache
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -77,6 +78,11 @@ def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
     figure.savefig(buffer, format=kind, dpi=dpi, transparent=True, metadata=metadata)
     mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
     return _data_uri(mime, buffer.getvalue())
+
+
+def save_png(figure: Figure, path: Path, dpi: int = 200) -> None:
+    """Write the picture to a PNG file, on white."""
+    figure.savefig(path, format="png", dpi=dpi, facecolor="white")
 
 
 def audio_data_uri(speech: np.ndarray, sample_rate: int) -> str:

@@ -9,6 +9,7 @@ from espnet_uniwav.analysis import report as parts
 from espnet_uniwav.analysis.experiment import read_experiment
 from espnet_uniwav.analysis.page import Page, write_page
 from espnet_uniwav.analysis.scalars import read_curves
+from espnet_uniwav.analysis.understanding import understanding_section
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
 from espnet_uniwav.checkpoint import load_checkpoint
 
@@ -54,6 +55,12 @@ def get_parser() -> argparse.ArgumentParser:
         help="another table; repeat for more",
     )
     parser.add_argument(
+        "--understanding",
+        type=Path,
+        metavar="FOLDER",
+        help="written by `uniwav understand`: what the layers know",
+    )
+    parser.add_argument(
         "--command",
         action="append",
         default=[],
@@ -87,6 +94,8 @@ def build_page(args: argparse.Namespace) -> Page:
     ]
     if tables := _tables(args):
         sections.insert(1, parts.table_section(tables))
+    if args.understanding:
+        sections.append(understanding_section(args.understanding))
     sections.append(parts.run_section(run, args.command))
     facts = parts.run_facts(run, curves, model, args.corpus)
     return Page(args.title, LEAD, facts, sections)

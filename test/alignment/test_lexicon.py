@@ -9,6 +9,7 @@ from espnet_uniwav.alignment.lexicon import (
     ARPABET,
     add_s,
     pronounce,
+    read_dictionary,
     strip_stress,
     tokenize,
 )
@@ -89,3 +90,12 @@ def test_spelling_works_without_downloads(monkeypatch):
     monkeypatch.setattr(nltk, "download", lambda *a, **k: pytest.fail("download"))
     assert spell("vexation") == "V EH K S EY SH AH N".split()
     assert set(spell("zarathustra")) <= ARPABET
+
+
+def test_dictionary_of_pocketsphinx():
+    pytest.importorskip("pocketsphinx")
+    words = read_dictionary()
+    assert len(words) > 120000
+    assert words["hello"] == ["HH", "AH", "L", "OW"]
+    assert not any("(" in word for word in words)
+    assert {phone for phones in words.values() for phone in phones} == ARPABET

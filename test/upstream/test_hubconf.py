@@ -48,10 +48,20 @@ def test_entry_takes_what_run_downstream_gives(checkpoint, tmp_path):
     config = tmp_path / "random.yaml"
     config.write_text("random_seed: 3\n")
     control = uniwav_local(ckpt=str(checkpoint), model_config=config, refresh=True)
-    assert torch.equal(
-        weights(control), weights(uniwav_local(checkpoint, random_seed=3))
-    )
+    same = uniwav_local(checkpoint, random_seed=3)
+    assert torch.equal(weights(control), weights(same))
     assert not torch.equal(weights(control), weights(trained))
+
+
+def test_random_control(checkpoint, tmp_path):
+    control = uniwav_random_local(checkpoint, model_config=None, refresh=False)
+    expected = uniwav_local(checkpoint, random_seed=0)
+    assert torch.equal(weights(control), weights(expected))
+    config = tmp_path / "random.yaml"
+    config.write_text("random_seed: 3\n")
+    control = uniwav_random_local(checkpoint, config)
+    expected = uniwav_local(checkpoint, random_seed=3)
+    assert torch.equal(weights(control), weights(expected))
 
 
 @pytest.mark.parametrize("entry", (uniwav_local, uniwav_random_local, uniwav_url))

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Pre-train UniWav and show what it learnt. Stages:
-#   1 corpus   2 data folders   3 training   4 export   5 report   6 infilling scores
+#   1 corpus   2 data folders   3 training   4 export   5 what the layers know
+#   6 report   7 infilling scores
 set -euo pipefail
 cd "$(dirname "$0")"
 
 stage=1
-stop_stage=5
+stop_stage=6
 ngpu=0
 python="python3 -m espnet_uniwav.run"
 corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
@@ -16,12 +17,15 @@ expdir=
 report=report/index.html
 num_utterances=4        # on the report page
 infill_args="--method euler --num_steps 4 --temperature 0"
+understand_args="--num_fit_utterances 300"  # of `uniwav understand`
+english=                # ids of English utterances (regex): those with phones
 score_args=             # more arguments of local/score_infill.py
 
 . ./options.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=exp/$(basename "$train_config" .yaml)
 
+[ -n "$corpus" ] || : "${english:=-en-}"
 if want 1 && [ -z "$corpus" ]; then
     log "stage 1: the default corpus (Asterisk core sounds)"
     ${python} local/asterisk.py downloads/asterisk
@@ -54,16 +58,33 @@ if want 4; then
     ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
 fi
 
+understanding=$expdir/understanding
 if want 5; then
-    log "stage 5: ${report}"
-    ${python} -m espnet_uniwav.bin.report --exp "$expdir" \
-        --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
-        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
-        ${infill_args}
+    log "stage 5: ${understanding}"
+    options=(--data "$data/test")
+    if ${python} local/texts.py "$data" "$data/texts" --match "$english"; then
+        for name in train test; do
+            ${python} -m espnet_uniwav.bin.align "$data/texts/$name" \
+                "$data/alignment/$name"
+        done
+        options=(--data "$data/texts/test" --fit_data "$data/texts/train")
+        options+=(--alignment "$data/alignment/train" "$data/alignment/test")
+    fi
+    ${python} -m espnet_uniwav.bin.understand --checkpoint "$expdir/checkpoint" \
+        "${options[@]}" --output "$understanding" ${understand_args}
 fi
 
 if want 6; then
-    log "stage 6: infilling of ${data}/dev"
+    log "stage 6: ${report}"
+    ${python} -m espnet_uniwav.bin.report --exp "$expdir" \
+        --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
+        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
+        --understanding "$understanding" \
+        ${infill_args}
+fi
+
+if want 7; then
+    log "stage 7: infilling of ${data}/dev"
     ${python} local/score_infill.py --checkpoint "$expdir/checkpoint" \
         --data "$data/dev" --output "$expdir/infilling.csv" ${infill_args} ${score_args}
 fi

@@ -1,0 +1,80 @@
+"""Keeps what a frozen upstream says of an utterance, for the next epoch and run.
+
+S3PRL asks the upstream anew at every step. On a CPU that is most of the time, and the
+answer is the same: a frozen upstream is in evaluation mode, and what it says of a wav
+does not depend on the other wavs of the batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+TRAINED_OR_OTHER = ("-f", "--upstream_trainable", "-s", "--upstream_feature_selection")
+
+
+class Store:
+    """Hidden states of wavs, up to a size.
+
+    Args:
+        max_bytes: what does not fit is not kept.
+    """
+
+    def __init__(self, max_bytes: float):
+        self.max_bytes = max_bytes
+        self.owner = None
+        self.clear()
+
+    def clear(self, owner=None) -> None:
+        """Forgets everything if another upstream, or none, owns the store."""
+        if owner is None or owner != self.owner:
+            self.bytes, self.states = 0, {}
+        self.owner = owner
+
+    def put(self, key: bytes, states: Tensor) -> None:
+        """Keeps (L, T, D) states if there is room."""
+        size = states.numel() * states.element_size()
+        if self.bytes + size <= self.max_bytes:
+            self.states[key] = states
+            self.bytes += size
+
+
+class KeptUpstream(nn.Module):
+    """An upstream that is asked only once about a wav.
+
+    Args:
+        upstream: returns `hidden_states`, a list of L tensors (B, T, D).
+        store: of this upstream.
+    """
+
+    def __init__(self, upstream: nn.Module, store: Store):
+        super().__init__()
+        self.upstream = upstream
+        self.store = store
+
+    def get_downsample_rates(self, key: str) -> int:
+        return self.upstream.get_downsample_rates(key)
+
+    def forward(self, wavs: list[Tensor]) -> dict:
+        """(B, T, D) states, zeros behind the end of each wav.
+
+        Args:
+            wavs: B tensors (S_i,).
+        """
+        states = [self._of(wav).transpose(0, 1) for wav in wavs]
+        padded = pad_sequence(states, batch_first=True)
+        layers = list(padded.unbind(dim=2))
+        return {"hidden_states": layers, "last_hidden_state": layers[-1]}
+
+    def _of(self, wav: Tensor) -> Tensor:
+        """(L, T, D)."""
+        key = hashlib.blake2b(wav.cpu().numpy().tobytes()).digest()
+        if key not in self.store.states:
+            found = self.upstream([wav])["hidden_states"]
+            states = torch.cat([layer.detach() for layer in found])
+            self.store.put(key, states)
+            return states
+        return self.store.states[key]

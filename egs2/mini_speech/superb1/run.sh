@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Probe frozen upstreams with S3PRL's SUPERB tasks. Stages:
+#   1 data, laid out as S3PRL expects it   2 downstream runs   3 table
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stage=1
+stop_stage=3
+python="python3 -m espnet_uniwav.run"
+corpus=                 # audio with texts and speakers; or give --folders
+folders=                # Kaldi-style folders train, dev, test; empty: made of corpus
+upstreams="fbank=fbank" # NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT ...
+tasks="pr asr sid asv"
+lrs=                    # learning rates to choose from on dev; empty: of the conf files
+seeds=0
+steps=                  # updates; empty: of the conf files
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+prepare_args=           # more arguments of local/prepare.py
+keep_gib=4              # memory for the states of frozen upstreams; 0: keep none
+harness_args=           # more arguments of s3prl.run_downstream
+device=cpu
+conf=conf
+data=data
+expdir=exp
+
+. ../ssl1/options.sh
+. ./path.sh
+
+if want 1; then
+    if [ -z "$folders" ]; then
+        [ -n "$corpus" ] || { echo "$0: give --corpus DIR or --folders DIR" >&2; exit 2; }
+        log "stage 1: ${corpus} -> ${data}/kaldi"
+        ${python} ../ssl1/local/data.py "$corpus" "$data/kaldi"
+    fi
+    log "stage 1: ${folders:=$data/kaldi} -> ${data}/{${tasks// /,}}"
+    ${python} local/prepare.py "$folders" "$data" --tasks ${tasks} \
+        --groups ${groups} ${prepare_args}
+fi
+
+if want 2; then
+    log "stage 2: ${upstreams}; logs: ${expdir}/TASK/UPSTREAM/RUN/harness.log"
+    ${python} local/sweep.py "$data" "$expdir" --upstreams ${upstreams} \
+        --tasks ${tasks} --seeds ${seeds} --lrs ${lrs} ${steps:+--steps "$steps"} \
+        --conf "$conf" --device "$device" --keep_gib "$keep_gib" \
+        "--harness_args=$harness_args"
+fi
+
+if want 3; then
+    log "stage 3: ${expdir}/table.md, ${expdir}/scores.csv, ${expdir}/runs.csv"
+    ${python} local/table.py "$data" "$expdir"
+fi

@@ -1,0 +1,41 @@
+"""What is said and who speaks at every frame."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from espnet_uniwav.alignment.ctm import SILENCE, Segment, frame_labels
+from espnet_uniwav.analysis.states import Frames
+
+MIN_UTTERANCES = 4
+NONE = ""
+
+
+def phone_labels(frames: Frames, alignments: dict[str, list[Segment]]) -> np.ndarray:
+    """(N,) phone at the centre of each kept frame.
+
+    Empty in silence, which loudness tells without knowing any phone, and without an
+    alignment.
+    """
+    labels = []
+    for utterance, length, kept in zip(frames.utterances, frames.lengths, frames.kept):
+        segments = alignments.get(utterance.name)
+        if segments is None:
+            labels.append(np.full(len(kept), NONE))
+        else:
+            labels.append(frame_labels(segments, length, frames.frame_rate)[kept])
+    labels = np.concatenate(labels)
+    return np.where(labels == SILENCE, NONE, labels)
+
+
+def speaker_labels(frames: Frames) -> np.ndarray:
+    """(N,) speaker of each kept frame; empty for speakers of under four utterances.
+
+    With fewer, what tells a speaker cannot be told from what tells an utterance.
+    """
+    counts = Counter(u.speaker for u in frames.utterances if u.speaker)
+    enough = {speaker for speaker, count in counts.items() if count >= MIN_UTTERANCES}
+    names = (u.speaker if u.speaker in enough else NONE for u in frames.utterances)
+    return np.array(list(names))[frames.owner]

@@ -1,0 +1,151 @@
+"""The picture of a measure over layers: a line per system, references, chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from espnet_uniwav.analysis import pictures
+
+PANEL = (5.6, 3.3)
+# A gap between the last layer and z, which is no layer.
+GAP = 0.5
+PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
+
+
+@dataclass
+class LayerLine:
+    """One system: values and 95 % intervals, all of shape (layers,).
+
+    Attributes:
+        label: Its name in the legend.
+        layers: Names of the layers.
+        values, lows, highs: What to draw.
+        colour: A matplotlib colour.
+    """
+
+    label: str
+    layers: list[str]
+    values: np.ndarray
+    lows: np.ndarray
+    highs: np.ndarray
+    colour: str
+
+
+@dataclass
+class LayerPanel:
+    """One target of one measure.
+
+    Attributes:
+        title: What is known.
+        ylabel: Name and unit of the vertical axis.
+        lines: One per system.
+        reference: One more system without layers, drawn as a level.
+        chance: Level of knowing nothing.
+        most: Level of knowing all; draws an axis of shares of it on the right.
+        percent: True if values are shares of one.
+        apart: Names that are no layers, drawn apart on the right.
+    """
+
+    title: str
+    ylabel: str
+    lines: list[LayerLine]
+    reference: LayerLine | None = None
+    chance: float | None = None
+    most: float | None = None
+    percent: bool = False
+    apart: tuple[str, ...] = ("z",)
+
+
+@pictures.styled
+def draw_panels(panels: list[LayerPanel]) -> Figure:
+    """Draw panels side by side, each with its own vertical axis."""
+    width, height = PANEL
+    figure = Figure(figsize=(width * len(panels), height), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        draw_panel(axes, panel)
+        if len(panels) > 1:
+            axes.set_title(panel.title, fontsize=10, pad=28)
+    return figure
+
+
+def draw_panel(axes: Axes, panel: LayerPanel) -> None:
+    """Draw one panel."""
+    names = list(dict.fromkeys(name for line in panel.lines for name in line.layers))
+    names.sort(key=lambda name: name in panel.apart)
+    places = {name: i + GAP * (name in panel.apart) for i, name in enumerate(names)}
+    for line in panel.lines:
+        _draw_line(axes, line, places, panel.apart)
+    if panel.reference is not None:
+        _draw_level(axes, panel.reference)
+    if panel.chance is not None:
+        axes.axhline(
+            panel.chance,
+            color=pictures.GREY,
+            linestyle=(0, (1, 2)),
+            linewidth=1.2,
+            label="chance",
+        )
+    axes.set_xticks(list(places.values()), names)
+    axes.grid(False, axis="x")
+    axes.set(xlabel="layer (0 is the input of the first)", ylabel=panel.ylabel)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    if panel.percent:
+        axes.yaxis.set_major_formatter(PERCENT)
+    if panel.most:
+        _share_axis(axes, panel.most)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, borderaxespad=0)
+
+
+def _draw_line(
+    axes: Axes, line: LayerLine, places: dict, apart: tuple[str, ...]
+) -> None:
+    """Join the layers; what is no layer stands alone."""
+    x = np.array([places[name] for name in line.layers])
+    alone = np.array([name in apart for name in line.layers])
+    axes.plot(
+        x[~alone],
+        line.values[~alone],
+        color=line.colour,
+        label=line.label,
+        marker="o",
+        markersize=3.5,
+        clip_on=False,
+    )
+    axes.errorbar(
+        x,
+        line.values,
+        np.maximum((line.values - line.lows, line.highs - line.values), 0.0),
+        color=line.colour,
+        linestyle="none",
+        marker="o",
+        markersize=3.5,
+        elinewidth=1.2,
+        capsize=2.5,
+        clip_on=False,
+    )
+
+
+def _draw_level(axes: Axes, line: LayerLine) -> None:
+    axes.axhline(
+        line.values[0],
+        color=line.colour,
+        linestyle=(0, (4, 3)),
+        linewidth=1.2,
+        label=line.label,
+    )
+    axes.axhspan(
+        line.lows[0], line.highs[0], color=line.colour, alpha=0.15, linewidth=0
+    )
+
+
+def _share_axis(axes: Axes, most: float) -> None:
+    right = axes.secondary_yaxis(
+        "right", functions=(lambda bits: bits / most, lambda share: share * most)
+    )
+    right.yaxis.set_major_formatter(PERCENT)
+    right.set_ylabel(f"share of all {most:.2f} bits")

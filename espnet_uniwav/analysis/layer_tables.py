@@ -1,0 +1,107 @@
+"""Scores of layers as tables: one line per layer, and the best layers compared."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from espnet_uniwav.analysis.layer_scores import Score
+from espnet_uniwav.analysis.resampling import best_difference, draw, interval
+
+PLACE = ("target", "system", "layer")
+
+
+def score_rows(scores: list[Score], measure: str) -> list[dict]:
+    """One line per layer with value and 95 % interval, in the order of the scores."""
+    rows = []
+    for score in scores:
+        if score.measure == measure:
+            draws = draw(len(score.counts))
+            low, high = interval(score.sums, score.counts, draws)
+            place = (score.target, score.system, score.layer)
+            row = dict(zip(("target", "system", "layer"), place))
+            rows.append({**row, "value": score.value, "low": low, "high": high})
+            rows[-1].update(score.facts)
+    return rows
+
+
+def difference_rows(scores: list[Score]) -> list[dict]:
+    """The best layer of each system against the best of every one after it."""
+    groups: dict[tuple[str, str], dict[str, list[Score]]] = {}
+    for s in scores:
+        groups.setdefault((s.measure, s.target), {}).setdefault(s.system, []).append(s)
+    rows = []
+    for (measure, target), systems in groups.items():
+        names = list(systems)
+        for i, system in enumerate(names):
+            for other in names[i + 1 :]:
+                row = {"measure": measure, "target": target}
+                row.update(_compare(systems[system], systems[other]))
+                rows.append(row)
+    return rows
+
+
+def _compare(scores: list[Score], others: list[Score]) -> dict:
+    counts = scores[0].counts
+    difference, low, high = best_difference(
+        np.stack([s.sums for s in scores]),
+        np.stack([s.sums for s in others]),
+        counts,
+        draw(len(counts)),
+    )
+    best, other = (max(group, key=lambda s: s.value) for group in (scores, others))
+    return {
+        "system": best.system,
+        "layer": best.layer,
+        "against": other.system,
+        "against_layer": other.layer,
+        "difference": difference,
+        "low": low,
+        "high": high,
+    }
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """Write rows of equal or growing keys as CSV; what a row lacks stays empty."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: _number(value) for name, value in row.items()})
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Read what ``write_rows`` wrote; numbers become numbers, nothing stays nothing.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has a header line without the columns of a score.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such table; make it with `uniwav understand`"
+        )
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not reader.fieldnames:
+            return []
+        missing = set(PLACE[:2]) - set(reader.fieldnames)
+        if missing:
+            raise ValueError(
+                f"{path}: expected the columns {sorted(missing)}, found "
+                f"{reader.fieldnames}; make the table again with `uniwav understand`"
+            )
+        return [{name: _parse(name, cell) for name, cell in r.items()} for r in reader]
+
+
+def _number(value):
+    return f"{value:.5g}" if isinstance(value, float) else value
+
+
+def _parse(name: str, cell: str):
+    if name.endswith(("target", "system", "layer", "measure", "against")):
+        return cell
+    return float(cell)

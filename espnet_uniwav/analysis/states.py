@@ -1,0 +1,152 @@
+"""What a model makes of a corpus: the states of all its layers, frame by frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from tqdm import tqdm
+
+from espnet_uniwav.analysis.infilling import read_speech
+from espnet_uniwav.analysis.utterances import Utterance
+from espnet_uniwav.checkpoint import read_config
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+
+FEATURES, SUM = "features", "z"
+BATCH_FRAMES = 4000
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Which frames were kept.
+
+    Attributes:
+        utterances: U of them, in the order of the frames.
+        lengths: (U,) frames of each utterance, before thinning.
+        step: Every step-th frame is kept.
+        frame_rate: Frames per second (Hz), before thinning.
+    """
+
+    utterances: list[Utterance]
+    lengths: np.ndarray
+    step: int
+    frame_rate: float
+
+    @property
+    def kept(self) -> list[np.ndarray]:
+        """The kept frames of each utterance, as indices."""
+        return [np.arange(self.step // 2, n, self.step) for n in self.lengths]
+
+    @property
+    def owner(self) -> np.ndarray:
+        """(N,) index of the utterance of each kept frame."""
+        counts = [len(kept) for kept in self.kept]
+        return np.repeat(np.arange(len(counts)), counts)
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of all layers at the kept frames.
+
+    Attributes:
+        frames: Where they come from.
+        layers: Arrays (N, D) by name: ``features``, ``0`` to the number of layers,
+            and, with a decoder, ``z``.
+    """
+
+    frames: Frames
+    layers: dict[str, np.ndarray]
+
+
+def collect_states(
+    model: UniWav,
+    utterances: list[Utterance],
+    max_frames: int | None = None,
+    batch_frames: int = BATCH_FRAMES,
+) -> States:
+    """Read utterances once and keep every layer.
+
+    Args:
+        model: In eval mode; the device it is on is used.
+        utterances: What to read.
+        max_frames: Keep every step-th frame, so that about this many are kept.
+        batch_frames: Frames of a batch, padding included.
+
+    Raises:
+        FileNotFoundError, ValueError: Naming a file that cannot be read.
+    """
+    rate = model.features.spec.frame_rate
+    estimates = [math.ceil(seconds(u.path) * rate) for u in utterances]
+    step = math.ceil(sum(estimates) / max_frames) if max_frames else 1
+    pieces: dict[str, list] = {}
+    lengths = np.zeros(len(utterances), int)
+    with tqdm(total=len(utterances), desc="states", unit="utt", disable=None) as bar:
+        for batch in make_batches(estimates, batch_frames):
+            states, found = _run(model, [utterances[i].path for i in batch])
+            for name, state in states.items():
+                places = pieces.setdefault(name, [None] * len(utterances))
+                for row, i in enumerate(batch):
+                    places[i] = state[row, step // 2 : found[row] : step].numpy().copy()
+            lengths[batch] = found
+            bar.update(len(batch))
+    layers = {name: np.concatenate(pieces.pop(name)) for name in list(pieces)}
+    return States(Frames(utterances, lengths, step, rate), layers)
+
+
+def make_random_encoder(checkpoint: str | Path, seed: int = 0) -> UniWav:
+    """A model of a checkpoint's configuration, as it was before any training.
+
+    Args:
+        checkpoint: Exported folder.
+        seed: Of the weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UniWav.from_config(read_config(checkpoint)["model"]).eval()
+
+
+def make_batches(lengths: list[int], max_frames: int) -> list[list[int]]:
+    """Indices grouped by length, so that longest * size stays within max_frames."""
+    batches: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        if not batches or lengths[i] * (len(batches[-1]) + 1) > max_frames:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+def seconds(path: str | Path) -> float:
+    """Duration of an audio file, by its header.
+
+    Raises:
+        FileNotFoundError, ValueError: If it is missing or no audio.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such audio file; check wav.scp")
+    try:
+        return soundfile.info(str(path)).duration
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{path}: cannot be read as audio ({error})") from error
+
+
+@torch.inference_mode()
+def _run(model: UniWav, paths: list[Path]) -> tuple[dict[str, Tensor], list[int]]:
+    """All states (B, T, D) of some files, on the CPU, and their valid frames."""
+    device = next(model.parameters()).device
+    speech = [read_speech(path, model.features.spec.sample_rate) for path in paths]
+    speech_lengths = torch.tensor([len(s) for s in speech], device=device)
+    speech = pad_sequence(speech, batch_first=True).to(device)
+    x, lengths = model.features.extract(speech, speech_lengths)
+    padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, x.shape[1]))
+    hidden_states = model.hidden_states(x, padding_mask)
+    states = {FEATURES: x, **{str(i): h for i, h in enumerate(hidden_states)}}
+    if model.weighted_sum is not None:
+        states[SUM] = model.weighted_sum(hidden_states)
+    return {name: state.cpu() for name, state in states.items()}, lengths.tolist()
