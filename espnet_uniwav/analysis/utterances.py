@@ -21,6 +21,7 @@ from espnet_uniwav.analysis.infilling import (
 )
 from espnet_uniwav.analysis.page import Clip, Row
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
+from espnet_uniwav.kaldi import read_table
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
 
@@ -43,12 +44,12 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
         ValueError: If a line is no pair of name and path, or holds a command.
     """
     wav_scp = Path(wav_scp)
-    if not wav_scp.is_file():
-        raise FileNotFoundError(f"{wav_scp}: no such file; run the data preparation")
-    speakers = _read_pairs(wav_scp.with_name("utt2spk"))
-    texts = _read_pairs(wav_scp.with_name("text"))
+    speakers, texts = (
+        read_table(path) if path.is_file() else {}
+        for path in (wav_scp.with_name("utt2spk"), wav_scp.with_name("text"))
+    )
     utterances = []
-    for name, path in _read_pairs(wav_scp).items():
+    for name, path in read_table(wav_scp).items():
         if not path or path.endswith("|"):
             raise ValueError(
                 f"{wav_scp}: {name}: expected the path of an audio file, found "
@@ -152,14 +153,6 @@ def _make_clips(versions: dict, sample_rate: int) -> list[Clip]:
         )
         for title, (speech, spans) in versions.items()
     ]
-
-
-def _read_pairs(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.strip().split(maxsplit=1) for line in lines if line.strip())
-    return {name: "".join(value) for name, *value in pairs}
 
 
 def _hash(name: str, seed: int) -> str:

@@ -40,6 +40,11 @@ def get_parser() -> argparse.ArgumentParser:
         default=os.cpu_count(),
         help="processes of pocketsphinx (default: %(default)s)",
     )
+    parser.add_argument(
+        "--num_utterances",
+        type=int,
+        help="align about this many, a few of each of some speakers (default: all)",
+    )
     parser.add_argument("--textgrids", type=Path, help="folder that MFA wrote")
     parser.add_argument("--model", type=Path, help="model file (.pth) of ESPnet's ASR")
     parser.add_argument(
@@ -55,9 +60,10 @@ def align(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    from espnet_uniwav.analysis.corpus import spread
     from espnet_uniwav.analysis.utterances import read_data_folder
 
-    utterances = read_data_folder(args.data / "wav.scp")
+    utterances = spread(read_data_folder(args.data / "wav.scp"), args.num_utterances)
     if not utterances:
         raise ValueError(f"{args.data / 'wav.scp'}: expected utterances, found none")
     if args.nj < 1:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-LOCAL = Path(__file__).parents[2] / "egs2/mini_speech/asr1/local"
+RECIPES = Path(__file__).parents[2] / "egs2/mini_speech"
 
 
 @pytest.fixture
 def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(LOCAL))
+    for recipe in ("ssl1", "asr1"):
+        monkeypatch.syspath_prepend(str(RECIPES / recipe / "local"))
     yield importlib.import_module
     for name in ("texts", "score"):
         sys.modules.pop(name, None)

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from texts import read_table
 
 from espnet_uniwav.alignment.ctm import read_ctm
 from espnet_uniwav.alignment.frame_tokens import frame_tokens
+from espnet_uniwav.kaldi import read_table
 
 SAMPLE_RATE = 16000
 
@@ -47,4 +47,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FileNotFoundError as error:
+        sys.exit(f"frame_tokens.py: {error}")

@@ -17,13 +17,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from texts import read_table
 
 from espnet_uniwav.analysis.word_errors import (
     bootstrap_interval,
     count_errors,
     error_rate,
 )
+from espnet_uniwav.kaldi import read_table
 
 COLUMNS = ("system", "group", "runs", "utterances", "metric", "rate", "low", "high")
 
@@ -110,4 +110,7 @@ def print_markdown(rows: list[tuple], groups: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FileNotFoundError as error:
+        sys.exit(f"score.py: {error}")

@@ -16,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from espnet_uniwav.analysis.word_errors import normalise
+from espnet_uniwav.kaldi import read_table
 
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
@@ -84,14 +85,8 @@ def copy_folder(source: Path, target: Path, texts: dict[str, str]) -> None:
     (target / "spk2utt").write_text("".join(lines), encoding="utf-8")
 
 
-def read_table(path: Path) -> dict[str, str]:
-    """Key -> value of a Kaldi table."""
-    if not path.is_file():
-        sys.exit(f"{path} is missing: run the stage that makes it first")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-    return {pair[0]: pair[1] if len(pair) > 1 else "" for pair in pairs}
-
-
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FileNotFoundError as error:
+        sys.exit(f"texts.py: {error}")
