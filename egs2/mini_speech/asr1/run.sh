@@ -34,7 +34,7 @@ if want 1; then
         ${python} ../ssl1/local/asterisk.py "$corpus"
     fi
     ${python} ../ssl1/local/data.py "$corpus" "$data/all"
-    ${python} ../ssl1/local/texts.py "$data/all" "$data" --match "$match"
+    ${python} ../ssl1/local/texts.py "$data/all" "$data" "--match=$match"
 fi
 
 if want 2; then

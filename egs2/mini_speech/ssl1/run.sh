@@ -63,7 +63,7 @@ understanding=$expdir/understanding
 if want 5; then
     log "stage 5: ${understanding}"
     options=(--data "$data/test")
-    if ${python} local/texts.py "$data" "$data/texts" --match "$english"; then
+    if ${python} local/texts.py "$data" "$data/texts" "--match=$english"; then
         for name in train test; do
             ${python} -m espnet_uniwav.bin.align "$data/texts/$name" \
                 "$data/alignment/$name" ${align_args}
