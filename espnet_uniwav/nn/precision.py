@@ -1,4 +1,4 @@
-"""Numbers that stay in fp32 under any autocast."""
+"""Numbers in bfloat16, and numbers that stay in fp32 under any autocast."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ def full_precision(device: torch.device):
     if device.type == "meta":
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
+
+
+def bfloat16(device: torch.device, enabled: bool = True):
+    """Context in which matrix products and convolutions are computed in bfloat16.
+
+    On CPUs with AMX that is several times as fast as fp32; weights stay fp32. A
+    surrounding autocast (``use_amp`` on a GPU) stays in force where not enabled.
+    """
+    return torch.autocast(device.type, torch.bfloat16) if enabled else nullcontext()

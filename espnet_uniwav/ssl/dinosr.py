@@ -25,6 +25,8 @@ class DinoSR(nn.Module):
     The teacher reads the unmasked input; each of its top K layers is clustered by a
     codebook of its own; K linear heads on the student's last state predict the codes
     of the masked frames. Loss: cross-entropy, averaged over heads and masked frames.
+    With ``unmasked_weight``, frames that the student sees count too (as in HuBERT):
+    that is learned much sooner, because nothing has to be guessed.
 
     A codebook is reported as collapsing if, for COLLAPSE_EPOCHS epochs in a row, it
     used less than COLLAPSE_SHARE of its codes, or its perplexity stayed below
@@ -40,6 +42,8 @@ class DinoSR(nn.Module):
         anneal_steps: Updates between the two.
         freeze_step: Update from which the teacher stands still, or None.
         codebook_init: ``random`` (DinoSR) or ``data``, see ``OnlineCodebook``.
+        unmasked_weight: Of a frame that is not masked in the average; 0 (DinoSR)
+            leaves such frames out, of the codebooks too.
     """
 
     def __init__(
@@ -53,8 +57,13 @@ class DinoSR(nn.Module):
         anneal_steps: int = 30000,
         freeze_step: int | None = None,
         codebook_init: str = "random",
+        unmasked_weight: float = 0.0,
     ):
         super().__init__()
+        if unmasked_weight < 0:
+            raise ValueError(
+                f"unmasked_weight must not be negative, found {unmasked_weight}"
+            )
         if num_codebooks is None:
             num_codebooks = round(encoder.num_layers * 2 / 3)
         if not 1 <= num_codebooks <= encoder.num_layers:
@@ -64,6 +73,7 @@ class DinoSR(nn.Module):
             )
         self.num_codebooks = num_codebooks
         self.codebook_size = codebook_size
+        self.unmasked_weight = unmasked_weight
         self.teacher = EMATeacher(
             encoder.transformer, ema_decay, ema_end_decay, anneal_steps, freeze_step
         )
@@ -98,23 +108,43 @@ class DinoSR(nn.Module):
 
         Returns:
             loss: Scalar in fp32.
-            stats: Detached scalars.
+            stats: Detached scalars, of the masked frames.
         """
         targets = self.teacher(embedded.detach(), padding_mask, self.num_codebooks)
-        targets = targets.flatten(1, 2)[:, masked]
-        codes = self.codebooks.assign(targets, collect=self.training)
-        student = hidden_states[-1].flatten(0, 1)[masked]
+        frames = self._frames(embedded, padding_mask, masked)
+        codes = self.codebooks.assign(
+            targets.flatten(1, 2)[:, frames], collect=self.training
+        )
+        student = hidden_states[-1].flatten(0, 1)[frames]
         logits = self.heads(student).unflatten(-1, (self.num_codebooks, -1))
         logits = logits.transpose(0, 1).float()
-        loss = F.cross_entropy(
-            logits.flatten(0, 1), codes.flatten(), reduction="sum"
-        ) / max(codes.numel(), 1)
-        return loss, self._stats(logits.detach(), codes)
+        number = len(masked)
+        losses = F.cross_entropy(
+            logits.flatten(0, 1), codes.flatten(), reduction="none"
+        ).view_as(codes)
+        loss = losses[:, :number].sum()
+        if self.unmasked_weight:
+            loss = loss + self.unmasked_weight * losses[:, number:].sum()
+        weight = number + self.unmasked_weight * (len(frames) - number)
+        loss = loss / max(self.num_codebooks * weight, 1)
+        return loss, self._stats(logits[:, :number].detach(), codes[:, :number])
 
     def after_optimizer_step(self, encoder: Encoder) -> None:
         """Let codebooks and teacher follow: once per step that was really made."""
         self.codebooks.update()
         self.teacher.update(encoder.transformer)
+
+    def _frames(
+        self, embedded: Tensor, padding_mask: Tensor | None, masked: Tensor
+    ) -> Tensor:
+        """Indices of the frames that count, the masked ones first."""
+        if not self.unmasked_weight:
+            return masked
+        kept = embedded.new_ones(embedded.shape[:2], dtype=torch.bool)
+        if padding_mask is not None:
+            kept &= ~padding_mask
+        kept = kept.flatten().index_fill_(0, masked, False)
+        return torch.cat([masked, kept.nonzero().squeeze(1)])
 
     @torch.no_grad()
     def _stats(self, logits: Tensor, codes: Tensor) -> dict[str, Tensor]:

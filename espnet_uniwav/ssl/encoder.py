@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from espnet_uniwav.nn.transformer import Transformer, initialise
+from espnet_uniwav.nn.transformer import Transformer
 
 
 class Encoder(nn.Module):
     """Projects features, hides masked frames and runs the transformer.
+
+    The projection starts with unit variance, as the convolutional positions do: were
+    it much smaller, they would drown the features that the first targets are made of.
 
     Args:
         input_dim: Width F of the features.
@@ -40,7 +43,8 @@ class Encoder(nn.Module):
         self.num_layers = num_layers
         self.input_projection = nn.Linear(input_dim, embed_dim)
         self.mask_embedding = nn.Parameter(torch.empty(embed_dim).uniform_())
-        initialise(self.input_projection)
+        nn.init.normal_(self.input_projection.weight, std=input_dim**-0.5)
+        nn.init.zeros_(self.input_projection.bias)
         self.transformer = Transformer(
             num_layers,
             embed_dim,

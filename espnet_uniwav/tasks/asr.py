@@ -8,28 +8,31 @@ from espnet2.asr.espnet_model import ESPnetASRModel
 from torch import Tensor
 
 from espnet_uniwav.nn.masks import lengths_to_padding_mask
+from espnet_uniwav.nn.precision import bfloat16, full_precision
 
 
 class UniWavASRModel(ESPnetASRModel):
     """``model: uniwav`` of the ASR task: the stock model with an aligned warm-up.
 
     With little speech CTC predicts blanks alone for thousands of steps. In the first
-    ``warm_up_steps`` training batches the CTC layer learns instead which token is
-    spoken at every frame; CTC then starts from there. Needs the data name
+    ``warm_up_steps`` training batches the CTC layer also learns which token is spoken
+    at every frame; alone at first, this loses its share linearly. Needs the data name
     ``alignment`` (numbers of tokens, one per frame, -1 = unknown) in training, and
     ``--allow_variable_data_keys true``; see egs2/mini_speech/asr1.
 
     Args:
         *args: Those of the stock model.
-        warm_up_steps: Training batches before CTC; 0 is the stock model.
+        warm_up_steps: Training batches before CTC is alone; 0 is the stock model.
+        bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
         **kwargs: Those of the stock model.
     """
 
-    def __init__(self, *args, warm_up_steps: int = 1000, **kwargs):
+    def __init__(self, *args, warm_up_steps: int = 1000, bf16: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
+        self.bf16 = bf16
         self.warm_up_steps = warm_up_steps
         self.step = 0
-        self._alignment = None
+        self._alignment, self._share = None, 0.0
 
     def forward(
         self,
@@ -41,7 +44,7 @@ class UniWavASRModel(ESPnetASRModel):
         alignment_lengths: Tensor | None = None,
         **kwargs,
     ):
-        """The stock losses; in the warm-up the frame loss in the place of CTC's.
+        """The stock losses; in the warm-up the frame loss takes a share of CTC's.
 
         Args:
             speech: (B, S) samples.
@@ -63,9 +66,11 @@ class UniWavASRModel(ESPnetASRModel):
                     "--train_data_path_and_name_and_type FILE,alignment,text_int and "
                     "--allow_variable_data_keys true, or set warm_up_steps: 0"
                 )
-            self.step += 1
             self._alignment = alignment
-        return super().forward(speech, speech_lengths, text, text_lengths, **kwargs)
+            self._share = 1.0 - self.step / self.warm_up_steps
+            self.step += 1
+        with bfloat16(speech.device, self.bf16):
+            return super().forward(speech, speech_lengths, text, text_lengths, **kwargs)
 
     def get_extra_state(self) -> Tensor:
         """Steps of the warm-up, so that a resumed training goes on."""
@@ -76,12 +81,16 @@ class UniWavASRModel(ESPnetASRModel):
         self.step = int(state)
 
     def _calc_ctc_loss(self, encoder_out, encoder_out_lens, ys_pad, ys_pad_lens):
-        if self._alignment is None:
-            return super()._calc_ctc_loss(
+        with full_precision(encoder_out.device):
+            encoder_out = encoder_out.float()
+            loss, cer = super()._calc_ctc_loss(
                 encoder_out, encoder_out_lens, ys_pad, ys_pad_lens
             )
-        logits = self.ctc.ctc_lo(encoder_out)
-        return frame_loss(logits, encoder_out_lens, self._alignment), None
+            if self._alignment is not None:
+                logits = self.ctc.ctc_lo(encoder_out)
+                frames = frame_loss(logits, encoder_out_lens, self._alignment)
+                loss = torch.lerp(loss, frames, self._share)
+        return loss, cer
 
 
 def frame_loss(logits: Tensor, lengths: Tensor, alignment: Tensor) -> Tensor:
@@ -105,6 +114,6 @@ def frame_loss(logits: Tensor, lengths: Tensor, alignment: Tensor) -> Tensor:
     padding = lengths_to_padding_mask(lengths, length)
     targets = alignment[:, :length].masked_fill(padding, -1)
     loss = F.cross_entropy(
-        logits.float().transpose(1, 2), targets, ignore_index=-1, reduction="sum"
+        logits.transpose(1, 2), targets, ignore_index=-1, reduction="sum"
     )
     return loss / len(logits)

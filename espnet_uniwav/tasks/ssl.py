@@ -18,6 +18,7 @@ from torch import Tensor
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
@@ -172,9 +173,24 @@ class FlowMatchingLoss(UniWavLoss):
 
 
 class UniWavSSLModel(ESPnetSSLModel):
-    """``model: uniwav``: one masked pass of the encoder, every loss on its states."""
+    """``model: uniwav``: one masked pass of the encoder, every loss on its states.
 
-    def __init__(self, frontend, encoder, losses, normalize, preencoder, **kwargs):
+    Args:
+        frontend, encoder, losses, normalize, preencoder, **kwargs: As ESPnet builds
+            them.
+        bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
+    """
+
+    def __init__(
+        self,
+        frontend,
+        encoder,
+        losses,
+        normalize,
+        preencoder,
+        bf16: bool = False,
+        **kwargs,
+    ):
         _check_parts(frontend, encoder, losses, normalize, preencoder)
         super().__init__(
             frontend=frontend,
@@ -186,6 +202,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         )
         for loss in losses:
             loss.attach(encoder.encoder, frontend.output_size())
+        self.bf16 = bf16
         self.register_buffer("nonfinite_steps", torch.zeros(()))
         self._last_forward = None
         after_optimizer_step(self)
@@ -201,13 +218,9 @@ class UniWavSSLModel(ESPnetSSLModel):
         Returns:
             loss, stats and weight (masked frames), as ESPnet's trainer wants them.
         """
-        batch = self.encode(speech, speech_lengths)
-        total, stats = 0.0, {}
-        for objective in self.losses:
-            inputs = {k: batch[k] for k in objective.required_inputs}
-            loss, loss_stats = objective(**inputs)
-            total = total + loss
-            stats.update(loss_stats)
+        with bfloat16(speech.device, self.bf16):
+            batch = self.encode(speech, speech_lengths)
+            total, stats = self._losses(batch)
         if self.training:
             nonfinite = (~total.detach().isfinite()).float()
             sum_over_processes(nonfinite)
@@ -219,6 +232,15 @@ class UniWavSSLModel(ESPnetSSLModel):
         stats.update(self._speed(frames))
         weight = float(max(batch["masked"].numel(), 1))
         return force_gatherable((total, _in_one_transfer(stats), weight), total.device)
+
+    def _losses(self, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
+        total, stats = 0.0, {}
+        for objective in self.losses:
+            inputs = {k: batch[k] for k in objective.required_inputs}
+            loss, loss_stats = objective(**inputs)
+            total = total + loss
+            stats.update(loss_stats)
+        return total, stats
 
     def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
         """Features, mask and the states of the masked pass."""

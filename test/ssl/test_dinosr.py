@@ -51,6 +51,37 @@ def test_loss_is_the_mean_cross_entropy_of_all_heads(batch):
     assert float(stats["accuracy"]) == pytest.approx(sum(correct) / len(correct))
 
 
+@pytest.mark.parametrize("weight", [0.5, 1.0])
+def test_unmasked_frames_count_by_their_weight(batch, weight):
+    """And they are the frames that are neither masked nor padding."""
+    encoder = make_encoder()
+    objective = make_dinosr(encoder, unmasked_weight=weight)
+    embedded, padding_mask, mask = batch
+    loss, stats = run(objective, encoder, *batch)
+    states = encoder(embedded, padding_mask, mask)
+    objective.unmasked_weight = 0.0
+    parts = [mask, ~mask & ~padding_mask]
+    (on, on_stats), (off, _) = (
+        objective(embedded, states, padding_mask, indices(part)) for part in parts
+    )
+    numbers = parts[0].sum(), weight * parts[1].sum()
+    expected = (on * numbers[0] + off * numbers[1]) / sum(numbers)
+    torch.testing.assert_close(loss, expected)
+    assert stats["accuracy"] == on_stats["accuracy"]
+
+
+def test_codebooks_follow_the_frames_that_count(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder, unmasked_weight=0.1)
+    run(objective, encoder, *batch)
+    assert objective.codebooks.pending_count.sum(1).tolist() == [LENGTHS.sum()] * 2
+
+
+def test_refuses_a_negative_weight():
+    with pytest.raises(ValueError, match="unmasked_weight.*-0.5"):
+        make_dinosr(unmasked_weight=-0.5)
+
+
 def test_padding_changes_neither_loss_nor_statistics(batch):
     embedded, padding_mask, mask = batch
     encoder = make_encoder(position="conv_alibi")

@@ -67,13 +67,16 @@ def test_frame_loss_of_a_shorter_alignment():
         frame_loss(logits, lengths, torch.zeros(1, 9, dtype=torch.long))
 
 
-def test_warm_up_then_ctc(make_asr, batch):
+def test_share_of_the_frame_loss_falls_linearly(make_asr, batch):
     model, stock = make_asr(warm_up_steps=2), make_asr(warm_up_steps=0)
     alignment = torch.randint(0, 5, (2, 25))
-    expected = stock(*batch)[0]
-    losses = [model(*batch, alignment=alignment)[0] for _ in range(3)]
-    assert losses[0] == losses[1] != losses[2]
-    torch.testing.assert_close(losses[2], expected)
+    ctc = stock(*batch)[0]
+    frames, half, alone = (model(*batch, alignment=alignment)[0] for _ in range(3))
+    torch.testing.assert_close(half, (frames + ctc) / 2)
+    torch.testing.assert_close(alone, ctc)
+    encoded, lengths = stock.encode(*batch[:2])
+    expected = frame_loss(stock.ctc.ctc_lo(encoded), lengths, alignment)
+    torch.testing.assert_close(frames, expected[None])
 
 
 def test_no_warm_up_in_validation(make_asr, batch):
@@ -100,3 +103,13 @@ def test_warm_up_trains_encoder_and_head(make_asr, batch):
     model(*batch, alignment=torch.full((2, 25), 3))[0].backward()
     for module in (model.ctc.ctc_lo, model.frontend.encoder.input_projection):
         assert module.weight.grad.abs().sum() > 0
+
+
+def test_bfloat16_is_used_and_ctc_stays_in_fp32(make_asr, batch):
+    model, stock = make_asr(warm_up_steps=0, bf16=True), make_asr(warm_up_steps=0)
+    dtypes = []
+    for layer in (model.frontend.encoder.transformer.layers[0].fc1, model.ctc.ctc_lo):
+        layer.register_forward_hook(lambda m, i, o: dtypes.append(o.dtype))
+    loss = model(*batch)[0]
+    assert dtypes == [torch.bfloat16, torch.float32] and loss.dtype == torch.float32
+    torch.testing.assert_close(loss, stock(*batch)[0], rtol=0.02, atol=0.0)

@@ -192,3 +192,15 @@ def test_export_takes_what_was_fitted_and_leaves_the_training_parts(
     states = model.encoder.encoder(model.encoder.encoder.embed(x))
     for a, b in zip(exported.hidden_states(x), states):
         assert torch.equal(a, b)
+
+
+def test_bfloat16_is_used_and_the_loss_stays_in_fp32(make_model, speech):
+    model, plain = make_model(model_conf=dict(bf16=True)), make_model()
+    layer, dtypes = model.encoder.encoder.transformer.layers[0], []
+    layer.fc1.register_forward_hook(lambda m, i, o: dtypes.append(o.dtype))
+    losses = []
+    for each in (model, plain):
+        torch.manual_seed(3)
+        losses.append(each(*speech)[0])
+    assert dtypes == [torch.bfloat16] and losses[0].dtype == torch.float32
+    torch.testing.assert_close(*losses, rtol=0.02, atol=0.0)
