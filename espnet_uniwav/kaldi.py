@@ -1,8 +1,22 @@
-"""Tables of Kaldi-style data folders: one key and its value a line."""
+"""Kaldi-style data folders: tables of one key and its value a line."""
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from pathlib import Path
+
+MIN_UTTERANCES = 4
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a Kaldi data folder."""
+
+    name: str
+    path: Path
+    speaker: str = ""
+    text: str = ""
 
 
 def read_table(path: str | Path) -> dict[str, str]:
@@ -23,3 +37,46 @@ def read_table(path: str | Path) -> dict[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = (line.strip().split(maxsplit=1) for line in lines if line.strip())
     return {key: "".join(value) for key, *value in pairs}
+
+
+def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
+    """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
+
+    Raises:
+        FileNotFoundError: If there is no ``wav.scp``.
+        ValueError: If a line is no pair of name and path, or holds a command.
+    """
+    wav_scp = Path(wav_scp)
+    speakers, texts = (
+        read_table(path) if path.is_file() else {}
+        for path in (wav_scp.with_name("utt2spk"), wav_scp.with_name("text"))
+    )
+    utterances = []
+    for name, path in read_table(wav_scp).items():
+        if not path or path.endswith("|"):
+            raise ValueError(
+                f"{wav_scp}: {name}: expected the path of an audio file, found "
+                f"{path!r}; write the audio to files first"
+            )
+        speaker, text = speakers.get(name, ""), texts.get(name, "")
+        utterances.append(Utterance(name, Path(path), speaker, text))
+    return utterances
+
+
+def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
+    """About ``count`` utterances, evenly spread over the speakers; None keeps all.
+
+    Groups of MIN_UTTERANCES of a speaker are kept whole: with fewer, what tells a
+    speaker cannot be told from what tells an utterance.
+    """
+    ordered = sorted(utterances, key=lambda u: (u.speaker, u.name))
+    if count is None or count >= len(ordered):
+        return ordered
+    groups = []
+    for _, own in itertools.groupby(ordered, key=lambda u: u.speaker):
+        own = list(own)
+        bounds = range(0, len(own), MIN_UTTERANCES)
+        groups += [own[start : start + MIN_UTTERANCES] for start in bounds]
+    number = max(round(count * len(groups) / len(ordered)), 1)
+    chosen = (groups[i * len(groups) // number] for i in range(number))
+    return list(itertools.chain.from_iterable(chosen))

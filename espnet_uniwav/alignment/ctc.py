@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torchaudio.functional import forced_align, merge_tokens
 
-from espnet_uniwav.alignment.audio import read_mono
 from espnet_uniwav.alignment.ctm import (
     SILENCE,
     Segment,
@@ -26,6 +25,7 @@ from espnet_uniwav.alignment.ctm import (
 )
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.lexicon import ARPABET, NO_TEXT, strip_stress
+from espnet_uniwav.audio import read_speech
 
 REACH = 0.1
 SPACE = "<space>"
@@ -62,7 +62,7 @@ class CTCAligner:
         """
         name, recogniser = utterance.name, self.recogniser
         tokens = self._tokenize(utterance.text)
-        speech = read_mono(utterance.path, recogniser.sample_rate)
+        speech = read_speech(utterance.path, recogniser.sample_rate)
         seconds = len(speech) / recogniser.sample_rate
         log_probs = recogniser.log_probs(speech)
         targets = [self._index[token] for token in tokens]

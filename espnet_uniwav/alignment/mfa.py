@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet_uniwav.alignment.audio import seconds_of
 from espnet_uniwav.alignment.ctm import SILENCE, Segment, check_segments, fill_gaps
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.lexicon import strip_stress
+from espnet_uniwav.audio import seconds_of
 
 SUFFIX = ".TextGrid"
 SILENT = {"", "sil", "sp", "<eps>"}

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from espnet_uniwav.alignment.audio import read_mono
 from espnet_uniwav.alignment.ctm import SILENCE, Segment, check_segments
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.g2p import spell
 from espnet_uniwav.alignment.lexicon import ARPABET, pronounce, tokenize
+from espnet_uniwav.audio import read_speech
 
 SAMPLE_RATE = 16000
 WINDOW, HOP = 410, 160
@@ -50,7 +50,7 @@ class PocketSphinxAligner:
             raise ValueError("no text")
         for _, word in pairs:
             self._learn(word)
-        speech = read_mono(utterance.path, SAMPLE_RATE)
+        speech = read_speech(utterance.path, SAMPLE_RATE)
         seconds = len(speech) / SAMPLE_RATE
         samples = (speech * 32768).round().clip(-32768, 32767).astype(np.int16)
         for beams in BEAMS:

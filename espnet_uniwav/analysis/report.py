@@ -21,15 +21,15 @@ from espnet_uniwav.analysis.curves import (
     other_figures,
 )
 from espnet_uniwav.analysis.experiment import Experiment
-from espnet_uniwav.analysis.infilling import Sampling
+from espnet_uniwav.analysis.infilling.filling import Sampling
+from espnet_uniwav.analysis.infilling.rows import (
+    choose_utterances,
+    make_row,
+)
 from espnet_uniwav.analysis.lines import weight_bars
 from espnet_uniwav.analysis.page import Figure, Section, Table
 from espnet_uniwav.analysis.scalars import Curves
-from espnet_uniwav.analysis.utterances import (
-    choose_utterances,
-    make_row,
-    read_data_folder,
-)
+from espnet_uniwav.kaldi import read_data_folder
 from espnet_uniwav.ssl.dinosr import DinoSR
 
 NO_CURVES = (

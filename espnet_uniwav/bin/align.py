@@ -10,6 +10,7 @@ from pathlib import Path
 
 from espnet_uniwav.alignment.folder import FAILED, Alignment, write_folder
 from espnet_uniwav.alignment.pool import align_all, try_align
+from espnet_uniwav.kaldi import read_data_folder, spread
 
 DESCRIPTION = """\
 When which word and phone was spoken, for a Kaldi-style data folder (wav.scp, text,
@@ -60,9 +61,6 @@ def align(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    from espnet_uniwav.analysis.corpus import spread
-    from espnet_uniwav.analysis.utterances import read_data_folder
-
     utterances = spread(read_data_folder(args.data / "wav.scp"), args.num_utterances)
     if not utterances:
         raise ValueError(f"{args.data / 'wav.scp'}: expected utterances, found none")

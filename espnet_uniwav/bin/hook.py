@@ -3,8 +3,9 @@
     uniwav hook install | remove | status
 
 A ``.pth`` file in site-packages then registers our names whenever ESPnet's task
-modules are imported: ``python -m espnet2.bin.ssl_train`` works without a prefix. Off
-by default; it costs a few milliseconds per interpreter start.
+modules or S3PRL's hub are imported: ``python -m espnet2.bin.ssl_train`` and ``python
+-m s3prl.run_downstream`` work without a prefix. Off by default; it costs a few
+milliseconds per interpreter start.
 """
 
 from __future__ import annotations

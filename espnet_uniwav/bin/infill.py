@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.analysis.gaps import fill_gaps, splice, vocode_gaps
-from espnet_uniwav.analysis.infilling import (
+import torch
+
+from espnet_uniwav.analysis.infilling.filling import (
     Sampling,
     extract_one,
     gap_mask,
     invert_one,
-    read_speech,
-    write_speech,
 )
+from espnet_uniwav.analysis.infilling.gaps import fill_gaps, splice, vocode_gaps
+from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.checkpoint import load_checkpoint
 
 FADE_SECONDS = 0.015
@@ -121,7 +122,7 @@ def infill(args: argparse.Namespace) -> None:
         )
     model = load_generator(args.checkpoint).to(args.device)
     spec = model.features.spec
-    speech = read_speech(args.input, spec.sample_rate)
+    speech = torch.from_numpy(read_speech(args.input, spec.sample_rate))
     seconds = len(speech) / spec.sample_rate
     if seconds < MIN_SECONDS:
         raise ValueError(

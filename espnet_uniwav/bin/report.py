@@ -7,9 +7,9 @@ from pathlib import Path
 
 from espnet_uniwav.analysis import report as parts
 from espnet_uniwav.analysis.experiment import read_experiment
+from espnet_uniwav.analysis.layers.understanding import understanding_section
 from espnet_uniwav.analysis.page import Page, write_page
 from espnet_uniwav.analysis.scalars import read_curves
-from espnet_uniwav.analysis.understanding import understanding_section
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
 from espnet_uniwav.checkpoint import load_checkpoint
 

@@ -8,15 +8,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from espnet_uniwav.analysis.corpus import (
+from espnet_uniwav.analysis.layers.corpus import (
     Corpus,
     missing_parts,
     read_alignments,
     read_corpus,
 )
-from espnet_uniwav.analysis.layer_scores import NUM_RUNS, LayerScorer, Score
-from espnet_uniwav.analysis.states import FEATURES, collect_states, make_random_encoder
-from espnet_uniwav.analysis.understanding import RANDOM, RAW, write_understanding
+from espnet_uniwav.analysis.layers.scores import NUM_RUNS, LayerScorer, Score
+from espnet_uniwav.analysis.layers.states import (
+    FEATURES,
+    collect_states,
+    make_random_encoder,
+)
+from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_understanding
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.model import UniWav
 
@@ -48,8 +52,8 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="written by `uniwav align`, of --data and --fit_data; only utterances in "
-        "them are used",
+        help="written by `uniwav align`, of --data and --fit_data; phones are measured "
+        "on the utterances in them, speakers on all of --data",
     )
     add("--output", type=Path, required=True, help="folder to write")
     add("--num_utterances", type=int, help="held-out, evenly spread; default all")
@@ -73,7 +77,7 @@ def understand(args: argparse.Namespace) -> None:
     held_out = read_corpus(args.data, alignments, args.num_utterances)
     fit = None
     if args.fit_data and alignments:
-        fit = read_corpus(args.fit_data, alignments, args.num_fit_utterances)
+        fit = read_corpus(args.fit_data, alignments, args.num_fit_utterances, True)
     notes = missing_parts(held_out, fit)
     for note in notes:
         print(note)

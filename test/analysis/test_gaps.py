@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from espnet_uniwav.analysis.gaps import context_windows, runs, splice
-from espnet_uniwav.analysis.infilling import gap_mask
+from espnet_uniwav.analysis.infilling.filling import gap_mask
+from espnet_uniwav.analysis.infilling.gaps import context_windows, runs, splice
 
 
 def test_gap_mask_rounds_outwards():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from espnet_uniwav.analysis.mutual_information import (
+from espnet_uniwav.analysis.layers.mutual_information import (
     SMOOTHING,
     chance_information,
     exchange_labels,

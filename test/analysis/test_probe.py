@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from espnet_uniwav.analysis.probe import chance, probe, probe_halves
+from espnet_uniwav.analysis.layers.probe import chance, probe, probe_halves
+from espnet_uniwav.analysis.layers.units import assign_units, choose_clusters
 from espnet_uniwav.analysis.resampling import best_difference, draw, interval
-from espnet_uniwav.analysis.units import assign_units, choose_clusters
 
 
 def blobs(rng, labels, distance=6.0, dim=8):

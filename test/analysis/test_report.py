@@ -15,16 +15,15 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from espnet_uniwav.analysis.experiment import parse_timespan, read_experiment
+from espnet_uniwav.analysis.infilling.rows import (
+    choose_utterances,
+)
 from espnet_uniwav.analysis.page import Page, Section, render_page
 from espnet_uniwav.analysis.report import read_table
 from espnet_uniwav.analysis.scalars import read_curves, read_scalars
-from espnet_uniwav.analysis.utterances import (
-    Utterance,
-    choose_utterances,
-    read_data_folder,
-)
 from espnet_uniwav.bin import report
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.kaldi import Utterance, read_data_folder
 from espnet_uniwav.model import UniWav
 
 CODEBOOKS = 2

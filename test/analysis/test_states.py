@@ -9,15 +9,15 @@ import torch
 from factories import make_config, make_model, make_speech
 
 from espnet_uniwav.alignment.ctm import Segment
-from espnet_uniwav.analysis.corpus import missing_parts, read_corpus, spread
-from espnet_uniwav.analysis.labels import phone_labels, speaker_labels
-from espnet_uniwav.analysis.states import (
+from espnet_uniwav.analysis.layers.corpus import missing_parts, read_corpus
+from espnet_uniwav.analysis.layers.labels import phone_labels, speaker_labels
+from espnet_uniwav.analysis.layers.states import (
     Frames,
     collect_states,
     make_random_encoder,
 )
-from espnet_uniwav.analysis.utterances import Utterance
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.kaldi import Utterance, spread
 
 SAMPLES = (4000, 9000, 2500, 6400)
 
@@ -119,11 +119,14 @@ def write_folder(folder, utterances):
     return folder
 
 
-def test_a_corpus_is_what_is_aligned(tmp_path):
+def test_a_corpus_is_all_utterances_or_what_is_aligned(tmp_path):
     folder = write_folder(tmp_path / "data", make_utterances(*"abc"))
     alignments = {name: [Segment(0, 1, "AA")] for name in ("a-0", "c-2", "other")}
     corpus = read_corpus(folder, alignments)
-    assert [u.name for u in corpus.utterances] == ["a-0", "c-2"]
+    assert [u.name for u in corpus.utterances] == ["a-0", "b-1", "c-2"]
+    fit = read_corpus(folder, alignments, aligned_only=True)
+    assert [u.name for u in fit.utterances] == ["a-0", "c-2"]
+    assert fit.alignments == corpus.alignments
     assert sorted(corpus.alignments) == ["a-0", "c-2"]
     assert len(read_corpus(folder, {}).utterances) == 3
     with pytest.raises(ValueError, match="none of 3 utterances is in the alignments"):

@@ -8,14 +8,14 @@ import soundfile
 from factories import make_config, make_model
 
 from espnet_uniwav.alignment.ctm import Segment, write_ctm
-from espnet_uniwav.analysis.layer_scores import LayerScorer
-from espnet_uniwav.analysis.layer_tables import read_rows
+from espnet_uniwav.analysis.layers.scores import LayerScorer
+from espnet_uniwav.analysis.layers.states import Frames
+from espnet_uniwav.analysis.layers.tables import read_rows
+from espnet_uniwav.analysis.layers.understanding import understanding_section
 from espnet_uniwav.analysis.page import Page, render_page
-from espnet_uniwav.analysis.states import Frames
-from espnet_uniwav.analysis.understanding import understanding_section
-from espnet_uniwav.analysis.utterances import Utterance
 from espnet_uniwav.bin import report, understand
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.kaldi import Utterance
 
 TONES = {"AA": 500.0, "IY": 1500.0, "S": 4000.0}
 HUMS = {"low": 120.0, "high": 240.0}

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
-from espnet_uniwav.analysis.infilling import read_speech
 from espnet_uniwav.analysis.word_errors import (
     WhisperJudge,
     bootstrap_interval,
@@ -15,6 +15,7 @@ from espnet_uniwav.analysis.word_errors import (
     error_rate,
     normalise,
 )
+from espnet_uniwav.audio import read_speech
 
 
 def test_normalise_and_count_errors():
@@ -46,7 +47,7 @@ def test_whisper_hears_real_speech():
         rows = list(csv.DictReader(file, delimiter="\t"))[:3]
     judge, errors = WhisperJudge(beam_size=1, threads=1), []
     for row in rows:
-        speech = read_speech(shared / row["path"], 16000)
+        speech = torch.from_numpy(read_speech(shared / row["path"], 16000))
         heard = judge.transcribe(speech, 16000)
         assert heard == judge.transcribe(speech, 16000)
         errors.append(count_errors(row["text"], heard))

@@ -18,7 +18,7 @@ report=report/index.html
 num_utterances=4        # on the report page
 infill_args="--method euler --num_steps 4 --temperature 0"
 align_args="--num_utterances 300"   # of `uniwav align`: to fit on, and held out
-understand_args=        # more arguments of `uniwav understand`
+understand_args="--num_utterances 300"  # more arguments of `uniwav understand`
 english=                # ids of English utterances (regex): those with phones
 score_args=             # more arguments of local/score_infill.py
 
@@ -68,7 +68,7 @@ if want 5; then
             ${python} -m espnet_uniwav.bin.align "$data/texts/$name" \
                 "$data/alignment/$name" ${align_args}
         done
-        options=(--data "$data/texts/test" --fit_data "$data/texts/train")
+        options+=(--fit_data "$data/texts/train")
         options+=(--alignment "$data/alignment/train" "$data/alignment/test")
     fi
     ${python} -m espnet_uniwav.bin.understand --checkpoint "$expdir/checkpoint" \

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from espnet_uniwav.analysis.infilling_score import (
+from espnet_uniwav.analysis.infilling.score import (
     Cache,
     Protocol,
     Scorer,
     load_utterances,
 )
-from espnet_uniwav.analysis.infilling_table import (
+from espnet_uniwav.analysis.infilling.table import (
     markdown,
     parse_grid,
     score_table,

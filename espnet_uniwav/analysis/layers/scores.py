@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from espnet_uniwav.alignment.ctm import Segment
-from espnet_uniwav.analysis.labels import NONE, phone_labels, speaker_labels
-from espnet_uniwav.analysis.mutual_information import (
+from espnet_uniwav.analysis.layers.labels import NONE, phone_labels, speaker_labels
+from espnet_uniwav.analysis.layers.mutual_information import (
     chance_information,
     mutual_information,
 )
-from espnet_uniwav.analysis.probe import chance, probe, probe_halves
-from espnet_uniwav.analysis.states import Frames
-from espnet_uniwav.analysis.units import assign_units, choose_clusters
+from espnet_uniwav.analysis.layers.probe import chance, probe, probe_halves
+from espnet_uniwav.analysis.layers.states import Frames
+from espnet_uniwav.analysis.layers.units import assign_units, choose_clusters
 
 PHONES, SPEAKERS = "phones", "speakers"
 INFORMATION, PROBE = "mutual_information", "probe"

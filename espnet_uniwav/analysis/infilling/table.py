@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.infilling import Sampling
-from espnet_uniwav.analysis.infilling_score import (
+from espnet_uniwav.analysis.infilling.filling import Sampling
+from espnet_uniwav.analysis.infilling.score import (
     COPY,
     LINEAR,
     MEAN,

@@ -10,15 +10,13 @@ import hashlib
 import itertools
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torchaudio.functional import resample
 
+from espnet_uniwav.analysis.batches import make_batches
 from espnet_uniwav.features import AbsFeatures
 
 
@@ -33,46 +31,6 @@ class Sampling:
 
     def __str__(self) -> str:
         return " ".join(f"{name}={value}" for name, value in asdict(self).items())
-
-
-def read_speech(path: str | Path, sample_rate: int) -> Tensor:
-    """Read any file libsndfile knows, mix it to mono and resample it.
-
-    Args:
-        path: Audio file.
-        sample_rate: Wanted rate (Hz).
-
-    Returns:
-        (S,) samples in [-1, 1].
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no audio, is empty, or holds NaN or infinite samples.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such audio file; check the path")
-    try:
-        samples, found_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(
-            f"{path}: cannot be read as audio ({error}); convert it to wav or flac"
-        ) from error
-    if not len(samples):
-        raise ValueError(f"{path}: expected audio, found 0 samples; record it again")
-    if not np.isfinite(samples).all():
-        count = int((~np.isfinite(samples)).sum())
-        raise ValueError(
-            f"{path}: expected finite samples, found {count} NaN or infinite ones; "
-            "write the file again without them"
-        )
-    speech = torch.from_numpy(samples.mean(axis=1))
-    return resample(speech, found_rate, sample_rate)
-
-
-def write_speech(path: str | Path, speech: Tensor, sample_rate: int) -> None:
-    """Write (S,) samples as 16-bit wav; samples of a 16-bit source stay equal."""
-    samples = (speech.cpu() * 32768).round().clamp(-32768, 32767).to(torch.int16)
-    soundfile.write(path, samples.numpy(), sample_rate, subtype="PCM_16", format="WAV")
 
 
 def extract_one(features: AbsFeatures, speech: Tensor) -> Tensor:
@@ -181,7 +139,7 @@ def fill_model(
     device = _device(model)
     generator = torch.Generator(device).manual_seed(seed)
     filled: list[Tensor] = [None] * len(xs)
-    for batch in _batches([len(x) for x in xs], max_frames):
+    for batch in make_batches([len(x) for x in xs], max_frames):
         x = pad_sequence([xs[i] for i in batch], batch_first=True).to(device)
         mask = pad_sequence([masks[i] for i in batch], batch_first=True).to(device)
         lengths = torch.tensor([len(xs[i]) for i in batch], device=device)
@@ -195,16 +153,6 @@ def fill_model(
         if progress is not None:
             progress(len(batch))
     return filled
-
-
-def _batches(lengths: list[int], max_frames: int) -> list[list[int]]:
-    """Indices grouped by length, so that longest * size stays within max_frames."""
-    batches: list[list[int]] = []
-    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if not batches or lengths[i] * (len(batches[-1]) + 1) > max_frames:
-            batches.append([])
-        batches[-1].append(i)
-    return batches
 
 
 def feature_distance(

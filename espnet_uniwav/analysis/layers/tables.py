@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.layer_scores import Score
+from espnet_uniwav.analysis.layers.scores import Score
 from espnet_uniwav.analysis.resampling import best_difference, draw, interval
 
 PLACE = ("target", "system", "layer")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.layer_lines import LayerLine, LayerPanel, draw_panels
-from espnet_uniwav.analysis.layer_scores import (
+from espnet_uniwav.analysis.layers.charts import LayerLine, LayerPanel, draw_panels
+from espnet_uniwav.analysis.layers.scores import (
     INFORMATION,
     PHONES,
     PROBE,
     SPEAKERS,
     Score,
 )
-from espnet_uniwav.analysis.layer_tables import (
+from espnet_uniwav.analysis.layers.tables import (
     difference_rows,
     read_rows,
     score_rows,

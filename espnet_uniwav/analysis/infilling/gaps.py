@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from espnet_uniwav.analysis.infilling import Sampling, fill_model, invert_one
+from espnet_uniwav.analysis.infilling.filling import Sampling, fill_model, invert_one
 
 
 def runs(mask: Tensor) -> list[tuple[int, int]]:

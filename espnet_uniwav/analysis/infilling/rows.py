@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 import torch
 from torch import Tensor
 
-from espnet_uniwav.analysis.gaps import runs
-from espnet_uniwav.analysis.infilling import (
+from espnet_uniwav.analysis.infilling.filling import (
     Sampling,
     extract_one,
     fill_model,
     invert_one,
-    read_speech,
     span_mask,
 )
+from espnet_uniwav.analysis.infilling.gaps import runs
 from espnet_uniwav.analysis.page import Clip, Row
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
-from espnet_uniwav.kaldi import read_table
+from espnet_uniwav.audio import read_speech, seconds_of
+from espnet_uniwav.kaldi import Utterance
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One line of a Kaldi data folder."""
-
-    name: str
-    path: Path
-    speaker: str = ""
-    text: str = ""
-
-
-def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
-    """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
-
-    Raises:
-        FileNotFoundError: If there is no ``wav.scp``.
-        ValueError: If a line is no pair of name and path, or holds a command.
-    """
-    wav_scp = Path(wav_scp)
-    speakers, texts = (
-        read_table(path) if path.is_file() else {}
-        for path in (wav_scp.with_name("utt2spk"), wav_scp.with_name("text"))
-    )
-    utterances = []
-    for name, path in read_table(wav_scp).items():
-        if not path or path.endswith("|"):
-            raise ValueError(
-                f"{wav_scp}: {name}: expected the path of an audio file, found "
-                f"{path!r}; write the audio to files first"
-            )
-        speaker, text = speakers.get(name, ""), texts.get(name, "")
-        utterances.append(Utterance(name, Path(path), speaker, text))
-    return utterances
 
 
 def choose_utterances(
@@ -112,7 +76,7 @@ def make_row(
     """
     features = model.features
     spec = features.spec
-    speech = read_speech(utterance.path, spec.sample_rate)
+    speech = torch.from_numpy(read_speech(utterance.path, spec.sample_rate))
     x = extract_one(features, speech)
     span_frames = max(round(span * spec.frame_rate), 1)
     mask = span_mask(utterance.name, len(x), span_frames, share, seed)
@@ -162,7 +126,7 @@ def _hash(name: str, seed: int) -> str:
 def _seconds_outside(path: Path) -> float | None:
     """How far a file's length is from 3 to 8 seconds; None if it is no audio."""
     try:
-        seconds = soundfile.info(str(path)).duration
-    except (soundfile.LibsndfileError, OSError):
+        seconds = seconds_of(path)
+    except (ValueError, OSError):
         return None
     return max(MIN_SECONDS - seconds, seconds - MAX_SECONDS, 0.0)

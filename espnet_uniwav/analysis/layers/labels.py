@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 
 from espnet_uniwav.alignment.ctm import SILENCE, Segment, frame_labels
-from espnet_uniwav.analysis.states import Frames
+from espnet_uniwav.analysis.layers.states import Frames
+from espnet_uniwav.kaldi import MIN_UTTERANCES
 
-MIN_UTTERANCES = 4
 NONE = ""
 
 

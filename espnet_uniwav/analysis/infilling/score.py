@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from espnet_uniwav.analysis.infilling import (
+from espnet_uniwav.analysis.infilling.filling import (
     Sampling,
     extract_one,
     feature_distance,
@@ -21,12 +21,11 @@ from espnet_uniwav.analysis.infilling import (
     fill_mean,
     fill_model,
     invert_one,
-    read_speech,
     span_mask,
-    write_speech,
 )
-from espnet_uniwav.analysis.utterances import read_data_folder
 from espnet_uniwav.analysis.word_errors import Errors, count_errors, normalise
+from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.kaldi import read_data_folder
 
 ORIGINAL, COPY = "original", "Griffin-Lim copy"
 MEAN, LINEAR, MODEL = "utterance mean", "linear interpolation", "filled in"
@@ -91,7 +90,7 @@ def load_utterances(
     rate = features.spec.sample_rate
     utterances, skipped = [], []
     for u in tqdm(found, desc="reading", unit="utt", disable=None):
-        speech = read_speech(u.path, rate)
+        speech = torch.from_numpy(read_speech(u.path, rate))
         if not normalise(u.text) or len(speech) <= shortest * rate:
             skipped.append(u.name)
             continue

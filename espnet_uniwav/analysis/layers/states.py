@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from espnet_uniwav.analysis.infilling import read_speech
-from espnet_uniwav.analysis.utterances import Utterance
+from espnet_uniwav.analysis.batches import make_batches
+from espnet_uniwav.audio import read_speech, seconds_of
 from espnet_uniwav.checkpoint import read_config
+from espnet_uniwav.kaldi import Utterance
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 
@@ -83,7 +83,7 @@ def collect_states(
         FileNotFoundError, ValueError: Naming a file that cannot be read.
     """
     rate = model.features.spec.frame_rate
-    estimates = [math.ceil(seconds(u.path) * rate) for u in utterances]
+    estimates = [math.ceil(seconds_of(u.path) * rate) for u in utterances]
     step = math.ceil(sum(estimates) / max_frames) if max_frames else 1
     pieces: dict[str, list] = {}
     lengths = np.zeros(len(utterances), int)
@@ -112,35 +112,12 @@ def make_random_encoder(checkpoint: str | Path, seed: int = 0) -> UniWav:
         return UniWav.from_config(read_config(checkpoint)["model"]).eval()
 
 
-def make_batches(lengths: list[int], max_frames: int) -> list[list[int]]:
-    """Indices grouped by length, so that longest * size stays within max_frames."""
-    batches: list[list[int]] = []
-    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if not batches or lengths[i] * (len(batches[-1]) + 1) > max_frames:
-            batches.append([])
-        batches[-1].append(i)
-    return batches
-
-
-def seconds(path: str | Path) -> float:
-    """Duration of an audio file, by its header.
-
-    Raises:
-        FileNotFoundError, ValueError: If it is missing or no audio.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such audio file; check wav.scp")
-    try:
-        return soundfile.info(str(path)).duration
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path}: cannot be read as audio ({error})") from error
-
-
 @torch.inference_mode()
 def _run(model: UniWav, paths: list[Path]) -> tuple[dict[str, Tensor], list[int]]:
     """All states (B, T, D) of some files, on the CPU, and their valid frames."""
     device = next(model.parameters()).device
-    speech = [read_speech(path, model.features.spec.sample_rate) for path in paths]
+    rate = model.features.spec.sample_rate
+    speech = [torch.from_numpy(read_speech(path, rate)) for path in paths]
     speech_lengths = torch.tensor([len(s) for s in speech], device=device)
     speech = pad_sequence(speech, batch_first=True).to(device)
     x, lengths = model.features.extract(speech, speech_lengths)

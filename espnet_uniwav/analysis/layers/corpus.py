@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, read_ctm
-from espnet_uniwav.analysis.labels import MIN_UTTERANCES
-from espnet_uniwav.analysis.utterances import Utterance, read_data_folder
+from espnet_uniwav.kaldi import MIN_UTTERANCES, Utterance, read_data_folder, spread
 
 PHONES_FILE = "phones.ctm"
 
@@ -46,47 +44,32 @@ def read_corpus(
     folder: str | Path,
     alignments: dict[str, list[Segment]],
     count: int | None = None,
+    aligned_only: bool = False,
 ) -> Corpus:
-    """Read a data folder, as far as it is aligned where alignments are given.
+    """Read a data folder.
 
     Args:
         folder: Kaldi data folder.
-        alignments: From ``read_alignments``; empty reads all utterances.
+        alignments: From ``read_alignments``; may be empty.
         count: Keep about this many, evenly spread; None keeps all.
+        aligned_only: Leave out what is not aligned.
 
     Raises:
-        FileNotFoundError, ValueError: If there is no utterance, or none is aligned.
+        FileNotFoundError, ValueError: If there is no data, or no utterance of it in
+            the alignments.
     """
     folder = Path(folder)
     found = read_data_folder(folder / "wav.scp")
-    chosen = [u for u in found if not alignments or u.name in alignments]
-    if not chosen:
+    aligned = [u for u in found if u.name in alignments]
+    if alignments and not aligned:
         raise ValueError(
             f"{folder}: none of {len(found)} utterances is in the alignments, which "
             f"hold {len(alignments)} others; align this folder with `uniwav align`"
         )
-    chosen = spread(chosen, count)
+    chosen = spread(aligned if aligned_only else found, count)
     names = {u.name for u in chosen}
     own = {name: value for name, value in alignments.items() if name in names}
     return Corpus(folder, chosen, own)
-
-
-def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
-    """About ``count`` utterances, evenly spread over the speakers; None keeps all.
-
-    Whole groups of a speaker's utterances are kept, large enough to measure speakers.
-    """
-    ordered = sorted(utterances, key=lambda u: (u.speaker, u.name))
-    if count is None or count >= len(ordered):
-        return ordered
-    groups = []
-    for _, own in itertools.groupby(ordered, key=lambda u: u.speaker):
-        own = list(own)
-        bounds = range(0, len(own), MIN_UTTERANCES)
-        groups += [own[start : start + MIN_UTTERANCES] for start in bounds]
-    number = max(round(count * len(groups) / len(ordered)), 1)
-    chosen = (groups[i * len(groups) // number] for i in range(number))
-    return list(itertools.chain.from_iterable(chosen))
 
 
 def missing_parts(held_out: Corpus, fit: Corpus | None = None) -> list[str]:

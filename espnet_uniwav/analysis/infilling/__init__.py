@@ -1,0 +1,1 @@
+"""Parts of utterances hidden, filled in and judged."""

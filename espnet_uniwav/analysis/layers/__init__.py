@@ -1,0 +1,1 @@
+"""What every layer knows of phones and speakers."""
