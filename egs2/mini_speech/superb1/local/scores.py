@@ -13,6 +13,7 @@ from tasks import TASKS
 from utterances import LayoutError
 
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.kaldi import read_table
 
 RESAMPLES = 500
 
@@ -98,7 +99,7 @@ def read_counts(task: str, run: Path, data: Path, split: str) -> dict:
         LayoutError: predictions are missing, or are not of these data.
     """
     spec = TASKS[task]
-    found = _read_lines(run / spec.outputs.format(spec.splits[split]))
+    found = read_table(run / spec.outputs.format(spec.splits[split]))
     if task == "asv":
         return {"EER": _read_trials(found, run, data, split)}
     wanted = {n for n, u in read_utterances(data).items() if u["split"] == split}
@@ -109,7 +110,7 @@ def read_counts(task: str, run: Path, data: Path, split: str) -> dict:
             f"of {data}, for example {odd}: the data have changed, name a new folder "
             "for the runs"
         )
-    references = _read_lines(run / spec.references.format(spec.splits[split]))
+    references = read_table(run / spec.references.format(spec.splits[split]))
     pairs = {name: (references[name], found[name]) for name in sorted(found)}
     return {metric: _count(metric, pairs) for metric in spec.metrics}
 
@@ -136,12 +137,3 @@ def _read_trials(found: dict, run: Path, data: Path, split: str) -> Trials:
         same.append(int(label))
         scores.append(float(found["_".join(pair)]))
     return Trials(names, np.array(same), np.array(scores))
-
-
-def _read_lines(path: Path) -> dict[str, str]:
-    """Key -> rest of the line."""
-    if not path.is_file():
-        raise LayoutError(f"{path} is missing: run stage 2 for this task")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-    return {pair[0]: pair[1].strip() if len(pair) > 1 else "" for pair in pairs}

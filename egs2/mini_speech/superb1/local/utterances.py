@@ -12,6 +12,7 @@ from pathlib import Path
 import soundfile
 
 from espnet_uniwav.analysis.word_errors import normalise
+from espnet_uniwav.kaldi import read_table
 
 SAMPLE_RATE = 16000
 SPLITS = ("train", "dev", "test")
@@ -53,7 +54,8 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[Utterance]:
             of wav.scp of theirs matches it, and their utterances with them.
 
     Raises:
-        LayoutError: a table or file is missing, audio is not 16 kHz mono, a pattern
+        FileNotFoundError: a table is missing.
+        LayoutError: an audio file is missing, audio is not 16 kHz mono, a pattern
             matches nothing, or two ids become one name.
     """
     found = [utt for split in SPLITS for utt in _read_split(folder / split, split)]
@@ -100,8 +102,8 @@ def by_speaker(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
 
 
 def _read_split(folder: Path, split: str) -> list[Utterance]:
-    paths = _read_table(folder / "wav.scp")
-    texts, speakers = (_read_table(folder / name) for name in ("text", "utt2spk"))
+    paths = read_table(folder / "wav.scp")
+    texts, speakers = (read_table(folder / name) for name in ("text", "utt2spk"))
     return [
         Utterance(
             utt=utt,
@@ -115,17 +117,6 @@ def _read_split(folder: Path, split: str) -> list[Utterance]:
         )
         for utt, path in paths.items()
     ]
-
-
-def _read_table(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise LayoutError(
-            f"{path} is missing: expected folders train, dev and test with wav.scp, "
-            "text and utt2spk, as ../ssl1/local/data.py writes them"
-        )
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-    return {pair[0]: pair[1].strip() if len(pair) > 1 else "" for pair in pairs}
 
 
 def _speaker_of(utt: str, speakers: dict[str, str], folder: Path) -> str:
