@@ -26,6 +26,9 @@ class UniWavEncoderFrontend(AbsFrontend):
         layer: ``weighted_sum`` (learned, over all states) or the number of one state:
             0 is the input of the layers, N the output of layer N.
         freeze: Do not train the encoder. The weighted sum is trained anyway.
+        freeze_steps: Training batches before the encoder is trained, so that what is
+            behind it has learnt something by then. Under DDP it needs ESPnet's
+            ``unused_parameters: true``.
         mask_prob: Share of frames hidden in training, in spans; 0 hides none.
         mask_length: Frames of such a span.
         channel_mask_prob: Share of channels set to zero in training, likewise.
@@ -47,6 +50,7 @@ class UniWavEncoderFrontend(AbsFrontend):
         checkpoint: str | None = None,
         layer: int | str = "weighted_sum",
         freeze: bool = False,
+        freeze_steps: int = 0,
         mask_prob: float = 0.0,
         mask_length: int = 10,
         channel_mask_prob: float = 0.0,
@@ -58,6 +62,8 @@ class UniWavEncoderFrontend(AbsFrontend):
         super().__init__()
         self.checkpoint = checkpoint
         self.freeze = freeze
+        self.freeze_steps = freeze_steps
+        self.step = 0
         architecture = architecture or _architecture(checkpoint)
         model = _build_encoder(architecture, dropout, layer_drop)
         _check_rate(fs, model.features.spec.sample_rate, checkpoint)
@@ -120,7 +126,9 @@ class UniWavEncoderFrontend(AbsFrontend):
         self._require_weights()
         x, lengths = self.features.extract(input, input_lengths)
         padding_mask = lengths_to_padding_mask(lengths, x.shape[1])
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+        learns = not self.freeze and self.step >= self.freeze_steps
+        self.step += self.training
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
             states = self._states(x, lengths, drop_if_unpadded(padding_mask))
         z = states[-1] if self.weighted_sum is None else self.weighted_sum(states)
         return z.masked_fill(padding_mask[..., None], 0.0), lengths
@@ -131,6 +139,14 @@ class UniWavEncoderFrontend(AbsFrontend):
         if self.freeze:
             self.encoder.eval()
         return self
+
+    def get_extra_state(self) -> Tensor:
+        """Training batches so far, so that a resumed training goes on."""
+        return torch.tensor(self.step)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """The inverse of ``get_extra_state``."""
+        self.step = int(state)
 
     def _states(
         self, x: Tensor, lengths: Tensor, padding_mask: Tensor | None
@@ -169,7 +185,8 @@ class UniWavEncoderFrontend(AbsFrontend):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         """Refuse what ESPnet's ``strict=False`` would let pass in silence."""
-        missing = [key for key in self.state_dict() if prefix + key not in state_dict]
+        needed = (key for key in self.state_dict() if key != "_extra_state")
+        missing = [key for key in needed if prefix + key not in state_dict]
         if missing:
             listed = "\n  ".join(prefix + key for key in missing)
             raise ValueError(f"the trained model lacks tensors of uniwav:\n  {listed}")

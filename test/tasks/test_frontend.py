@@ -101,6 +101,22 @@ def test_batch_equals_single(checkpoint, speech):
         assert not batch[i, lengths[i] :].any()
 
 
+def test_frozen_for_some_steps_of_training(checkpoint, speech):
+    frontend = UniWavEncoderFrontend(checkpoint=checkpoint[1], freeze_steps=2).train()
+    learns = []
+    for _ in range(3):
+        frontend.eval()(*speech)
+        frontend.zero_grad()
+        frontend.train()(*speech)[0].sum().backward()
+        weight = frontend.encoder.input_projection.weight.grad
+        learns.append(weight is not None)
+        assert frontend.weighted_sum.logits.grad is not None
+    assert learns == [False, False, True]
+    resumed = UniWavEncoderFrontend(checkpoint=checkpoint[1], freeze_steps=4)
+    resumed.load_state_dict(frontend.state_dict())
+    assert resumed.step == 3
+
+
 @pytest.mark.parametrize("freeze", (True, False))
 def test_freeze(checkpoint, speech, freeze):
     frontend = UniWavEncoderFrontend(
