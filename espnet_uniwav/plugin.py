@@ -40,6 +40,7 @@ ESPNET = {
         ("loss_choices", "dinosr", "espnet_uniwav.tasks.ssl:DinoSRLoss"),
         ("loss_choices", "flow_matching", "espnet_uniwav.tasks.ssl:FlowMatchingLoss"),
         ("util_choices", "span_mask", "espnet_uniwav.ssl.mask:SpanMask"),
+        ("util_choices", "perturb", "espnet_uniwav.ssl.perturb:Perturb"),
     ),
 }
 

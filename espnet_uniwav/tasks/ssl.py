@@ -120,7 +120,7 @@ class UniWavLoss(AbsSSLLoss):
     """
 
     name: str
-    util_attributes = ["span_mask"]
+    util_attributes = ["span_mask", "perturb"]
     required_inputs = ["embedded", "hidden_states", "padding_mask", "masked"]
 
     def __init__(self, encoder_output_size: int, weight: float = 1.0, **conf):
@@ -200,6 +200,8 @@ class UniWavSSLModel(ESPnetSSLModel):
             preencoder=preencoder,
             **kwargs,
         )
+        if (perturb := self.util_modules["perturb"]).is_active:
+            _check_bands(perturb, frontend.features.spec)
         for loss in losses:
             loss.attach(encoder.encoder, frontend.output_size())
         self.bf16 = bf16
@@ -243,20 +245,27 @@ class UniWavSSLModel(ESPnetSSLModel):
         return total, stats
 
     def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
-        """Features, mask and the states of the masked pass."""
+        """Features, mask and the states of the masked pass.
+
+        ``embedded``, which the teacher reads, is of the recording; the student and
+        the decoder see the perturbed view, where there is one.
+        """
         features, lengths = self._extract_feats(speech, speech_lengths)
         length = features.shape[1]
         padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, length))
         mask = self.util_modules["span_mask"](lengths, length)
         embedded = self.encoder.encoder.embed(features)
+        view, seen = self.util_modules["perturb"](features), embedded
+        if view is not features:
+            seen = self.encoder.encoder.embed(view)
         return dict(
-            features=features,
+            features=view,
             lengths=lengths,
             padding_mask=padding_mask,
             mask=mask,
             masked=mask.flatten().nonzero().squeeze(1),
             embedded=embedded,
-            hidden_states=self.encoder.encoder(embedded, padding_mask, mask),
+            hidden_states=self.encoder.encoder(seen, padding_mask, mask),
         )
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
@@ -300,6 +309,14 @@ def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
                 "model: uniwav takes loss: dinosr and loss: flow_matching, found "
                 f"{type(loss).__name__}"
             )
+
+
+def _check_bands(perturb, spec: FeatureSpec) -> None:
+    if spec.name != "log_mel":
+        raise ValueError(
+            "util: perturb stretches the bands of features: log_mel, found "
+            f"{spec.name}: leave it out"
+        )
 
 
 def _in_one_transfer(stats: dict[str, Tensor]) -> dict[str, Tensor]:

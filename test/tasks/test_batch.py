@@ -204,3 +204,19 @@ def test_bfloat16_is_used_and_the_loss_stays_in_fp32(make_model, speech):
         losses.append(each(*speech)[0])
     assert dtypes == [torch.bfloat16] and losses[0].dtype == torch.float32
     torch.testing.assert_close(*losses, rtol=0.02, atol=0.0)
+
+
+def test_the_teacher_hears_the_recording_and_the_student_another_voice(
+    make_model, speech
+):
+    util = [{"name": "span_mask", "conf": {}}]
+    util += [{"name": "perturb", "conf": dict(warp=0.2, filter_std=0.3)}]
+    model = make_model(util=util)
+    recorded = model._extract_feats(*speech)[0]
+    assert torch.equal(encode(model, speech)["features"], recorded)
+    batch = encode(model.train(), speech)
+    view, encoder = batch["features"], model.encoder.encoder
+    assert not torch.allclose(view, recorded)
+    assert torch.equal(batch["embedded"], encoder.embed(recorded))
+    states = encoder(encoder.embed(view), batch["padding_mask"], batch["mask"])
+    torch.testing.assert_close(batch["hidden_states"][-1], states[-1])
