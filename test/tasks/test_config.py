@@ -28,7 +28,7 @@ def test_an_included_file_is_merged_by_key_and_by_name(tmp_path):
 
 
 def test_a_null_conf_removes_an_entry():
-    base = resolve(CONF / "train_tiny.yaml")
+    base = resolve(CONF / "tuning/train_tiny_40min.yaml")
     flow = resolve(CONF / "tuning/train_tiny_flow.yaml")
     assert [entry["name"] for entry in flow["loss"]] == ["flow_matching"]
     assert {**flow, "loss": None} == {**base, "loss": None}

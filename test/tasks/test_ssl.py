@@ -73,7 +73,7 @@ def test_one_step_trains_every_parameter(make_model, speech):
 
 @pytest.mark.parametrize("losses", ([DINOSR], [FLOW_MATCHING], [DINOSR, FLOW_MATCHING]))
 def test_loss_falls_on_a_fixed_batch(make_model, speech, losses):
-    model = make_model(loss=losses)
+    model = make_model(loss=losses, util=[{"name": "span_mask", "conf": {}}])
     optimizer = make_optimizer(model)
     values = []
     for step in range(60):
