@@ -122,9 +122,9 @@ class DinoSR(nn.Module):
         losses = F.cross_entropy(
             logits.flatten(0, 1), codes.flatten(), reduction="none"
         ).view_as(codes)
-        loss = losses[:, :number].sum()
-        if self.unmasked_weight:
-            loss = loss + self.unmasked_weight * losses[:, number:].sum()
+        loss = (
+            losses[:, :number].sum() + self.unmasked_weight * losses[:, number:].sum()
+        )
         weight = number + self.unmasked_weight * (len(frames) - number)
         loss = loss / max(self.num_codebooks * weight, 1)
         return loss, self._stats(logits[:, :number].detach(), codes[:, :number])

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from espnet_uniwav.nn.masks import lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16, full_precision
+from espnet_uniwav.tasks.steps import CountsSteps
 
 
-class UniWavASRModel(ESPnetASRModel):
+class UniWavASRModel(CountsSteps, ESPnetASRModel):
     """``model: uniwav`` of the ASR task: the stock model with an aligned warm-up.
 
     With little speech CTC predicts blanks alone for thousands of steps. In the first
@@ -31,7 +32,6 @@ class UniWavASRModel(ESPnetASRModel):
         super().__init__(*args, **kwargs)
         self.bf16 = bf16
         self.warm_up_steps = warm_up_steps
-        self.step = 0
         self._alignment, self._share = None, 0.0
 
     def forward(
@@ -71,14 +71,6 @@ class UniWavASRModel(ESPnetASRModel):
             self.step += 1
         with bfloat16(speech.device, self.bf16):
             return super().forward(speech, speech_lengths, text, text_lengths, **kwargs)
-
-    def get_extra_state(self) -> Tensor:
-        """Steps of the warm-up, so that a resumed training goes on."""
-        return torch.tensor(self.step)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """The inverse of ``get_extra_state``."""
-        self.step = int(state)
 
     def _calc_ctc_loss(self, encoder_out, encoder_out_lens, ys_pad, ys_pad_lens):
         with full_precision(encoder_out.device):

@@ -15,9 +15,10 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.mask import SpanMask
+from espnet_uniwav.tasks.steps import CountsSteps
 
 
-class UniWavEncoderFrontend(AbsFrontend):
+class UniWavEncoderFrontend(CountsSteps, AbsFrontend):
     """The states of a pre-trained encoder as features of a downstream task.
 
     Args:
@@ -63,7 +64,6 @@ class UniWavEncoderFrontend(AbsFrontend):
         self.checkpoint = checkpoint
         self.freeze = freeze
         self.freeze_steps = freeze_steps
-        self.step = 0
         architecture = architecture or _architecture(checkpoint)
         model = _build_encoder(architecture, dropout, layer_drop)
         _check_rate(fs, model.features.spec.sample_rate, checkpoint)
@@ -139,14 +139,6 @@ class UniWavEncoderFrontend(AbsFrontend):
         if self.freeze:
             self.encoder.eval()
         return self
-
-    def get_extra_state(self) -> Tensor:
-        """Training batches so far, so that a resumed training goes on."""
-        return torch.tensor(self.step)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """The inverse of ``get_extra_state``."""
-        self.step = int(state)
 
     def _states(
         self, x: Tensor, lengths: Tensor, padding_mask: Tensor | None

@@ -11,18 +11,16 @@ import torch
 from espnet2.asr.encoder.abs_encoder import AbsEncoder
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from espnet2.ssl.espnet_model import ESPnetSSLModel
-from espnet2.ssl.loss.abs_loss import AbsSSLLoss
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
-from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
-from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.tasks.ssl_losses import UniWavLoss
 
 
 class UniWavFrontend(AbsFrontend):
@@ -108,68 +106,6 @@ class UniWavEncoder(AbsEncoder):
 
 # ``--print_config`` shows the defaults of the encoder itself.
 UniWavEncoder.__signature__ = inspect.signature(Encoder)
-
-
-class UniWavLoss(AbsSSLLoss):
-    """An objective of ours behind ESPnet's loss interface.
-
-    Args:
-        encoder_output_size: Given by ESPnet; the encoder itself is attached later.
-        weight: Factor of this loss in the sum.
-        **conf: Arguments of the objective.
-    """
-
-    name: str
-    util_attributes = ["span_mask", "perturb"]
-    required_inputs = ["embedded", "hidden_states", "padding_mask", "masked"]
-
-    def __init__(self, encoder_output_size: int, weight: float = 1.0, **conf):
-        super().__init__()
-        self.weight = weight
-        self.conf = conf
-
-    def attach(self, encoder: Encoder, feature_dim: int) -> None:
-        """Build the objective, once the model knows encoder and features."""
-        raise NotImplementedError
-
-    def forward(self, **inputs) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weighted loss and statistics of one batch."""
-        loss, stats = self.objective(**inputs)
-        return self.weight * loss, {f"loss_{self.name}": loss.detach(), **stats}
-
-    def after_optimizer_step(self, encoder: Encoder) -> None:
-        """Called behind every optimiser step."""
-
-
-class DinoSRLoss(UniWavLoss):
-    """``loss: dinosr``: see ``DinoSR`` for the arguments."""
-
-    name = "dinosr"
-
-    def attach(self, encoder: Encoder, feature_dim: int) -> None:
-        self.objective = DinoSR(encoder, **self.conf)
-
-    def after_optimizer_step(self, encoder: Encoder) -> None:
-        self.objective.after_optimizer_step(encoder)
-
-
-class FlowMatchingLoss(UniWavLoss):
-    """``loss: flow_matching``: see ``FlowMatching`` for the arguments."""
-
-    name = "flow_matching"
-    required_inputs = [
-        "features",
-        "hidden_states",
-        "padding_mask",
-        "mask",
-        "masked",
-    ]
-
-    def __init__(self, encoder_output_size: int, weight: float = 0.25, **conf):
-        super().__init__(encoder_output_size, weight, **conf)
-
-    def attach(self, encoder: Encoder, feature_dim: int) -> None:
-        self.objective = FlowMatching(encoder, feature_dim, **self.conf)
 
 
 class UniWavSSLModel(ESPnetSSLModel):
