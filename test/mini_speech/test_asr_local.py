@@ -16,7 +16,7 @@ def script(monkeypatch):
     for recipe in ("ssl1", "asr1"):
         monkeypatch.syspath_prepend(str(RECIPES / recipe / "local"))
     yield importlib.import_module
-    for name in ("texts", "score"):
+    for name in ("texts", "score", "subset"):
         sys.modules.pop(name, None)
 
 
@@ -86,3 +86,21 @@ def test_unknown_hypothesis(script, tmp_path, monkeypatch):
     (tmp_path / "hyp").write_text("u2 AB\n")
     with pytest.raises(SystemExit, match="u2 is not in the reference"):
         run(script("score"), monkeypatch, tmp_path / "ref", f"a={tmp_path / 'hyp'}")
+
+
+def test_minutes_of_a_folder(script, tmp_path, monkeypatch):
+    """Half of forty utterances of a second; the smaller subset is in the larger."""
+    write_folder(tmp_path / "in", {f"{n % 4}{n}": "AB" for n in range(40)})
+    (tmp_path / "in/alignment").write_text(
+        "".join(f"{n % 4}{n} 2 3\n" for n in range(40))
+    )
+    kept = []
+    for seconds in (10, 20):
+        out = tmp_path / str(seconds)
+        run(script("subset"), monkeypatch, tmp_path / "in", out, seconds / 60)
+        kept.append((out / "text").read_text().splitlines())
+        assert len((out / "alignment").read_text().splitlines()) == seconds
+    assert [len(lines) for lines in kept] == [10, 20]
+    assert set(kept[0]) < set(kept[1])
+    with pytest.raises(SystemExit, match="holds 0.7 minutes: ask for fewer"):
+        run(script("subset"), monkeypatch, tmp_path / "in", tmp_path / "out", 1)

@@ -18,6 +18,7 @@ inference_model=valid.cer_ctc.ave.pth
 test_sets="dev test"
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
 match=                  # regular expression that an utterance id must contain
+minutes=                # of training speech with text; empty: all of it
 bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
 seed=0
 data=data
@@ -25,7 +26,9 @@ expdir=
 
 . ../ssl1/options.sh
 . ./path.sh
-[ -n "$expdir" ] || expdir=exp/$(basename "$asr_config" .yaml)_seed$seed
+train=train${minutes:+_${minutes}min}
+[ -n "$expdir" ] ||
+    expdir=exp/$(basename "$asr_config" .yaml)${minutes:+_${minutes}min}_seed$seed
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
@@ -50,6 +53,12 @@ if want 2; then
         "$data/token_list" "$data/train/alignment"
 fi
 
+if want 2 && [ -n "$minutes" ]; then
+    log "stage 2: ${minutes} minutes of ${data}/train"
+    ${python} ../ssl1/local/subset.py \
+        "$data/train" "$data/$train" "$minutes"
+fi
+
 if want 3; then
     log "stage 3: training ${asr_config}; log: ${expdir}/train.log"
     mkdir -p "$expdir"
@@ -62,13 +71,13 @@ if want 3; then
         --resume true --seed "$seed" \
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
         --model_conf bf16="${bf16:-$(has_amx)}" \
-        --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
-        --train_data_path_and_name_and_type "$data/train/text,text,text" \
-        --train_data_path_and_name_and_type "$data/train/alignment,alignment,text_int" \
+        --train_data_path_and_name_and_type "$data/$train/wav.scp,speech,sound" \
+        --train_data_path_and_name_and_type "$data/$train/text,text,text" \
+        --train_data_path_and_name_and_type "$data/$train/alignment,alignment,text_int" \
         --allow_variable_data_keys true \
         --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
         --valid_data_path_and_name_and_type "$data/dev/text,text,text" \
-        --train_shape_file "$data/train/speech_shape" \
+        --train_shape_file "$data/$train/speech_shape" \
         --valid_shape_file "$data/dev/speech_shape" ${asr_args} \
         2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
 fi
