@@ -7,13 +7,9 @@ from torch import Tensor, nn
 
 from espnet_uniwav.features import AbsFeatures, build_features
 from espnet_uniwav.flow.decoder import FlowDecoder
-from espnet_uniwav.flow.path import sample_path
-from espnet_uniwav.flow.solver import guide, solve
+from espnet_uniwav.flow.sampling import Sampling, generate
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.encoder import Encoder
-
-# Frames to be generated stay short of t = 1, where the decoder takes them as given.
-LAST_TIME = 1 - 1e-3
 
 
 class UniWav(nn.Module):
@@ -92,11 +88,8 @@ class UniWav(nn.Module):
         x: Tensor,
         mask: Tensor,
         padding_mask: Tensor | None = None,
-        num_steps: int = 16,
-        method: str = "midpoint",
-        guidance_scale: float = 0.0,
-        temperature: float = 1.0,
         generator: torch.Generator | None = None,
+        **sampling,
     ) -> Tensor:
         """Generate masked frames from the frames around them.
 
@@ -104,12 +97,8 @@ class UniWav(nn.Module):
             x: (B, T, F) features; masked frames may hold anything finite.
             mask: (B, T), True = generate this frame.
             padding_mask: (B, T), True = padding.
-            num_steps: Steps of the solver.
-            method: ``euler``, ``midpoint`` or ``heun``.
-            guidance_scale: a of classifier-free guidance; 0 switches it off. The
-                unconditional pass has no z, and sees given frames as noisy as others.
-            temperature: Deviation of the initial noise.
             generator: Source of the noise, for repeatable results.
+            **sampling: Settings of ``Sampling``, such as ``num_steps``.
 
         Returns:
             (B, T, F): x where mask is False, bit for bit; generated elsewhere.
@@ -119,34 +108,16 @@ class UniWav(nn.Module):
         """
         self._require_decoder()
         z = self.weighted_sum(self.hidden_states(x, padding_mask, mask))
-        noise = torch.randn(
-            x.shape, generator=generator, device=x.device, dtype=x.dtype
+        return generate(
+            self.decoder,
+            x,
+            mask,
+            z,
+            padding_mask,
+            Sampling(**sampling),
+            self.kept_frames,
+            generator,
         )
-        x_0 = temperature * noise
-        frames = mask[..., None]
-
-        def velocity(x_t: Tensor, t: Tensor) -> Tensor:
-            t = t.clamp(max=LAST_TIME)
-            given, times = self._given(x, x_0, mask, t)
-            x_t = torch.where(frames, x_t, given)
-            v = self.decoder(x_t, times, z, padding_mask)
-            if guidance_scale == 0:
-                return v
-            path = torch.where(frames, x_t, sample_path(x_0, x, t.expand(len(x)))[0])
-            everywhere = t.expand(mask.shape)
-            empty = self.decoder(path, everywhere, torch.zeros_like(z), padding_mask)
-            return guide(v, empty, guidance_scale)
-
-        return torch.where(frames, solve(velocity, x_0, num_steps, method), x)
-
-    def _given(
-        self, x: Tensor, x_0: Tensor, mask: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """What stands at given frames, and (B, T) times of all frames."""
-        times = t.expand(mask.shape)
-        if self.kept_frames == "data":
-            return x, torch.where(mask, times, 1.0)
-        return sample_path(x_0, x, times)[0], times
 
     def _require_decoder(self) -> None:
         if self.decoder is None:

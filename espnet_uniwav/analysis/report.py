@@ -21,7 +21,6 @@ from espnet_uniwav.analysis.curves import (
     other_figures,
 )
 from espnet_uniwav.analysis.experiment import Experiment
-from espnet_uniwav.analysis.infilling.filling import Sampling
 from espnet_uniwav.analysis.infilling.rows import (
     choose_utterances,
     make_row,
@@ -29,6 +28,7 @@ from espnet_uniwav.analysis.infilling.rows import (
 from espnet_uniwav.analysis.lines import weight_bars
 from espnet_uniwav.analysis.page import Figure, Section, Table
 from espnet_uniwav.analysis.scalars import Curves
+from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.kaldi import read_data_folder
 from espnet_uniwav.ssl.dinosr import DinoSR
 

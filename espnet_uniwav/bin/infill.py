@@ -8,14 +8,13 @@ from pathlib import Path
 import torch
 
 from espnet_uniwav.analysis.infilling.filling import (
-    Sampling,
-    extract_one,
+    fill_gaps,
     gap_mask,
-    invert_one,
 )
-from espnet_uniwav.analysis.infilling.gaps import fill_gaps, splice, vocode_gaps
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.splicing import splice, vocode_gaps
 
 FADE_SECONDS = 0.015
 MIN_SECONDS = 0.1
@@ -62,9 +61,10 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``Sampling``, under the same names and defaults."""
-    default = Sampling()
+def add_sampling_arguments(
+    parser: argparse.ArgumentParser, default: Sampling = Sampling()
+) -> None:
+    """Options of ``Sampling``, under the same names."""
     parser.add_argument(
         "--num_steps", type=int, default=default.num_steps, help="steps of the solver"
     )
@@ -133,7 +133,7 @@ def infill(args: argparse.Namespace) -> None:
     mask = gap_mask(
         gaps, spec.num_frames(len(speech)), spec.frame_rate, str(args.input)
     )
-    x = extract_one(model.features, speech)
+    x = model.features.extract_one(speech)
     filled = fill_gaps(model, x, mask, sampling_of(args), args.seed, args.context)
     write_speech(
         args.output, _render(model, speech, filled, mask, gaps, args), spec.sample_rate
@@ -143,8 +143,8 @@ def infill(args: argparse.Namespace) -> None:
 def _render(model, speech, filled, mask, gaps, args):
     spec = model.features.spec
     if not args.splice:
-        return invert_one(model.features, filled)[: len(speech)]
-    generated = vocode_gaps(model, filled, mask, len(speech))
+        return model.features.invert_one(filled)[: len(speech)]
+    generated = vocode_gaps(model.features, filled, mask, len(speech))
     bounds = [
         (round(start * spec.sample_rate), round(end * spec.sample_rate))
         for start, end in gaps

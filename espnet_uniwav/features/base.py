@@ -130,14 +130,30 @@ class AbsFeatures(nn.Module, ABC):
             speech: (B, T * hop) samples, zero at padding.
             speech_lengths: (B,) valid samples, frames * hop.
         """
-        x = x.float()
-        raw = x * self._like(self.spec.std, x) + self._like(self.spec.mean, x)
-        speech = self.synthesise(raw)
+        speech = self.synthesise(self.denormalise(x.float()))
         speech_lengths = lengths * self.spec.hop_length
         samples = torch.arange(speech.shape[1], device=speech.device)
         return speech.masked_fill(
             samples >= speech_lengths[:, None], 0.0
         ), speech_lengths
+
+    def extract_one(self, speech: Tensor) -> Tensor:
+        """Features (T, F) of one waveform (S,), on the CPU."""
+        lengths = torch.tensor([len(speech)], device=self._device())
+        return self.extract(speech[None].to(lengths.device), lengths)[0][0].cpu()
+
+    def invert_one(self, x: Tensor) -> Tensor:
+        """Waveform (T * hop,), on the CPU, of one utterance's features (T, F)."""
+        lengths = torch.tensor([len(x)], device=self._device())
+        return self.invert(x[None].to(lengths.device), lengths)[0][0].cpu()
+
+    def _device(self) -> torch.device:
+        tensors = (*self.parameters(), *self.buffers())
+        return tensors[0].device if tensors else torch.device("cpu")
+
+    def denormalise(self, x: Tensor) -> Tensor:
+        """Normalised to raw features, (..., F)."""
+        return x * self._like(self.spec.std, x) + self._like(self.spec.mean, x)
 
     @staticmethod
     def _like(values: tuple[float, ...], x: Tensor) -> Tensor:

@@ -42,7 +42,6 @@ class FlowMatching(nn.Module):
             )
         self.drop_prob = drop_prob
         self.kept_frames = kept_frames
-        self._has_data = False
         self.weighted_sum = WeightedSum(encoder.num_layers + 1)
         decoder = {"embed_dim": encoder.embed_dim, **(decoder or {})}
         self.decoder = FlowDecoder(feature_dim, encoder.embed_dim, **decoder)
@@ -68,27 +67,51 @@ class FlowMatching(nn.Module):
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
-        x_1 = features.float()
-        if self.training and not self._has_data:
-            self._fit(x_1, padding_mask)
-        z = self.weighted_sum(hidden_states)
-        t = torch.rand(len(x_1), 1, device=x_1.device)
-        dropped = torch.rand(len(x_1), 1, device=x_1.device) < self.drop_prob
-        z = z.masked_fill(dropped[..., None], 0.0)
-        if self.kept_frames == "data":
-            t = torch.where(mask | dropped, t, 1.0)
-        t = t.expand(x_1.shape[:2])
-        x_t, dx_t = sample_path(torch.randn_like(x_1), x_1, t)
-        velocity = self.decoder(x_t, t, z, padding_mask)
-        error = velocity.flatten(0, 1)[masked].float() - dx_t.flatten(0, 1)[masked]
-        loss = error.square().sum() / max(error.numel(), 1)
+        self.decoder.precondition.fit_first_batch(features, padding_mask)
+        loss = flow_matching_loss(
+            self.decoder,
+            features.float(),
+            self.weighted_sum(hidden_states),
+            padding_mask,
+            mask,
+            masked,
+            self.drop_prob,
+            self.kept_frames,
+        )
         return loss, {}
 
-    def _fit(self, x_1: Tensor, padding_mask: Tensor | None) -> None:
-        """Precondition the decoder by the first usable batch, unless it was resumed."""
-        if self.decoder.precondition.num_frames == 0:
-            frames = x_1.flatten(0, 1)
-            if padding_mask is not None:
-                frames = frames[~padding_mask.flatten()]
-            self.decoder.precondition.fit(frames)
-        self._has_data = bool(self.decoder.precondition.num_frames > 0)
+
+def flow_matching_loss(
+    decoder: FlowDecoder,
+    x_1: Tensor,
+    z: Tensor,
+    padding_mask: Tensor | None,
+    mask: Tensor,
+    masked: Tensor,
+    drop_prob: float = 0.1,
+    kept_frames: str = "data",
+) -> Tensor:
+    """Mean squared error of the velocity at masked frames.
+
+    Args:
+        decoder: The velocity.
+        x_1: (B, T, F) data.
+        z: (B, T, C) condition.
+        padding_mask: (B, T), True = padding.
+        mask: (B, T), True = masked.
+        masked: (N,) indices of the masked frames in the flattened (B * T).
+        drop_prob, kept_frames: See ``FlowMatching``.
+
+    Returns:
+        Scalar in fp32.
+    """
+    t = torch.rand(len(x_1), 1, device=x_1.device)
+    dropped = torch.rand(len(x_1), 1, device=x_1.device) < drop_prob
+    z = z.masked_fill(dropped[..., None], 0.0)
+    if kept_frames == "data":
+        t = torch.where(mask | dropped, t, 1.0)
+    t = t.expand(x_1.shape[:2])
+    x_t, dx_t = sample_path(torch.randn_like(x_1), x_1, t)
+    velocity = decoder(x_t, t, z, padding_mask)
+    error = velocity.flatten(0, 1)[masked].float() - dx_t.flatten(0, 1)[masked]
+    return error.square().sum() / max(error.numel(), 1)

@@ -36,6 +36,26 @@ class Precondition(nn.Module):
         self.register_buffer("axes", torch.eye(dim))
         self.register_buffer("deviations", torch.ones(dim))
         self.register_buffer("num_frames", torch.zeros((), dtype=torch.long))
+        self._is_fitted = False
+
+    def fit_first_batch(self, x_1: Tensor, padding_mask: Tensor | None) -> None:
+        """Take mean and axes from the first usable batch of training.
+
+        Args:
+            x_1: (B, T, F) data.
+            padding_mask: (B, T), True = padding.
+
+        Nothing happens in evaluation, and none after a first batch, a resumed
+        training or a checkpoint has given them.
+        """
+        if not self.training or self._is_fitted:
+            return
+        if self.num_frames == 0:
+            frames = x_1.float().flatten(0, 1)
+            if padding_mask is not None:
+                frames = frames[~padding_mask.flatten()]
+            self.fit(frames)
+        self._is_fitted = bool(self.num_frames > 0)
 
     @torch.no_grad()
     def fit(self, frames: Tensor) -> None:

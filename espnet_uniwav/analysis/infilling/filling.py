@@ -7,9 +7,8 @@ frames that are to be filled.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -17,39 +16,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.analysis.batches import make_batches
-from espnet_uniwav.features import AbsFeatures
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the flow is integrated; the arguments of ``UniWav.infill``."""
-
-    num_steps: int = 16
-    method: str = "midpoint"
-    guidance_scale: float = 0.0
-    temperature: float = 1.0
-
-    def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in asdict(self).items())
-
-
-def extract_one(features: AbsFeatures, speech: Tensor) -> Tensor:
-    """Normalised features (T, F) of one waveform (S,), on the CPU."""
-    lengths = torch.tensor([len(speech)], device=_device(features))
-    x, _ = features.extract(speech[None].to(lengths.device), lengths)
-    return x[0].cpu()
-
-
-def invert_one(features: AbsFeatures, x: Tensor) -> Tensor:
-    """Waveform (T * hop,), on the CPU, of one utterance's features (T, F)."""
-    lengths = torch.tensor([len(x)], device=_device(features))
-    speech, _ = features.invert(x[None].to(lengths.device), lengths)
-    return speech[0].cpu()
-
-
-def _device(module: torch.nn.Module) -> torch.device:
-    tensors = itertools.chain(module.parameters(), module.buffers())
-    return next((t.device for t in tensors), torch.device("cpu"))
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.splicing import context_windows
 
 
 def span_mask(
@@ -136,7 +104,7 @@ def fill_model(
     Returns:
         Filled features (T, F) per utterance, in the order given.
     """
-    device = _device(model)
+    device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     filled: list[Tensor] = [None] * len(xs)
     for batch in make_batches([len(x) for x in xs], max_frames):
@@ -152,6 +120,37 @@ def fill_model(
             filled[i] = out[row, : len(xs[i])].cpu()
         if progress is not None:
             progress(len(batch))
+    return filled
+
+
+def fill_gaps(
+    model, x: Tensor, mask: Tensor, sampling: Sampling, seed: int, context: float
+) -> Tensor:
+    """Generate the masked frames of one recording from the frames around them.
+
+    Args:
+        model: ``UniWav`` in eval mode.
+        x: (T, F) normalised features.
+        mask: (T,) bool.
+        sampling: Solver settings.
+        seed: Of the initial noise.
+        context: Seconds shown to the model on either side of a gap.
+
+    Returns:
+        (T, F); the kept frames are those of x, bit for bit.
+    """
+    frames = math.ceil(context * model.features.spec.frame_rate)
+    windows = context_windows(mask, max(frames, 1))
+    pieces = fill_model(
+        model,
+        [x[first:last] for first, last in windows],
+        [mask[first:last] for first, last in windows],
+        sampling,
+        seed=seed,
+    )
+    filled = x.clone()
+    for (first, last), piece in zip(windows, pieces):
+        filled[first:last] = piece
     return filled
 
 

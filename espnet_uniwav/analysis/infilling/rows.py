@@ -9,17 +9,15 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.analysis.infilling.filling import (
-    Sampling,
-    extract_one,
     fill_model,
-    invert_one,
     span_mask,
 )
-from espnet_uniwav.analysis.infilling.gaps import runs
 from espnet_uniwav.analysis.page import Clip, Row
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
 from espnet_uniwav.audio import read_speech, seconds_of
+from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.kaldi import Utterance
+from espnet_uniwav.splicing import runs
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
 
@@ -77,7 +75,7 @@ def make_row(
     features = model.features
     spec = features.spec
     speech = torch.from_numpy(read_speech(utterance.path, spec.sample_rate))
-    x = extract_one(features, speech)
+    x = features.extract_one(speech)
     span_frames = max(round(span * spec.frame_rate), 1)
     mask = span_mask(utterance.name, len(x), span_frames, share, seed)
     silent = silence_frames(features, x, mask)
@@ -93,7 +91,7 @@ def make_row(
         ("Filled in by the model", filled, gaps),
         ("Griffin-Lim copy (ceiling)", x, []),
     ):
-        versions[title] = invert_one(features, frames)[: len(speech)], marked
+        versions[title] = features.invert_one(frames)[: len(speech)], marked
     clips = _make_clips(versions, spec.sample_rate)
     title = (
         f"{utterance.name}, {seconds:.1f} s, {100 * mask.float().mean():.0f} % hidden"
@@ -103,7 +101,7 @@ def make_row(
 
 def silence_frames(features, x: Tensor, mask: Tensor) -> Tensor:
     """Replace masked frames of x (T, F) by those of digital silence."""
-    silence = extract_one(features, torch.zeros(len(x) * features.spec.hop_length))
+    silence = features.extract_one(torch.zeros(len(x) * features.spec.hop_length))
     return torch.where(mask[:, None], silence[: len(x)], x)
 
 

@@ -14,17 +14,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from espnet_uniwav.analysis.infilling.filling import (
-    Sampling,
-    extract_one,
     feature_distance,
     fill_linear,
     fill_mean,
     fill_model,
-    invert_one,
     span_mask,
 )
 from espnet_uniwav.analysis.word_errors import Errors, count_errors, normalise
 from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.kaldi import read_data_folder
 
 ORIGINAL, COPY = "original", "Griffin-Lim copy"
@@ -94,7 +92,7 @@ def load_utterances(
         if not normalise(u.text) or len(speech) <= shortest * rate:
             skipped.append(u.name)
             continue
-        x = extract_one(features, speech)
+        x = features.extract_one(speech)
         utterances.append(HeldOut(u.name, u.text, speech, x))
     if not utterances:
         raise ValueError(
@@ -227,7 +225,7 @@ class Scorer:
         rate = self.features.spec.sample_rate
         speech = utterance.speech
         if system != ORIGINAL:
-            speech = invert_one(self.features, x)[: len(speech)]
+            speech = self.features.invert_one(x)[: len(speech)]
         if self.wavs is not None:
             folder = (
                 self.wavs / f"{1000 * protocol.span:.0f}ms" / system.replace(" ", "_")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.infilling.filling import Sampling
 from espnet_uniwav.analysis.infilling.score import (
     COPY,
     LINEAR,
@@ -22,6 +21,7 @@ from espnet_uniwav.analysis.infilling.score import (
     Scorer,
 )
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.flow.sampling import Sampling
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from espnet_uniwav.analysis.infilling.filling import gap_mask
-from espnet_uniwav.analysis.infilling.gaps import context_windows, runs, splice
+from espnet_uniwav.splicing import context_windows, runs, splice
 
 
 def test_gap_mask_rounds_outwards():

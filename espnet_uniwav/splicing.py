@@ -1,4 +1,4 @@
-"""Filling gaps of one recording: context, generation, splicing.
+"""Generated stretches of one recording: their surroundings, and how they are joined.
 
 Letters: S samples, T frames, F feature width.
 """
@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from espnet_uniwav.analysis.infilling.filling import Sampling, fill_model, invert_one
+from espnet_uniwav.features import AbsFeatures
 
 
 def runs(mask: Tensor) -> list[tuple[int, int]]:
@@ -38,37 +38,6 @@ def context_windows(mask: Tensor, context: int) -> list[tuple[int, int]]:
     for first, last in runs(mask):
         near[max(first - context, 0) : last + context] = True
     return runs(near)
-
-
-def fill_gaps(
-    model, x: Tensor, mask: Tensor, sampling: Sampling, seed: int, context: float
-) -> Tensor:
-    """Generate the masked frames of one recording from the frames around them.
-
-    Args:
-        model: ``UniWav`` in eval mode.
-        x: (T, F) normalised features.
-        mask: (T,) bool.
-        sampling: Solver settings.
-        seed: Of the initial noise.
-        context: Seconds shown to the model on either side of a gap.
-
-    Returns:
-        (T, F); the kept frames are those of x, bit for bit.
-    """
-    frames = math.ceil(context * model.features.spec.frame_rate)
-    windows = context_windows(mask, max(frames, 1))
-    pieces = fill_model(
-        model,
-        [x[first:last] for first, last in windows],
-        [mask[first:last] for first, last in windows],
-        sampling,
-        seed=seed,
-    )
-    filled = x.clone()
-    for (first, last), piece in zip(windows, pieces):
-        filled[first:last] = piece
-    return filled
 
 
 def splice(
@@ -102,13 +71,17 @@ def splice(
 
 
 def vocode_gaps(
-    model, filled: Tensor, mask: Tensor, num_samples: int, margin: float = 1.0
+    features: AbsFeatures,
+    filled: Tensor,
+    mask: Tensor,
+    num_samples: int,
+    margin: float = 1.0,
 ) -> Tensor:
     """Waveform of the gaps and ``margin`` seconds around them, zero elsewhere.
 
     Args:
-        model: ``UniWav``.
-        filled: (T, F) features.
+        features: Feature space of the frames.
+        filled: (T, F) frames.
         mask: (T,) bool.
         num_samples: S.
         margin: Seconds on either side, so that the phase settles.
@@ -116,9 +89,9 @@ def vocode_gaps(
     Returns:
         (S,) samples.
     """
-    spec = model.features.spec
+    spec = features.spec
     speech = torch.zeros(len(filled) * spec.hop_length)
     for first, last in context_windows(mask, math.ceil(margin * spec.frame_rate)):
-        piece = invert_one(model.features, filled[first:last])
+        piece = features.invert_one(filled[first:last])
         speech[first * spec.hop_length : last * spec.hop_length] = piece
     return speech[:num_samples]

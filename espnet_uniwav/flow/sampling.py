@@ -1,0 +1,92 @@
+"""Generation: frames drawn from the flow, given the frames around them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from espnet_uniwav.flow.decoder import FlowDecoder
+from espnet_uniwav.flow.path import sample_path
+from espnet_uniwav.flow.solver import guide, num_evaluations, solve
+
+# Frames to be generated stay short of t = 1, where the decoder takes them as given.
+LAST_TIME = 1 - 1e-3
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the flow is integrated.
+
+    Attributes:
+        num_steps: Steps of the solver.
+        method: ``euler``, ``midpoint`` or ``heun``.
+        guidance_scale: a of classifier-free guidance; 0 switches it off. The
+            unconditional pass has no condition, and sees given frames as noisy as
+            others.
+        temperature: Deviation of the initial noise.
+
+    Raises:
+        ValueError: If the method is unknown or num_steps is below 1.
+    """
+
+    num_steps: int = 16
+    method: str = "midpoint"
+    guidance_scale: float = 0.0
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        num_evaluations(self.num_steps, self.method)
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+
+@torch.no_grad()
+def generate(
+    decoder: FlowDecoder,
+    x: Tensor,
+    mask: Tensor,
+    z: Tensor,
+    padding_mask: Tensor | None = None,
+    sampling: Sampling = Sampling(),
+    kept_frames: str = "data",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw masked frames.
+
+    Args:
+        decoder: The velocity.
+        x: (B, T, F) features; masked frames may hold anything finite.
+        mask: (B, T), True = generate this frame.
+        z: (B, T, C) condition.
+        padding_mask: (B, T), True = padding.
+        sampling: Settings of the solver.
+        kept_frames: What the decoder saw at given frames, see ``FlowMatching``.
+        generator: Source of the noise, for repeatable results.
+
+    Returns:
+        (B, T, F): x where mask is False, bit for bit; generated elsewhere.
+    """
+    noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+    x_0 = sampling.temperature * noise
+    frames = mask[..., None]
+    scale = sampling.guidance_scale
+
+    def velocity(x_t: Tensor, t: Tensor) -> Tensor:
+        t = t.clamp(max=LAST_TIME)
+        everywhere = t.expand(mask.shape)
+        path = sample_path(x_0, x, everywhere)[0]
+        given, times = path, everywhere
+        if kept_frames == "data":
+            given, times = x, torch.where(mask, everywhere, 1.0)
+        v = decoder(torch.where(frames, x_t, given), times, z, padding_mask)
+        if scale == 0:
+            return v
+        x_t = torch.where(frames, x_t, path)
+        empty = decoder(x_t, everywhere, torch.zeros_like(z), padding_mask)
+        return guide(v, empty, scale)
+
+    x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
+    return torch.where(frames, x_1, x)
