@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav import plugin
+from espnet_uniwav.tasks.pretrained import parse_rate
 
 DEFAULT_RATE = 16000
 
@@ -78,7 +79,7 @@ def load_recogniser(
     preprocess = ASRTask.build_preprocess_fn(args, train=False)
     if preprocess is None or preprocess.tokenizer is None:
         raise ValueError(f"{config}: expected a token_type, found none")
-    rate = _sample_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
+    rate = parse_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
     return Recogniser(model, preprocess, rate, args.token_type)
 
 
@@ -91,10 +92,3 @@ def _check_complete(model, model_file: str | Path) -> None:
             f"{model_file}: lacks {len(missing)} tensors of the model, such as "
             f"{missing[0]}; is it the file that belongs to the configuration?"
         )
-
-
-def _sample_rate(value: int | str) -> int:
-    """Hz, of a number or of a string such as 16k."""
-    import humanfriendly
-
-    return int(humanfriendly.parse_size(str(value)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import humanfriendly
 import torch
 import yaml
 from torch import Tensor
 
 from espnet_uniwav.checkpoint import load_strictly, save_checkpoint
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.tasks.pretrained import parse_rate
 
 # Parts of the training model that only training needs.
 TRAINING_ONLY = ("teacher.", "codebooks.", "heads.", "usage", "low_epochs")
@@ -67,7 +67,7 @@ def model_config(args: dict) -> dict:
     config = {
         "features": {
             "name": frontend.get("features", "log_mel"),
-            "sample_rate": humanfriendly.parse_size(str(fs)),
+            "sample_rate": parse_rate(fs),
             **(frontend.get("features_conf") or {}),
         },
         "encoder": dict(args.get("encoder_conf") or {}),

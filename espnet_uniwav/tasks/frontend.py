@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-import humanfriendly
 import torch
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from torch import Tensor
 
-from espnet_uniwav.checkpoint import load_checkpoint, read_config
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.mask import SpanMask
+from espnet_uniwav.tasks.pretrained import (
+    StartsFromCheckpoint,
+    parse_rate,
+    read_architecture,
+)
 from espnet_uniwav.tasks.steps import CountsSteps
 
+KEY, PARTS = "frontend_conf", ("features", "encoder")
 
-class UniWavEncoderFrontend(CountsSteps, AbsFrontend):
+
+class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
     """The states of a pre-trained encoder as features of a downstream task.
 
     Args:
@@ -64,15 +68,13 @@ class UniWavEncoderFrontend(CountsSteps, AbsFrontend):
         self.checkpoint = checkpoint
         self.freeze = freeze
         self.freeze_steps = freeze_steps
-        architecture = architecture or _architecture(checkpoint)
+        architecture = architecture or read_architecture(checkpoint, PARTS, KEY)
         model = _build_encoder(architecture, dropout, layer_drop)
         _check_rate(fs, model.features.spec.sample_rate, checkpoint)
         self.features, self.encoder = model.features, model.encoder
-        self.has_weights = checkpoint is None
-        if checkpoint is not None and Path(checkpoint).exists():
-            pretrained = load_checkpoint(checkpoint, model.features.spec)
+        pretrained = self.read_weights(model.features.spec)
+        if pretrained is not None:
             self.encoder.load_state_dict(pretrained.encoder.state_dict())
-            self.has_weights = True
         self.weighted_sum = self._choose(layer)
         self.frame_mask = _span_mask(mask_prob, mask_length)
         self.channel_mask = _span_mask(channel_mask_prob, channel_mask_length)
@@ -123,7 +125,7 @@ class UniWavEncoderFrontend(CountsSteps, AbsFrontend):
         Raises:
             RuntimeError: If neither the checkpoint nor trained weights were loaded.
         """
-        self._require_weights()
+        self.require_weights()
         x, lengths = self.features.extract(input, input_lengths)
         padding_mask = lengths_to_padding_mask(lengths, x.shape[1])
         learns = not self.freeze and self.step >= self.freeze_steps
@@ -167,24 +169,6 @@ class UniWavEncoderFrontend(CountsSteps, AbsFrontend):
         self.encoder.truncate(layer)
         return None
 
-    def _require_weights(self) -> None:
-        if not self.has_weights:
-            raise FileNotFoundError(
-                f"{self.checkpoint} is missing, and no trained model was loaded: name "
-                "an existing checkpoint folder in frontend_conf: checkpoint, or make "
-                "one with `uniwav export EXP FOLDER`"
-            )
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Refuse what ESPnet's ``strict=False`` would let pass in silence."""
-        needed = (key for key in self.state_dict() if key != "_extra_state")
-        missing = [key for key in needed if prefix + key not in state_dict]
-        if missing:
-            listed = "\n  ".join(prefix + key for key in missing)
-            raise ValueError(f"the trained model lacks tensors of uniwav:\n  {listed}")
-        self.has_weights = True
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
 
 def _describe(args: argparse.Namespace) -> None:
     if getattr(args, "normalize", None) == "global_mvn":
@@ -195,18 +179,8 @@ def _describe(args: argparse.Namespace) -> None:
         )
     conf = args.frontend_conf
     if conf.get("checkpoint") and not conf.get("architecture"):
-        args.frontend_conf = {**conf, "architecture": _architecture(conf["checkpoint"])}
-
-
-def _architecture(checkpoint: str | None) -> dict:
-    if checkpoint is None:
-        raise ValueError(
-            "frontend: uniwav needs frontend_conf: {checkpoint: FOLDER}, or an "
-            "architecture (the `model` part of a checkpoint's config.yaml) to start "
-            "from random weights"
-        )
-    config = read_config(checkpoint)["model"]
-    return {key: config[key] for key in ("features", "encoder")}
+        architecture = read_architecture(conf["checkpoint"], PARTS, KEY)
+        args.frontend_conf = {**conf, "architecture": architecture}
 
 
 def _build_encoder(
@@ -221,7 +195,7 @@ def _build_encoder(
 
 
 def _check_rate(fs: int | str, expected: int, checkpoint: str | None) -> None:
-    found = humanfriendly.parse_size(fs) if isinstance(fs, str) else fs
+    found = parse_rate(fs)
     if found != expected:
         raise ValueError(
             f"frontend_conf: fs is {found} Hz, but {checkpoint or 'the architecture'} "

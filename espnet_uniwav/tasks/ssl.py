@@ -6,7 +6,6 @@ import inspect
 import json
 import time
 
-import humanfriendly
 import torch
 from espnet2.asr.encoder.abs_encoder import AbsEncoder
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
@@ -20,6 +19,7 @@ from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.tasks.pretrained import parse_rate
 from espnet_uniwav.tasks.ssl_losses import UniWavLoss
 
 
@@ -42,9 +42,8 @@ class UniWavFrontend(AbsFrontend):
         features_conf: dict | None = None,
     ):
         super().__init__()
-        fs = humanfriendly.parse_size(fs) if isinstance(fs, str) else fs
         self.features = build_features(
-            features, sample_rate=fs, **(features_conf or {})
+            features, sample_rate=parse_rate(fs), **(features_conf or {})
         )
 
     def output_size(self) -> int:

@@ -153,7 +153,7 @@ def test_channel_mask_is_in_spans_of_whole_utterances(checkpoint, speech):
 @pytest.mark.parametrize(
     "conf, words",
     (
-        (dict(checkpoint=None), "needs frontend_conf"),
+        (dict(checkpoint=None), "frontend_conf needs"),
         (dict(checkpoint="nowhere"), "nowhere/config.yaml is missing"),
         (dict(layer=4), "0 to 3"),
         (dict(layer="best"), "weighted_sum or 0 to 3"),

@@ -1,0 +1,76 @@
+"""What all doors to fine-tuning share: a checkpoint to start from, then to forget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import humanfriendly
+
+from espnet_uniwav.checkpoint import load_checkpoint, read_config
+from espnet_uniwav.features import FeatureSpec
+from espnet_uniwav.model import UniWav
+
+
+class StartsFromCheckpoint:
+    """A module that needs a checkpoint once: for training, not for inference.
+
+    ``checkpoint`` gives the weights to start from; ``architecture`` in the saved
+    config.yaml rebuilds the module without it. Comes before ``nn.Module`` among the
+    bases.
+    """
+
+    checkpoint: str | None
+    has_weights: bool
+
+    def read_weights(self, spec: FeatureSpec) -> UniWav | None:
+        """The pre-trained model; None to start from random or trained weights."""
+        self.has_weights = self.checkpoint is None
+        if self.checkpoint is None or not Path(self.checkpoint).exists():
+            return None
+        self.has_weights = True
+        return load_checkpoint(self.checkpoint, spec)
+
+    def require_weights(self) -> None:
+        """Raise FileNotFoundError if no weights were loaded, of whatever origin."""
+        if not self.has_weights:
+            raise FileNotFoundError(
+                f"{self.checkpoint} is missing, and no trained model was loaded: name "
+                "an existing checkpoint folder in the configuration, or make one with "
+                "`uniwav export EXP FOLDER`"
+            )
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Refuse what ESPnet's ``strict=False`` would let pass in silence."""
+        needed = (key for key in self.state_dict() if key != "_extra_state")
+        missing = [key for key in needed if prefix + key not in state_dict]
+        if missing:
+            listed = "\n  ".join(prefix + key for key in missing)
+            raise ValueError(f"the trained model lacks tensors of uniwav:\n  {listed}")
+        self.has_weights = True
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def read_architecture(checkpoint: str | None, parts: tuple[str, ...], key: str) -> dict:
+    """Parts of a checkpoint's model configuration.
+
+    Args:
+        checkpoint: Folder.
+        parts: Keys of the model configuration that are wanted.
+        key: Where the recipe names it, such as ``frontend_conf``, for the error.
+
+    Raises:
+        FileNotFoundError: If the folder is no checkpoint.
+        ValueError: If there is none.
+    """
+    if checkpoint is None:
+        raise ValueError(
+            f"{key} needs checkpoint: FOLDER, or an architecture (the `model` part of "
+            "a checkpoint's config.yaml) to start from random weights"
+        )
+    config = read_config(checkpoint)["model"]
+    return {part: config[part] for part in parts if part in config}
+
+
+def parse_rate(fs: int | str) -> int:
+    """A sampling rate in Hz, also of a string such as 16k."""
+    return humanfriendly.parse_size(str(fs))
