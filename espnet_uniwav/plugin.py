@@ -46,6 +46,14 @@ ESPNET = {
         ("util_choices", "span_mask", "espnet_uniwav.ssl.mask:SpanMask"),
         ("util_choices", "perturb", "espnet_uniwav.ssl.perturb:Perturb"),
     ),
+    "espnet2.tasks.tts": (
+        (
+            "feats_extractor_choices",
+            "uniwav",
+            "espnet_uniwav.tasks.tts_features:UniWavFeatsExtract",
+        ),
+        ("tts_choices", "uniwav", "espnet_uniwav.tasks.tts:UniWavTTS"),
+    ),
 }
 
 # S3PRL's hub -> our functions, found there by their own names

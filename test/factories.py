@@ -17,6 +17,7 @@ from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.ssl.teacher import EMATeacher
+from espnet_uniwav.tts.synthesizer import Synthesizer
 
 NUM_MELS = 12
 DIM = 32
@@ -124,6 +125,14 @@ def make_model(**overrides):
     if model.decoder is not None:
         fit(model.decoder)
     return model
+
+
+def make_synthesizer(num_tokens=8, **overrides):
+    """A tiny ``Synthesizer`` that has seen all its tokens."""
+    torch.manual_seed(0)
+    synthesizer = Synthesizer(make_model(), num_tokens, dropout=0.0, **overrides)
+    synthesizer.known_tokens.fill_(True)
+    return synthesizer.eval()
 
 
 class Pretraining(nn.Module):

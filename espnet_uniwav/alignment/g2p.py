@@ -13,9 +13,28 @@ def spell(word: str) -> list[str]:
     return [strip_stress(phone) for phone in _network().predict(word)]
 
 
+def write_out(text: str) -> str:
+    """Write the titles and numbers of an English text as words."""
+    _import()
+    from g2p_en.expand import normalize_numbers
+    from tacotron_cleaner.cleaners import expand_abbreviations
+
+    return normalize_numbers(expand_abbreviations(text))
+
+
 @functools.lru_cache(maxsize=None)
 def _network():
     """The network alone: g2p_en as a whole would download a tagger and CMUdict."""
+    g2p = _import()
+    dictionary, g2p.cmudict = g2p.cmudict, SimpleNamespace(dict=dict)
+    try:
+        return g2p.G2p()
+    finally:
+        g2p.cmudict = dictionary
+
+
+def _import():
+    """The module g2p_en.g2p, without the downloads of its import."""
     import nltk
 
     download, nltk.download = nltk.download, lambda *args, **kwargs: False
@@ -23,8 +42,4 @@ def _network():
         from g2p_en import g2p
     finally:
         nltk.download = download
-    dictionary, g2p.cmudict = g2p.cmudict, SimpleNamespace(dict=dict)
-    try:
-        return g2p.G2p()
-    finally:
-        g2p.cmudict = dictionary
+    return g2p

@@ -1,0 +1,223 @@
+"""Read texts aloud in the voice of a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
+from espnet_uniwav.flow.sampling import Sampling
+
+DESCRIPTION = """\
+One text:  uniwav tts --model EXP/valid.loss.best.pth --prompt me.wav \\
+               --prompt_text "What I say there." --text "Hello." --output out.wav
+Many:      uniwav tts --model EXP/valid.loss.best.pth --lines lines.tsv --output OUT
+
+lines.tsv has a head and the columns name and text; prompt and prompt_text where they
+differ from the options; phones and durations (frames, blanks between them) to say how
+exactly. OUT gets name.wav, failed.tsv with the lines that could not be read, and
+times.tsv (seconds of computing, of speech).
+"""
+DEFAULTS = Sampling(num_steps=8, method="euler", guidance_scale=0.7)
+COLUMNS = ("name", "text", "prompt", "prompt_text", "phones", "durations")
+FOR_SCORES = ("reference", "speaker")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is read, and how; empty strings where nothing is said about it."""
+
+    name: str = ""
+    text: str = ""
+    prompt: str = ""
+    prompt_text: str = ""
+    phones: str = ""
+    durations: str = ""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="uniwav tts",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_model_arguments(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--text", help="what to read")
+    what.add_argument("--lines", type=Path, help="table of what to read")
+    parser.add_argument(
+        "--prompt", default="", help="recording of the voice to read in"
+    )
+    parser.add_argument(
+        "--prompt_text",
+        default="",
+        help="what is said in it (better with than without)",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="wav file, or folder of --lines"
+    )
+    add_manner_arguments(parser)
+    parser.add_argument("--seconds", type=float, help="length of the speech")
+    return parser
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that name a trained model."""
+    parser.add_argument(
+        "--model", type=Path, required=True, help="model file (.pth) of ESPnet's TTS"
+    )
+    parser.add_argument(
+        "--config", type=Path, help="of the model (default: config.yaml beside it)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device")
+
+
+def add_manner_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``Manner``."""
+    add_sampling_arguments(parser, DEFAULTS)
+    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="divides predicted durations"
+    )
+
+
+def manner_of(args: argparse.Namespace):
+    """The manner among parsed arguments."""
+    from espnet_uniwav.tts.reader import Manner
+
+    seconds = getattr(args, "seconds", None)
+    return Manner(sampling_of(args), args.seed, args.speed, seconds)
+
+
+def tts(args: argparse.Namespace) -> str:
+    """Read and write as the arguments say.
+
+    Raises:
+        ValueError, OSError: Naming the file or line and what to do.
+    """
+    from espnet_uniwav.tasks.reader import load_reader
+
+    lines = read_lines(args.lines) if args.lines else [Line("", args.text)]
+    folder = args.output if args.lines else args.output.absolute().parent
+    if args.lines:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; make it first")
+    speak = _Speak(load_reader(args.model, args.config, args.device), args)
+    if not args.lines:
+        speak(lines[0], args.output)
+        return f"{args.output}"
+    failed = _read_all(speak, lines, folder)
+    return f"{folder}: {len(lines) - failed} of {len(lines)} lines read"
+
+
+class _Speak:
+    """Reads one line; prompts are read once."""
+
+    def __init__(self, reader, args: argparse.Namespace):
+        self.reader, self.args = reader, args
+        self.manner = manner_of(args)
+        self.prompts = {}
+
+    def __call__(self, line: Line, path: Path) -> float:
+        """Write one line to a wav file; returns its seconds."""
+        reader = self.reader
+        rate = reader.features.spec.sample_rate
+        prompt = self._prompt(
+            line.prompt or self.args.prompt, line.prompt_text or self.args.prompt_text
+        )
+        if line.phones:
+            speech = reader.wave(self._speak_phones(line, prompt))
+        else:
+            speech = reader.read(line.text, prompt, self.manner)
+        write_speech(path, speech, rate)
+        return len(speech) / rate
+
+    def _prompt(self, path: str, text: str):
+        if not path:
+            return None
+        if (path, text) not in self.prompts:
+            rate = self.reader.features.spec.sample_rate
+            self.prompts = {
+                (path, text): self.reader.prompt(read_speech(path, rate), text)
+            }
+        return self.prompts[path, text]
+
+    def _speak_phones(self, line: Line, prompt):
+        import torch
+
+        durations = None
+        if line.durations:
+            durations = torch.tensor(
+                [int(count) for count in line.durations.split()],
+                device=self.reader.device,
+            )
+        return self.reader.speak(
+            line.phones.split(), prompt, self.manner, durations=durations
+        )
+
+
+def _read_all(speak: _Speak, lines: list[Line], folder: Path) -> int:
+    """Read all lines; list those that fail. Returns their number."""
+    from tqdm import tqdm
+
+    failed, times = ["name\treason\n"], ["name\tspent\tspoken\n"]
+    for line in tqdm(lines, desc="tts", unit="line"):
+        start = time.perf_counter()
+        try:
+            spoken = speak(line, folder / f"{line.name}.wav")
+        except (ValueError, OSError) as error:
+            failed.append(f"{line.name}\t{' '.join(str(error).split())}\n")
+            continue
+        spent = time.perf_counter() - start
+        times.append(f"{line.name}\t{spent:.4f}\t{spoken:.4f}\n")
+    (folder / "failed.tsv").write_text("".join(failed), encoding="utf-8")
+    (folder / "times.tsv").write_text("".join(times), encoding="utf-8")
+    return len(failed) - 1
+
+
+def read_lines(path: Path) -> list[Line]:
+    """Read a table of lines.
+
+    Raises:
+        FileNotFoundError, ValueError: Naming the file, the line and what is wrong.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    with open(path, encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+    lines, names = [], set()
+    for number, row in enumerate(rows, 2):
+        row = {key: value or "" for key, value in row.items()}
+        known = (*COLUMNS, *FOR_SCORES)
+        if odd := sorted(str(key) for key in set(row) - set(known)):
+            raise ValueError(f"{path}: unknown columns {odd}; choose from {known}")
+        name = row.get("name", "")
+        if not name or "/" in name or name in names:
+            raise ValueError(
+                f"{path}, line {number}: expected a new name without slashes, found "
+                f"{name!r}"
+            )
+        names.add(name)
+        lines.append(Line(**{key: row.get(key, "") for key in COLUMNS}))
+    if not lines:
+        raise ValueError(f"{path}: expected a head and lines below it, found none")
+    return lines
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Run the command; errors are one line and exit status 1."""
+    args = get_parser().parse_args(cmd)
+    try:
+        print(tts(args))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"tts: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""ESPnet2's door to reading aloud: a trained ``tts: uniwav`` as a ``Reader``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from espnet_uniwav import plugin
+from espnet_uniwav.alignment.ctm import SILENCE
+from espnet_uniwav.tts.phones import Phonemizer
+from espnet_uniwav.tts.reader import Reader
+
+
+def load_reader(
+    model_file: str | Path, config: str | Path | None = None, device: str = "cpu"
+) -> Reader:
+    """Load a model that ``tts_train`` saved.
+
+    Args:
+        model_file: Its weights, a .pth file.
+        config: Its ``config.yaml``; None: beside the weights.
+        device: Torch device.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If it is no ``tts: uniwav``.
+    """
+    model_file = Path(model_file)
+    config = Path(config or model_file.with_name("config.yaml"))
+    for path in (config, model_file):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; give an ESPnet TTS model")
+    plugin.register()
+    from espnet2.tasks.tts import TTSTask
+
+    model, args = TTSTask.build_model_from_file(config, model_file, device)
+    if args.tts != "uniwav":
+        raise ValueError(f"{config}: expected tts: uniwav, found tts: {args.tts}")
+    synthesizer = model.tts.synthesizer.eval()
+    return Reader(synthesizer, args.token_list, _tokenizer(args, TTSTask))
+
+
+def _tokenizer(args, task):
+    """Text -> tokens: our phonemizer for its phones, else as in the training."""
+    if args.token_type == "phn" and args.g2p is None and SILENCE in args.token_list:
+        return Phonemizer()
+    preprocess = task.build_preprocess_fn(args, train=False)
+    return lambda text: preprocess.tokenizer.text2tokens(preprocess.text_cleaner(text))

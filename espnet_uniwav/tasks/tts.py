@@ -1,0 +1,279 @@
+"""ESPnet2's door to synthesis: ``tts: uniwav`` of the TTS task."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import torch
+from espnet2.torch_utils.device_funcs import force_gatherable
+from espnet2.tts.abs_tts import AbsTTS
+from torch import Tensor
+
+from espnet_uniwav.checkpoint import load_strictly
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
+from espnet_uniwav.tasks.tts_features import check_vocoder
+from espnet_uniwav.tts.prompt import check_prompt
+from espnet_uniwav.tts.synthesizer import Context, Synthesizer
+
+KEY, PARTS = "tts_conf", ("features", "encoder", "decoder", "kept_frames")
+TOLERANCE = 2
+
+
+class UniWavTTS(StartsFromCheckpoint, AbsTTS):
+    """``tts: uniwav``: speech in the voice of a prompt.
+
+    In inference ``speech`` is the prompt. Its text may stand in front of the text to
+    be spoken, ended by the last token of the list (ESPnet's ``<sos/eos>``). Stock
+    ``--use_teacher_forcing true`` takes the ``durations`` of all tokens as given.
+
+    Args:
+        idim: Size of the token list.
+        odim: Width of the features.
+        checkpoint: Folder made by ``uniwav export``, with a decoder; None starts from
+            random weights.
+        architecture: The checkpoint's model configuration; see ``frontend: uniwav``.
+        bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
+        num_steps, method, guidance_scale, temperature: See ``Sampling``.
+        seed: Of the noise; the same for every utterance.
+        speed: Divides predicted durations.
+        **conf: Arguments of ``Synthesizer``.
+    """
+
+    def __init__(
+        self,
+        idim: int,
+        odim: int,
+        checkpoint: str | None = None,
+        architecture: dict | None = None,
+        bf16: bool = False,
+        num_steps: int = 8,
+        method: str = "euler",
+        guidance_scale: float = 0.7,
+        temperature: float = 1.0,
+        seed: int = 0,
+        speed: float = 1.0,
+        **conf,
+    ):
+        super().__init__()
+        self.checkpoint = checkpoint
+        architecture = architecture or read_architecture(checkpoint, PARTS, KEY)
+        _check_architecture(architecture, checkpoint)
+        uniwav = self._build(architecture)
+        _check_width(odim, uniwav.features.spec.dim)
+        self.synthesizer = Synthesizer(uniwav, idim, **conf)
+        self.bf16 = bf16
+        self.end_of_prompt = idim - 1
+        self.settings = dict(
+            num_steps=num_steps,
+            method=method,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            seed=seed,
+            speed=speed,
+        )
+        self.fs = uniwav.features.spec.sample_rate
+        self.spks = self.langs = self.spk_embed_dim = None
+        # ESPnet's words for: inference needs the features of ``speech``.
+        self.use_gst = True
+
+    @staticmethod
+    def adapt_task(task: type) -> None:
+        """Let a task save our architecture, and refuse vocoders of other features.
+
+        Args:
+            task: ESPnet's TTS task. Nothing happens a second time.
+        """
+        build_model = task.build_model.__func__
+        build_vocoder = task.build_vocoder_from_file.__func__
+        if getattr(build_model, "describes_uniwav", False):
+            return
+
+        def describe_and_build(cls, args: argparse.Namespace):
+            if args.tts == "uniwav":
+                _describe(args)
+            return build_model(cls, args)
+
+        def check_and_build(cls, config_file=None, file=None, model=None, device="cpu"):
+            tts = getattr(model, "tts", None)
+            if file is not None and isinstance(tts, UniWavTTS):
+                path = config_file or Path(file).with_name("config.yml")
+                check_vocoder(path, tts.synthesizer.uniwav.features.spec)
+            return build_vocoder(cls, config_file, file, model, device)
+
+        describe_and_build.describes_uniwav = True
+        task.build_model = classmethod(describe_and_build)
+        task.build_vocoder_from_file = classmethod(check_and_build)
+
+    def forward(
+        self,
+        text: Tensor,
+        text_lengths: Tensor,
+        feats: Tensor,
+        feats_lengths: Tensor,
+        durations: Tensor | None = None,
+        durations_lengths: Tensor | None = None,
+        **kwargs,
+    ):
+        """Losses of one batch.
+
+        Args:
+            text: (B, L) tokens.
+            text_lengths: (B,).
+            feats: (B, T, F) features.
+            feats_lengths: (B,).
+            durations: (B, L) frames of the tokens.
+            durations_lengths: (B,).
+
+        Returns:
+            loss, stats and weight (utterances), as ESPnet's trainer wants them.
+        """
+        self.require_weights()
+        _check_batch(text_lengths, feats_lengths, durations, durations_lengths)
+        with bfloat16(feats.device, self.bf16):
+            loss, stats = self.synthesizer(
+                text, text_lengths, durations, feats, feats_lengths
+            )
+        stats["loss"] = loss.detach()
+        return force_gatherable((loss, stats, len(text)), loss.device)
+
+    def inference(
+        self,
+        text: Tensor,
+        feats: Tensor | None = None,
+        durations: Tensor | None = None,
+        use_teacher_forcing: bool = False,
+        num_frames: int | None = None,
+        **settings,
+    ) -> dict[str, Tensor]:
+        """Speak.
+
+        Args:
+            text: (L,) tokens, of the prompt first if its end is among them.
+            feats: (T, F) features of the prompt.
+            durations: (L,) frames of all tokens; zero for the end of the prompt.
+            use_teacher_forcing: ESPnet's word for: durations are given.
+            num_frames: Length of the answer, instead of ``speed``.
+            **settings: Instead of those of ``tts_conf``.
+
+        Returns:
+            ``wav`` (S,), ``feat_gen`` (T, F) normalised, ``feat_gen_denorm`` (T, F)
+            for a vocoder (decimal logarithms), ``duration`` (L,) frames.
+
+        Raises:
+            ValueError: If text, prompt, durations or a setting are of no use.
+        """
+        self.require_weights()
+        if unknown := sorted(set(settings) - set(self.settings)):
+            raise ValueError(
+                f"unknown settings {unknown}: choose from {sorted(self.settings)}"
+            )
+        settings = {**self.settings, **settings}
+        seed, speed = settings.pop("seed"), settings.pop("speed")
+        prompt, text, durations = self._split(text, feats, durations)
+        utterance = self.synthesizer.speak(
+            text,
+            prompt,
+            durations=durations,
+            speed=speed,
+            num_frames=num_frames,
+            sampling=Sampling(**settings),
+            generator=torch.Generator(text.device).manual_seed(seed),
+        )
+        return self._outputs(utterance)
+
+    def _split(self, text: Tensor, feats: Tensor | None, durations: Tensor | None):
+        """Part the tokens and durations of the prompt from those to be spoken."""
+        if feats is not None:
+            check_prompt(feats, self.synthesizer.uniwav.features.spec)
+        if durations is not None and len(durations) != len(text):
+            raise ValueError(
+                f"expected {len(text)} durations, one per token, found {len(durations)}"
+            )
+        ends = (text == self.end_of_prompt).nonzero().flatten().tolist()
+        if not ends:
+            return feats if feats is None else Context(feats), text, durations
+        if feats is None or len(ends) > 1:
+            raise ValueError(
+                "the token that ends the text of the prompt needs a prompt, and may "
+                f"stand in a text once: found it {len(ends)} times"
+            )
+        end = ends[0]
+        head, tail = None, None
+        if durations is not None:
+            head, tail = durations[:end], durations[end + 1 :]
+        return Context(feats, text[:end], head), text[end + 1 :], tail
+
+    def _outputs(self, utterance) -> dict[str, Tensor]:
+        features = self.synthesizer.uniwav.features
+        x = utterance.x
+        lengths = torch.tensor([len(x)], device=x.device)
+        outputs = {
+            "wav": features.invert(x[None], lengths)[0][0],
+            "feat_gen": x,
+            "duration": utterance.durations,
+        }
+        if features.spec.name == "log_mel":
+            outputs["feat_gen_denorm"] = features.denormalise(x) / math.log(10)
+        return outputs
+
+    def _build(self, architecture: dict) -> UniWav:
+        uniwav = UniWav.from_config(architecture)
+        pretrained = self.read_weights(uniwav.features.spec)
+        if pretrained is not None:
+            load_strictly(uniwav, pretrained.state_dict(), str(self.checkpoint))
+        return uniwav
+
+
+def _describe(args: argparse.Namespace) -> None:
+    """Write architecture and features into the arguments, which ESPnet saves."""
+    for key, expected in (("feats_extract", "uniwav"), ("normalize", None)):
+        if getattr(args, key) != expected:
+            raise ValueError(
+                f"tts: uniwav brings its own features: set {key}: "
+                f"{expected or 'null'}, found {getattr(args, key)}"
+            )
+    conf = args.tts_conf
+    if conf.get("architecture") is None:
+        architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
+        args.tts_conf = {**conf, "architecture": architecture}
+    args.feats_extract_conf = dict(args.tts_conf["architecture"]["features"])
+
+
+def _check_architecture(architecture: dict, checkpoint: str | None) -> None:
+    if not architecture.get("decoder"):
+        raise ValueError(
+            f"{checkpoint or 'tts_conf: architecture'} has no decoder: synthesis needs "
+            "a model that was trained with the flow_matching loss"
+        )
+
+
+def _check_width(odim: int, expected: int) -> None:
+    if odim != expected:
+        raise ValueError(
+            f"tts: uniwav expects features of width {expected}, found {odim}: set "
+            "feats_extract: uniwav and leave odim out"
+        )
+
+
+def _check_batch(text_lengths, feats_lengths, durations, durations_lengths) -> None:
+    """Compare lengths, on the CPU alone, where looking at them stalls nothing."""
+    if durations is None:
+        raise ValueError(
+            "tts: uniwav learns from durations: give FILE,durations,text_int with "
+            "--train_data_path_and_name_and_type (see the tts1 recipe)"
+        )
+    if text_lengths.device.type != "cpu":
+        return
+    totals = (durations * (durations > 0)).sum(1)
+    odd = (totals - feats_lengths).abs() > TOLERANCE
+    if (text_lengths != durations_lengths).any() or odd.any():
+        raise ValueError(
+            f"durations do not fit: {text_lengths.tolist()} tokens with "
+            f"{durations_lengths.tolist()} durations, which sum to {totals.tolist()}; "
+            f"expected {feats_lengths.tolist()} frames; align the data again"
+        )

@@ -1,0 +1,1 @@
+"""In-context text-to-speech: text, durations and a prompt -> speech."""

@@ -1,0 +1,120 @@
+"""Durations: from tokens to frames, and how long tokens last if nobody says it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from espnet_uniwav.flow.decoder import keep_variance
+from espnet_uniwav.nn.transformer import Transformer
+
+
+def token_of_frame(durations: Tensor, num_frames: int) -> Tensor:
+    """Which token every frame belongs to.
+
+    Args:
+        durations: (B, L) frames of every token; zero skips a token.
+        num_frames: T.
+
+    Returns:
+        (B, T) indices below L; frames behind the last token belong to it.
+    """
+    frames = torch.arange(num_frames, device=durations.device)
+    frames = frames.expand(len(durations), -1).contiguous()
+    index = torch.searchsorted(durations.cumsum(1), frames, right=True)
+    return index.clamp(max=durations.shape[1] - 1)
+
+
+def scale_durations(durations: Tensor, total: int) -> Tensor:
+    """Stretch durations so that they sum to a total.
+
+    Args:
+        durations: (L,) frames, whole or not, zero or more, not all zero.
+        total: Whole frames.
+
+    Returns:
+        (L,) whole frames. The ends of the tokens are rounded, not the durations, so
+        that rhythm is off by half a frame at most.
+    """
+    ends = durations.double().cumsum(0)
+    ends = (ends * (total / ends[-1])).round().long()
+    return ends.diff(prepend=ends.new_zeros(1))
+
+
+class DurationPredictor(nn.Module):
+    """Predicts log(1 + frames) of tokens from their neighbours and known durations.
+
+    The known durations, those of the prompt, carry the speaker's pace (as in
+    Voicebox's duration model, here by regression).
+
+    Args:
+        embed_dim: Width D of the text states.
+        num_layers: Layers.
+        num_heads: Attention heads.
+        dropout: Probability.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_layers: int = 2,
+        num_heads: int = 4,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.known_projection = nn.Linear(2, embed_dim)
+        self.transformer = Transformer(
+            num_layers,
+            embed_dim,
+            num_heads,
+            4 * embed_dim,
+            "rotary",
+            norm_first=True,
+            dropout=dropout,
+        )
+        self.output_projection = nn.Linear(embed_dim, 1)
+        self.apply(keep_variance)
+
+    def forward(
+        self,
+        states: Tensor,
+        durations: Tensor,
+        known: Tensor,
+        padding_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Predict all durations.
+
+        Args:
+            states: (B, L, D) of the text; no gradient flows into them.
+            durations: (B, L) frames; of any value where not known.
+            known: (B, L), True = duration is known.
+            padding_mask: (B, L), True = padding.
+
+        Returns:
+            (B, L) of log(1 + frames).
+        """
+        logs = torch.log1p(durations.float()).masked_fill(~known, 0.0)
+        given = torch.stack((logs, known.float()), dim=-1)
+        x = states.detach() + self.known_projection(given)
+        x = self.transformer(x, padding_mask)[0][-1]
+        return self.output_projection(x).squeeze(-1).float()
+
+    def loss(
+        self,
+        states: Tensor,
+        durations: Tensor,
+        known: Tensor,
+        padding_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Mean absolute error of the logarithms at tokens that are not known."""
+        predicted = self(states, durations, known, padding_mask)
+        wanted = ~known if padding_mask is None else ~known & ~padding_mask
+        error = F.l1_loss(predicted, torch.log1p(durations.float()), reduction="none")
+        return (error * wanted).sum() / wanted.sum().clamp(min=1)
+
+    @torch.no_grad()
+    def predict(self, states: Tensor, durations: Tensor, known: Tensor) -> Tensor:
+        """Durations (L,) in frames, not rounded, of one text (1, L, D)."""
+        predicted = torch.expm1(self(states, durations, known)[0]).clamp(min=0.0)
+        return torch.where(known[0], durations[0].float(), predicted)

@@ -1,0 +1,106 @@
+"""Other words in a recording: a stretch of it is spoken anew, the rest is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from espnet_uniwav.alignment.ctm import Segment
+from espnet_uniwav.alignment.durations import token_durations
+from espnet_uniwav.splicing import splice, vocode_gaps
+from espnet_uniwav.tts.reader import Manner, Reader
+from espnet_uniwav.tts.synthesizer import Context
+
+FADE_SECONDS = 0.015
+
+
+def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
+    """When a phrase is said.
+
+    Args:
+        words: Of the recording, sorted by time.
+        phrase: One word or several that follow each other.
+
+    Returns:
+        Start and end in seconds.
+
+    Raises:
+        ValueError: If it is not said, or more than once.
+    """
+    wanted = phrase.lower().split()
+    said = [word.label.lower() for word in words]
+    count = len(wanted)
+    places = [i for i in range(len(said)) if said[i : i + count] == wanted]
+    if not wanted or len(places) != 1:
+        raise ValueError(
+            f"expected {phrase!r} once among the words {' '.join(said)!r}, found it "
+            f"{len(places) if wanted else 0} times"
+        )
+    return words[places[0]].start, words[places[0] + count - 1].end
+
+
+def replace(
+    reader: Reader,
+    speech: np.ndarray,
+    phones: Sequence[Segment],
+    stretch: tuple[float, float],
+    text: str,
+    manner: Manner = Manner(),
+) -> np.ndarray:
+    """Say something else between two moments of a recording.
+
+    Args:
+        reader: The voice is that of the recording.
+        speech: (S,) samples.
+        phones: Aligned tokens of the recording, from 0 to its end.
+        stretch: Start and end in seconds, at borders of phones.
+        text: What is said instead.
+        manner: How.
+
+    Returns:
+        Samples; those of ``speech`` outside the stretch, bit for bit but for a fade of
+        15 ms on either side.
+
+    Raises:
+        ValueError: If the stretch is not inside the recording or no phone is in it.
+    """
+    spec = reader.features.spec
+    x = reader.features.extract_one(torch.as_tensor(speech))
+    names, durations = token_durations(phones, len(x), spec.frame_rate)
+    inside = [
+        i for i, p in enumerate(phones) if stretch[0] <= p.start and p.end <= stretch[1]
+    ]
+    if not inside:
+        raise ValueError(
+            f"no aligned phone lies between {stretch[0]} and {stretch[1]} s"
+        )
+    first, last = inside[0], inside[-1] + 1
+    start, end = sum(durations[:first]), sum(durations[:last])
+    before = _context(reader, x[:start], names[:first], durations[:first])
+    after = _context(reader, x[end:], names[last:], durations[last:])
+    new = [name for name in reader.tokenize(text) if name != "SIL"]
+    spoken = reader.speak(new, before, manner, after=after).x.cpu()
+    return _splice(reader, speech, x, (start, end), spoken)
+
+
+def _context(reader: Reader, x: Tensor, names, durations) -> Context:
+    counts = torch.tensor(durations, dtype=torch.long, device=reader.device)
+    return Context(x.to(reader.device), reader.tokens(names), counts)
+
+
+def _splice(reader: Reader, speech, x: Tensor, stretch, spoken: Tensor) -> np.ndarray:
+    """Put the generated frames between the samples that are kept."""
+    spec, (start, end) = reader.features.spec, stretch
+    frames = torch.cat((x[:start], spoken, x[end:]))
+    mask = torch.zeros(len(frames), dtype=torch.bool)
+    mask[start : start + len(spoken)] = True
+    first, last = start * spec.hop_length, min(end * spec.hop_length, len(speech))
+    gap = torch.zeros(len(spoken) * spec.hop_length)
+    speech = torch.as_tensor(speech)
+    kept = torch.cat((speech[:first], gap, speech[last:]))
+    generated = vocode_gaps(reader.features, frames, mask, len(kept))
+    fade = round(FADE_SECONDS * spec.sample_rate)
+    return splice(kept, generated, [(first, first + len(gap))], fade).numpy()

@@ -1,0 +1,29 @@
+"""What a recording must be to serve as a prompt."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from espnet_uniwav.features import FeatureSpec
+
+MIN_SECONDS, MAX_SECONDS = 0.5, 30.0
+
+
+def check_prompt(x: Tensor, spec: FeatureSpec) -> None:
+    """Refuse a prompt without a voice in it.
+
+    Args:
+        x: (T, F) features.
+        spec: Of the features.
+
+    Raises:
+        ValueError: If it is too short, too long, or silent.
+    """
+    seconds = len(x) / spec.frame_rate
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise ValueError(
+            f"the prompt lasts {seconds:.2f} s: expected {MIN_SECONDS} to "
+            f"{MAX_SECONDS} s of one speaker (3 to 10 s are best)"
+        )
+    if not x.isfinite().all() or float(x.std(0).mean()) < 1e-3:
+        raise ValueError("the prompt is silent: record it again")

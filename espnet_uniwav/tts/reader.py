@@ -1,0 +1,150 @@
+"""Reads texts aloud: a synthesiser, its tokens, and recordings around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.tts.prompt import check_prompt
+from espnet_uniwav.tts.sentences import join, split_sentences
+from espnet_uniwav.tts.synthesizer import Context, Synthesizer, Utterance
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a text is read.
+
+    Attributes:
+        sampling: Settings of the solver.
+        seed: Of the noise: same seed, same speech.
+        speed: Divides predicted durations.
+        seconds: Total length of the speech, which replaces ``speed``.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    speed: float = 1.0
+    seconds: float | None = None
+
+
+class Reader:
+    """A trained synthesiser with the tokens that it was trained with.
+
+    Args:
+        synthesizer: In eval mode.
+        token_list: Names of its tokens.
+        tokenize: Text -> names of tokens.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        token_list: Sequence[str],
+        tokenize: Callable[[str], list[str]],
+    ):
+        self.synthesizer = synthesizer
+        self.features = synthesizer.uniwav.features
+        self.tokenize = tokenize
+        self.index = {token: number for number, token in enumerate(token_list)}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the synthesiser is."""
+        return next(self.synthesizer.parameters()).device
+
+    def tokens(self, names: Sequence[str]) -> Tensor:
+        """Numbers (L,) of tokens.
+
+        Raises:
+            ValueError: Naming the tokens that the list lacks.
+        """
+        unknown = sorted({name for name in names if name not in self.index})
+        if unknown:
+            raise ValueError(
+                f"{unknown} are not among the tokens of the model; it knows "
+                f"{sorted(self.index)}"
+            )
+        numbers = [self.index[name] for name in names]
+        return torch.tensor(numbers, dtype=torch.long, device=self.device)
+
+    def prompt(
+        self,
+        speech: np.ndarray,
+        text: str | None = None,
+        durations: Sequence[int] | None = None,
+    ) -> Context:
+        """A recording as the voice to continue.
+
+        Args:
+            speech: (S,) samples at the model's rate.
+            text: What is said in it; None or empty: not told.
+            durations: Frames of the tokens of the text; None: found by the model.
+
+        Raises:
+            ValueError: If it is too short, too long or silent.
+        """
+        x = self.features.extract_one(torch.as_tensor(speech)).to(self.device)
+        check_prompt(x, self.features.spec)
+        if not text:
+            return Context(x)
+        if durations is not None:
+            durations = torch.tensor(durations, device=self.device)
+        return Context(x, self.tokens(self.tokenize(text)), durations)
+
+    def read(
+        self, text: str, prompt: Context | None = None, manner: Manner = Manner()
+    ) -> np.ndarray:
+        """Read a text of any length.
+
+        Sentences are spoken one by one with the same prompt, and joined by a
+        cross-fade in the pause between them.
+
+        Returns:
+            (S,) samples, without the prompt.
+
+        Raises:
+            ValueError: If there is nothing to read, or a word cannot be read.
+        """
+        names = [self.tokenize(sentence) for sentence in split_sentences(text)]
+        if not names:
+            raise ValueError("the text is empty: nothing to read")
+        frames = [None] * len(names)
+        if manner.seconds is not None:
+            frames = _share(manner.seconds * self.features.spec.frame_rate, names)
+        pieces = [
+            self.wave(self.speak(own, prompt, manner, num_frames=count))
+            for own, count in zip(names, frames)
+        ]
+        return join(pieces, self.features.spec.sample_rate)
+
+    def speak(
+        self,
+        names: Sequence[str],
+        prompt: Context | None = None,
+        manner: Manner = Manner(),
+        **more,
+    ) -> Utterance:
+        """Speak tokens; ``more`` are further arguments of ``Synthesizer.speak``."""
+        return self.synthesizer.speak(
+            self.tokens(names),
+            prompt,
+            speed=manner.speed,
+            sampling=manner.sampling,
+            generator=torch.Generator(self.device).manual_seed(manner.seed),
+            **more,
+        )
+
+    def wave(self, utterance: Utterance) -> np.ndarray:
+        """The samples (S,) of generated features."""
+        return self.features.invert_one(utterance.x).numpy()
+
+
+def _share(frames: float, names: list[list[str]]) -> list[int]:
+    """Frames of every sentence, by its number of tokens."""
+    total = sum(map(len, names))
+    return [max(round(frames * len(own) / total), len(own)) for own in names]

@@ -1,0 +1,68 @@
+"""Long texts: where to part them, and how to join their speech."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+MAX_CHARACTERS = 200
+FADE_SECONDS = 0.02
+PAUSE_SECONDS = 0.15
+TITLES = r"(?<!\b(?:Dr|Mr|Ms|St)\.)(?<!\bMrs\.)"
+BORDER = re.compile(rf"{TITLES}(?<=[.!?])[\"')]*\s+|\n+")
+
+
+def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[str]:
+    """Part a text behind sentences, and long sentences at commas or between words.
+
+    Args:
+        text: Any text.
+        max_characters: Of a part; a single word may be longer.
+
+    Returns:
+        Parts without blanks around them; none of them is empty.
+    """
+    sentences = re.split(BORDER, text.strip())
+    parts = []
+    for sentence in filter(None, (s.strip() for s in sentences)):
+        parts += _pack(re.split(r"(?<=[,;:])\s+", sentence), max_characters)
+    return parts
+
+
+def _pack(phrases: list[str], max_characters: int) -> list[str]:
+    """Join phrases as long as they fit; part those that do not between words."""
+    parts: list[str] = []
+    for phrase in phrases:
+        words = phrase.split() if len(phrase) > max_characters else [phrase]
+        for word in words:
+            if parts and len(parts[-1]) + 1 + len(word) <= max_characters:
+                parts[-1] += f" {word}"
+            else:
+                parts.append(word)
+    return parts
+
+
+def join(pieces: list[np.ndarray], sample_rate: int) -> np.ndarray:
+    """Join sentences with a pause; their ends are faded so that nothing clicks.
+
+    Args:
+        pieces: (S,) samples each.
+        sample_rate: Hz.
+    """
+    if len(pieces) == 1:
+        return pieces[0]
+    pause = np.zeros(round(PAUSE_SECONDS * sample_rate), dtype=np.float32)
+    joined = []
+    for number, piece in enumerate(pieces):
+        piece = piece.copy()
+        size = min(round(FADE_SECONDS * sample_rate), len(piece) // 2)
+        ramp = np.sin((np.arange(size) + 0.5) / max(size, 1) * math.pi / 2)
+        if number:
+            joined.append(pause)
+            piece[:size] *= ramp
+        if number < len(pieces) - 1:
+            piece[len(piece) - size :] *= ramp[::-1]
+        joined.append(piece)
+    return np.concatenate(joined)

@@ -1,0 +1,320 @@
+"""A pre-trained UniWav that speaks: text and a prompt in, frames out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav.flow.matching import flow_matching_loss
+from espnet_uniwav.flow.sampling import Sampling, generate
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.tts.aligner import PromptAligner
+from espnet_uniwav.tts.durations import (
+    DurationPredictor,
+    scale_durations,
+    token_of_frame,
+)
+from espnet_uniwav.tts.text import TextCondition, TextEncoder
+
+
+@dataclass(frozen=True)
+class Context:
+    """Speech that is kept as it is, before or behind what is spoken.
+
+    Attributes:
+        x: (T, F) features.
+        tokens: (L,) what is said; None if that is not known.
+        durations: (L,) frames of the tokens, summing to T; None: found by the model.
+    """
+
+    x: Tensor
+    tokens: Tensor | None = None
+    durations: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What ``Synthesizer.speak`` returns.
+
+    Attributes:
+        x: (T, F) generated features, without their context.
+        durations: (L,) frames of the tokens, summing to T.
+        mismatch: Nats per frame by which the text of the prompt fits worse than the
+            best tokens; None if it was not aligned.
+    """
+
+    x: Tensor
+    durations: Tensor
+    mismatch: float | None = None
+
+
+class Synthesizer(nn.Module):
+    """Flow matching given text, the frames around a gap and their durations.
+
+    The condition of the decoder is z, of the encoder that does not see the gap, plus
+    the states of the text, spread over the frames by the durations (paper, section 4;
+    there the durations of the ground truth are used, here they are predicted too).
+
+    Args:
+        uniwav: With a decoder; pre-trained or not.
+        num_tokens: Size of the token list.
+        text_layers: Layers of the text encoder.
+        duration_layers: Layers of the duration predictor.
+        num_heads: Attention heads of both.
+        dropout: Of both.
+        min_share: The gap is between this share of an utterance and all of it.
+        drop_prob: Share of utterances without any condition, for guidance.
+        silent_prob: Share of utterances whose text is told in the gap alone, so that
+            a prompt needs no text.
+        duration_weight: Factor of the loss of the durations.
+        alignment_weight: Factor of the loss of the aligner.
+    """
+
+    def __init__(
+        self,
+        uniwav: UniWav,
+        num_tokens: int,
+        text_layers: int = 2,
+        duration_layers: int = 2,
+        num_heads: int = 4,
+        dropout: float = 0.1,
+        min_share: float = 0.5,
+        drop_prob: float = 0.1,
+        silent_prob: float = 0.2,
+        duration_weight: float = 0.1,
+        alignment_weight: float = 0.1,
+    ):
+        super().__init__()
+        width = uniwav.encoder.embed_dim
+        self.uniwav = uniwav
+        self.text_encoder = TextEncoder(
+            num_tokens, width, text_layers, num_heads, dropout
+        )
+        self.text_condition = TextCondition(width)
+        self.duration_predictor = DurationPredictor(
+            width, duration_layers, num_heads, dropout
+        )
+        self.aligner = PromptAligner(uniwav.encoder.num_layers + 1, width, num_tokens)
+        self.register_buffer("known_tokens", torch.zeros(num_tokens, dtype=torch.bool))
+        self.min_share = min_share
+        self.drop_prob = drop_prob
+        self.silent_prob = silent_prob
+        self.duration_weight = duration_weight
+        self.alignment_weight = alignment_weight
+
+    def forward(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        durations: Tensor,
+        x: Tensor,
+        lengths: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            tokens: (B, L).
+            token_lengths: (B,).
+            durations: (B, L) frames of the tokens.
+            x: (B, T, F) features.
+            lengths: (B,) valid frames.
+
+        Returns:
+            loss: Scalar in fp32.
+            stats: Detached scalars.
+        """
+        length = x.shape[1]
+        valid = ~lengths_to_padding_mask(lengths, length)
+        padding_mask = drop_if_unpadded(~valid)
+        text_padding = lengths_to_padding_mask(token_lengths, tokens.shape[1])
+        durations = durations.masked_fill(text_padding, 0)
+        if self.training:
+            self.known_tokens[tokens[~text_padding]] = True
+        text_padding = drop_if_unpadded(text_padding)
+        gap = draw_gap(lengths, length, self.min_share)
+        seen = valid & ~gap
+        silent = torch.rand(len(x), 1, device=x.device) < self.silent_prob
+
+        states = self.text_encoder(tokens, text_padding)
+        hidden_states = self.uniwav.hidden_states(x, padding_mask, gap)
+        condition = self.text_condition(states, durations, seen & silent, length)
+        self.uniwav.decoder.precondition.fit_first_batch(x, padding_mask)
+        flow = flow_matching_loss(
+            self.uniwav.decoder,
+            x,
+            self.uniwav.weighted_sum(hidden_states) + condition,
+            padding_mask,
+            gap,
+            gap.flatten().nonzero().squeeze(1),
+            self.drop_prob,
+            self.uniwav.kept_frames,
+        )
+        known = tokens_outside(gap, durations) & ~silent
+        duration = self.duration_predictor.loss(states, durations, known, text_padding)
+        spoken = tokens.gather(1, token_of_frame(durations, length))
+        alignment = self.aligner.loss(hidden_states, spoken, seen)
+        loss = flow + self.duration_weight * duration
+        loss = loss + self.alignment_weight * alignment
+        losses = {"flow": flow, "duration": duration, "alignment": alignment}
+        return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
+
+    @torch.no_grad()
+    def speak(
+        self,
+        tokens: Tensor,
+        prompt: Context | None = None,
+        after: Context | None = None,
+        durations: Tensor | None = None,
+        speed: float = 1.0,
+        num_frames: int | None = None,
+        sampling: Sampling = Sampling(),
+        generator: torch.Generator | None = None,
+    ) -> Utterance:
+        """Speak a text in the voice of a prompt.
+
+        Args:
+            tokens: (L,) of the text alone.
+            prompt: What comes before, in the voice that is wanted; None: any voice.
+            after: What follows, if a stretch of a recording is replaced.
+            durations: (L,) frames of the tokens; None: predicted.
+            speed: Divides predicted durations.
+            num_frames: Total length, which replaces ``speed``.
+            sampling: Settings of the solver.
+            generator: Source of the noise: same seed, same frames.
+
+        Raises:
+            ValueError: If a token was never trained, or text and prompt or durations
+                do not fit together.
+        """
+        self._check_tokens(tokens)
+        before, mismatch = self._settle(prompt, tokens)
+        behind, _ = self._settle(after, tokens)
+        told = torch.cat((before.tokens, tokens, behind.tokens))
+        states = self.text_encoder(told[None])
+        if durations is None:
+            durations = self._predict(states, before, behind, speed, num_frames)
+        check_durations(durations, len(tokens))
+        gap = before.x.new_zeros(int(durations.sum()), before.x.shape[1])
+        x = torch.cat((before.x, gap, behind.x))[None]
+        frames = torch.arange(x.shape[1], device=x.device)[None] - len(before.x)
+        mask = (frames >= 0) & (frames < len(gap))
+        z = self.uniwav.weighted_sum(self.uniwav.hidden_states(x, None, mask))
+        x = generate(
+            self.uniwav.decoder,
+            x,
+            mask,
+            z + self._condition(states, before, durations, behind),
+            None,
+            sampling,
+            self.uniwav.kept_frames,
+            generator,
+        )
+        return Utterance(x[mask], durations, mismatch)
+
+    def _settle(
+        self, context: Context | None, tokens: Tensor
+    ) -> tuple[Context, float | None]:
+        """A context with tokens and durations; both are empty if it has no text."""
+        if context is None:
+            dim = self.uniwav.features.spec.dim
+            context = Context(torch.zeros(0, dim, device=tokens.device))
+        if context.tokens is None or len(context.tokens) == 0:
+            return Context(context.x, tokens[:0], tokens[:0]), None
+        self._check_tokens(context.tokens)
+        if context.durations is None:
+            states = self.uniwav.hidden_states(context.x[None])
+            durations, mismatch = self.aligner.align(states, context.tokens)
+            return Context(context.x, context.tokens, durations), mismatch
+        check_durations(context.durations, len(context.tokens), len(context.x))
+        return context, None
+
+    def _predict(
+        self,
+        states: Tensor,
+        before: Context,
+        behind: Context,
+        speed: float,
+        num_frames: int | None,
+    ) -> Tensor:
+        """Whole frames of the tokens between two contexts."""
+        if not speed > 0:
+            raise ValueError(f"speed must be above 0, found {speed}")
+        first, last = len(before.tokens), states.shape[1] - len(behind.tokens)
+        gap = before.durations.new_zeros(last - first)
+        given = torch.cat((before.durations, gap, behind.durations))
+        known = torch.ones_like(given, dtype=torch.bool)
+        known[first:last] = False
+        predicted = self.duration_predictor.predict(states, given[None], known[None])
+        predicted = predicted[first:last].clamp(min=1.0)
+        total = num_frames or max(round(float(predicted.sum()) / speed), 1)
+        return scale_durations(predicted, total)
+
+    def _condition(
+        self, states: Tensor, before: Context, durations: Tensor, behind: Context
+    ) -> Tensor:
+        """(1, T, D); frames of a context without text get the condition of none."""
+        frames = torch.cat((before.durations, durations, behind.durations))[None]
+        told = self.text_condition(states, frames, None, int(frames.sum()))
+        none = self.text_condition.no_text
+        silent = [len(c.x) - int(c.durations.sum()) for c in (before, behind)]
+        start, end = (none.expand(1, count, -1) for count in silent)
+        return torch.cat((start, told, end), dim=1)
+
+    def _check_tokens(self, tokens: Tensor) -> None:
+        if len(tokens) == 0:
+            raise ValueError("the text is empty: give at least one token")
+        unknown = sorted(set(tokens[~self.known_tokens[tokens]].tolist()))
+        if unknown:
+            lines = ", ".join(str(token + 1) for token in unknown)
+            raise ValueError(
+                f"the text holds symbols that no training text held (lines {lines} of "
+                "the token list): spell them with other symbols"
+            )
+
+    def _no_frames(self, device: torch.device) -> Tensor:
+        return torch.zeros(0, self.uniwav.features.spec.dim, device=device)
+
+
+def draw_gap(lengths: Tensor, num_frames: int, min_share: float) -> Tensor:
+    """One gap per utterance, of random length and place.
+
+    Args:
+        lengths: (B,) valid frames.
+        num_frames: T.
+        min_share: Least share of an utterance.
+
+    Returns:
+        (B, T), True = inside the gap; at least one frame each.
+    """
+    share, place = torch.rand(2, len(lengths), 1, device=lengths.device)
+    lengths = lengths[:, None]
+    size = ((min_share + (1 - min_share) * share) * lengths).ceil().clamp(min=1)
+    start = (place * (lengths - size + 1)).floor()
+    frames = torch.arange(num_frames, device=lengths.device)
+    return (frames >= start) & (frames < start + size)
+
+
+def tokens_outside(gap: Tensor, durations: Tensor) -> Tensor:
+    """Which tokens have no frame in the gap: (B, T), (B, L) to (B, L)."""
+    hidden = torch.nn.functional.pad(gap.long().cumsum(1), (1, 0))
+    ends = durations.cumsum(1)
+    starts = ends - durations
+    before, after = (
+        hidden.gather(1, i.clamp(max=gap.shape[1])) for i in (starts, ends)
+    )
+    return before == after
+
+
+def check_durations(durations: Tensor, count: int, total: int | None = None) -> None:
+    if len(durations) != count:
+        raise ValueError(f"expected {count} durations, found {len(durations)}")
+    if (durations < 0).any() or durations.sum() == 0:
+        raise ValueError("durations must be zero or more, and not all zero")
+    if total is not None and durations.sum() != total:
+        raise ValueError(
+            f"the durations of the prompt sum to {int(durations.sum())} frames, but it "
+            f"has {total}"
+        )

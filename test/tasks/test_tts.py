@@ -1,0 +1,307 @@
+"""``tts: uniwav`` through stock commands, and our own commands around it."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from factories import NUM_MELS, make_config, make_model, make_speech
+
+pytest.importorskip("espnet2")
+from espnet_uniwav import plugin  # noqa: E402
+
+plugin.register()
+from espnet2.tasks.tts import TTSTask  # noqa: E402
+
+from espnet_uniwav.bin.edit import main as edit  # noqa: E402
+from espnet_uniwav.bin.tts import main as tts  # noqa: E402
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
+
+TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
+CONF = dict(
+    feats_extract="uniwav",
+    normalize=None,
+    tts="uniwav",
+    token_type="phn",
+    batch_type="numel",
+    batch_bins=20000,
+    num_workers=0,
+    max_epoch=1,
+    optim="adam",
+    num_att_plot=0,
+    keep_nbest_models=1,
+    best_model_criterion=[["valid", "loss", "min"]],
+)
+QUICK = ["--num_steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six utterances with phones and durations, a checkpoint and a configuration."""
+    folder = tmp_path_factory.mktemp("tts")
+    tables = {name: "" for name in ("wav.scp", "phones", "durations", "shape")}
+    for i in range(6):
+        speech, _ = make_speech([16000 + 320 * i], seed=i)
+        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
+        tables["wav.scp"] += f"utt{i} {folder / f'{i}.wav'}\n"
+        tables["phones"] += f"utt{i} SIL B AA SIL\n"
+        tables["durations"] += f"utt{i} 10 {10 + i} 10 20\n"
+        tables["shape"] += f"utt{i} {16000 + 320 * i}\n"
+    for name, table in tables.items():
+        (folder / name).write_text(table)
+    (folder / "tokens").write_text("".join(f"{token}\n" for token in TOKENS))
+    (folder / "conf.yaml").write_text(yaml.safe_dump(CONF))
+    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exp(folder):
+    return tts_train(folder, "exp")
+
+
+def tts_train(folder, name, *more):
+    from espnet2.bin.tts_train import main
+
+    kinds = ("wav.scp,speech,sound", "phones,text,text", "durations,durations,text_int")
+    data = []
+    for split in ("train", "valid"):
+        for kind in kinds:
+            data += [f"--{split}_data_path_and_name_and_type", f"{folder}/{kind}"]
+        data += [f"--{split}_shape_file", f"{folder}/shape"]
+    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
+    options += ["--tts_conf", f"checkpoint={folder}/checkpoint"]
+    main([*options, "--output_dir", f"{folder}/{name}", *data, *more])
+    return folder / name
+
+
+def build(folder, **changes):
+    conf = {**CONF, "token_list": TOKENS, "output_dir": str(folder), **changes}
+    conf.setdefault("tts_conf", {"checkpoint": f"{folder}/checkpoint"})
+    (folder / "other.yaml").write_text(yaml.safe_dump(conf))
+    args = TTSTask.get_parser().parse_args(["--config", str(folder / "other.yaml")])
+    return TTSTask.build_model(args)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(tts_conf={}), "tts_conf needs checkpoint: FOLDER"),
+        (dict(tts_conf={"checkpoint": "/nowhere"}), "/nowhere/config.yaml is missing"),
+        (dict(feats_extract="fbank"), "set feats_extract: uniwav, found fbank"),
+        (dict(normalize="utterance_mvn"), "set normalize: null"),
+        (
+            dict(tts_conf={"architecture": make_config(decoder=None)}),
+            "has no decoder: synthesis needs",
+        ),
+    ],
+)
+def test_configurations_of_no_use(folder, changes, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        build(folder, **changes)
+
+
+def test_starts_from_the_checkpoint(folder):
+    tensors = build(folder).tts.synthesizer.uniwav.state_dict()
+    expected = load_checkpoint(folder / "checkpoint").state_dict()
+    assert all(torch.equal(tensors[key], expected[key]) for key in expected)
+    scratch = build(folder, tts_conf={"architecture": make_config()})
+    found = scratch.tts.synthesizer.uniwav.state_dict()
+    key = "encoder.input_projection.weight"
+    assert not torch.equal(found[key], expected[key])
+
+
+def batch(**changes):
+    speech, lengths = make_speech([16000, 9600])
+    durations = torch.tensor([[20, 30], [15, 15]])
+    two = torch.tensor([2, 2])
+    return {
+        **dict(text=torch.tensor([[2, 3], [3, 2]]), text_lengths=two),
+        **dict(speech=speech, speech_lengths=lengths),
+        **dict(durations=durations, durations_lengths=two),
+        **changes,
+    }
+
+
+def test_durations_must_fit(folder):
+    model = build(folder).train()
+    assert model(**batch())[0].isfinite()
+    short = torch.tensor([[20, 20], [15, 15]])
+    with pytest.raises(ValueError, match=r"sum to \[40, 30\]; expected \[50, 30\]"):
+        model(**batch(durations=short))
+    with pytest.raises(ValueError, match="learns from durations"):
+        model(**batch(durations=None))
+
+
+def test_bfloat16_is_near(folder):
+    losses = []
+    for bf16 in (False, True):
+        conf = {"checkpoint": f"{folder}/checkpoint", "bf16": bf16}
+        torch.manual_seed(3)
+        losses.append(build(folder, tts_conf=conf).eval()(**batch())[0])
+    assert 0 < abs(losses[0] - losses[1]) < 0.05 * losses[0]
+
+
+def text2speech(exp, **more):
+    from espnet2.bin.tts_inference import Text2Speech
+
+    return Text2Speech(exp / "config.yaml", exp / "1epoch.pth", **more)
+
+
+@pytest.mark.integration
+def test_stock_inference(exp):
+    speech = make_speech([16000])[0][0]
+    speak = text2speech(exp)
+    assert speak.fs == 16000 and speak.use_speech
+    found = speak("SIL B AA", speech)
+    again = speak("SIL B AA", speech)
+    assert torch.equal(found["wav"], again["wav"])
+    assert len(found["wav"]) == 320 * found["duration"].sum()
+    assert found["feat_gen"].shape == (found["duration"].sum(), NUM_MELS)
+    told = speak("B AA <sos/eos> SIL B AA", speech, decode_conf=dict(seed=1, speed=0.5))
+    assert len(told["wav"]) > len(found["wav"])
+    with pytest.raises(ValueError, match=r"unknown settings \['sped'\]"):
+        speak("B", speech, decode_conf=dict(sped=1))
+    with pytest.raises(ValueError, match="lines 2 of the token list"):
+        speak("B XX", speech)
+    with pytest.raises(ValueError, match="found it 2 times"):
+        speak("B <sos/eos> B <sos/eos> B", speech)
+
+
+@pytest.mark.integration
+def test_stock_inference_with_given_durations(exp):
+    speech = make_speech([16000])[0][0]
+    speak = text2speech(exp, use_teacher_forcing=True)
+    durations = torch.tensor([30, 20, 0, 5, 7])
+    found = speak("B AA <sos/eos> B AA", speech, durations=durations)
+    assert found["duration"].tolist() == [5, 7]
+    with pytest.raises(ValueError, match="expected 2 durations, one per token"):
+        speak("B AA", speech, durations=durations)
+
+
+@pytest.mark.integration
+def test_stock_command_and_vocoder(exp, folder, tmp_path):
+    from espnet2.bin.tts_inference import main
+
+    main(
+        ["--output_dir", f"{tmp_path}/out", "--ngpu", "0", "--log_level", "WARNING"]
+        + ["--data_path_and_name_and_type", f"{folder}/phones,text,text"]
+        + ["--data_path_and_name_and_type", f"{folder}/wav.scp,speech,sound"]
+        + ["--train_config", f"{exp}/config.yaml", "--model_file", f"{exp}/1epoch.pth"]
+    )
+    assert len(list((tmp_path / "out/wav").glob("utt*.wav"))) == 6
+    with pytest.raises(FileNotFoundError, match="vocoder_config"):
+        text2speech(exp, vocoder_file=tmp_path / "voc.pkl")
+    right = dict(sampling_rate=16000, hop_size=320, fft_size=1024, num_mels=NUM_MELS)
+    right.update(fmin=0, fmax=8000)
+    (tmp_path / "config.yml").write_text(yaml.safe_dump({**right, "hop_size": 256}))
+    with pytest.raises(ValueError, match="hop_size: expected 320, found 256"):
+        text2speech(exp, vocoder_file=tmp_path / "voc.pkl")
+
+
+@pytest.mark.integration
+def test_packed_model_needs_no_checkpoint(folder, exp, tmp_path, monkeypatch):
+    from espnet2.bin.pack import main as pack
+    from espnet2.bin.tts_inference import Text2Speech
+    from espnet_model_zoo.downloader import ModelDownloader
+
+    speech = make_speech([16000])[0][0]
+    expected = text2speech(exp)("B AA", speech)["wav"]
+    shutil.copytree(exp, tmp_path / "exp")
+    monkeypatch.chdir(tmp_path)
+    pack(
+        ["tts", "--train_config", "exp/config.yaml", "--outpath", "model.zip"]
+        + ["--model_file", "exp/1epoch.pth"]
+    )
+    shutil.rmtree("exp")
+    shutil.move(folder / "checkpoint", folder / "away")
+    try:
+        cache = ModelDownloader(tmp_path / "cache")
+        files = cache.download_and_unpack(str(tmp_path / "model.zip"))
+        found = Text2Speech(**files)("B AA", speech)["wav"]
+    finally:
+        shutil.move(folder / "away", folder / "checkpoint")
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.integration
+def test_our_command(exp, folder, tmp_path, capsys):
+    model = ["--model", f"{exp}/1epoch.pth", *QUICK]
+    wav = tmp_path / "a.wav"
+    tts([*model, "--text", "bah.", "--prompt", f"{folder}/0.wav", "--output", str(wav)])
+    assert soundfile.info(wav).samplerate == 16000
+    lines = [
+        "name\ttext\tprompt\tphones\tdurations",
+        f"good\tbah.\t{folder}/1.wav\t\t",
+        f"told\t\t{folder}/1.wav\tB AA\t5 7",
+        f"strange\tzoo\t{folder}/1.wav\t\t",
+        "gone\tbah\t/nowhere.wav\t\t",
+    ]
+    (tmp_path / "lines.tsv").write_text("\n".join(lines) + "\n")
+    out = tmp_path / "out"
+    tts([*model, "--lines", f"{tmp_path}/lines.tsv", "--output", str(out)])
+    assert "2 of 4 lines read" in capsys.readouterr().out
+    assert soundfile.info(out / "told.wav").frames == 12 * 320
+    failed = (out / "failed.tsv").read_text()
+    assert "strange\t" in failed and "are not among the tokens" in failed
+    assert "/nowhere.wav: no such audio file" in failed
+    with pytest.raises(SystemExit, match="no such file; give an ESPnet TTS model"):
+        tts(["--model", "/nowhere.pth", "--text", "a", "--output", str(wav)])
+
+
+@pytest.mark.parametrize(
+    "table, message",
+    [
+        ("", "found none"),
+        ("name\ttext\n", "found none"),
+        ("name\ttext\n\tba\n", "line 2: expected a new name"),
+        ("name\ttext\na\tba\na\tba\n", "line 3: expected a new name"),
+        ("name\ttxt\na\tba\n", r"unknown columns \['txt'\]"),
+    ],
+)
+def test_bad_lines(tmp_path, table, message):
+    (tmp_path / "lines.tsv").write_text(table)
+    options = ["--model", "m.pth", "--lines", f"{tmp_path}/lines.tsv"]
+    with pytest.raises(SystemExit, match=message):
+        tts([*options, "--output", str(tmp_path)])
+
+
+@pytest.mark.integration
+def test_edit_command(exp, tmp_path, monkeypatch):
+    from espnet_uniwav.alignment import pocketsphinx_aligner
+    from espnet_uniwav.alignment.ctm import Segment
+    from espnet_uniwav.alignment.folder import Alignment
+
+    phones = [Segment(0.0, 0.4, "SIL"), Segment(0.4, 0.6, "B"), Segment(0.6, 1.0, "AA")]
+    words = [Segment(0.4, 0.6, "bee"), Segment(0.6, 1.0, "ah")]
+    aligned = Alignment(phones, words)
+    monkeypatch.setattr(
+        pocketsphinx_aligner, "PocketSphinxAligner", lambda: lambda utterance: aligned
+    )
+    speech = make_speech([16000])[0][0].numpy()
+    soundfile.write(tmp_path / "in.wav", speech, 16000, subtype="PCM_16")
+    options = [f"{tmp_path}/in.wav", f"{tmp_path}/out.wav", "--text", "bee ah"]
+    options += ["--model", f"{exp}/1epoch.pth", "--by", "bah", *QUICK]
+    edit([*options, "--replace", "bee"])
+    before, _ = soundfile.read(tmp_path / "in.wav")
+    after, _ = soundfile.read(tmp_path / "out.wav")
+    assert np.array_equal(after[:6000], before[:6000])
+    assert np.array_equal(after[-6000:], before[-6000:])
+    assert not np.array_equal(after[6400:9600], before[6400:9600])
+    with pytest.raises(SystemExit, match="in.wav: expected 'cow' once"):
+        edit([*options, "--replace", "cow"])
+
+
+@pytest.mark.integration
+def test_reader_wants_our_model(exp, tmp_path):
+    shutil.copy(exp / "1epoch.pth", tmp_path / "model.pth")
+    state = torch.load(tmp_path / "model.pth", weights_only=True)
+    state.pop("tts.synthesizer.text_encoder.embedding.weight")
+    torch.save(state, tmp_path / "model.pth")
+    with pytest.raises(ValueError, match="lacks tensors of uniwav"):
+        load_reader(tmp_path / "model.pth", exp / "config.yaml")

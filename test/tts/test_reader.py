@@ -1,0 +1,108 @@
+"""Texts of any length, and other words in a recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from factories import make_speech, make_synthesizer
+
+from espnet_uniwav.alignment.ctm import Segment
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.tts.edit import find_words, replace
+from espnet_uniwav.tts.reader import Manner, Reader
+from espnet_uniwav.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
+from espnet_uniwav.tts.sentences import split_sentences as split
+
+TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
+QUICK = Manner(Sampling(num_steps=2, method="euler"))
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader(make_synthesizer(), TOKENS, lambda text: list(text.replace(" ", "")))
+
+
+def test_sentences():
+    assert split("One. Two two!  \n Three?") == ["One.", "Two two!", "Three?"]
+    assert split(" \n ") == []
+    assert split("v1.2 is here") == ["v1.2 is here"]
+    assert split("Mrs. A saw Dr. B. He left.") == ["Mrs. A saw Dr. B.", "He left."]
+    long = split("one two, three four, five six seven", max_characters=20)
+    assert long == ["one two, three four,", "five six seven"]
+    assert split("a" * 30 + " b", max_characters=20) == ["a" * 30, "b"]
+
+
+def test_joined_sentences_do_not_click():
+    pieces = [np.ones(4000, np.float32), -np.ones(3000, np.float32)]
+    joined = join(pieces, RATE)
+    pause, fade = round(PAUSE_SECONDS * RATE), round(FADE_SECONDS * RATE)
+    assert len(joined) == 7000 + pause
+    assert (joined[4000 : 4000 + pause] == 0).all()
+    assert np.abs(np.diff(joined)).max() < 2 * np.pi / 2 / fade
+    assert joined[0] == 1 and joined[-1] == -1
+    assert join(pieces[:1], RATE) is pieces[0]
+
+
+def test_read_a_long_text(reader):
+    one = reader.read("ABC", manner=QUICK)
+    two = reader.read("ABC. ABC.".replace(".", "\n"), manner=QUICK)
+    assert len(two) == 2 * len(one) + round(PAUSE_SECONDS * RATE)
+    timed = reader.read("AB\nABCD", manner=Manner(QUICK.sampling, seconds=1.2))
+    assert abs(len(timed) / RATE - PAUSE_SECONDS - 1.2) <= 0.03
+    with pytest.raises(ValueError, match="nothing to read"):
+        reader.read("  ", manner=QUICK)
+    with pytest.raises(ValueError, match=r"\['X'\] are not among the tokens"):
+        reader.read("AX", manner=QUICK)
+
+
+def test_prompt_with_and_without_text(reader):
+    speech = make_speech([16000])[0][0].numpy()
+    silent, told = reader.prompt(speech), reader.prompt(speech, "AB")
+    assert silent.tokens is None and told.tokens.tolist() == [2, 3]
+    assert silent.x.shape[0] == 50
+
+
+def test_replaced_words(reader):
+    speech = make_speech([16000])[0][0].numpy()
+    phones = [
+        Segment(0.0, 0.3, "A"),
+        Segment(0.3, 0.5, "B"),
+        Segment(0.5, 1.0, "C"),
+    ]
+    edited = replace(reader, speech, phones, (0.3, 0.5), "DD", QUICK)
+    tail = 8000
+    fade = 300
+    assert np.array_equal(edited[: 4800 - fade], speech[: 4800 - fade])
+    assert np.array_equal(edited[-tail + fade :], speech[-tail + fade :])
+    middle = edited[4800:-tail]
+    assert len(middle) % 320 == 0 and len(middle) > 0
+    assert not np.array_equal(middle[:320], speech[4800:5120])
+    first = replace(reader, speech, phones, (0.0, 0.3), "D", QUICK)
+    assert np.array_equal(first[-11200 + fade :], speech[-11200 + fade :])
+    with pytest.raises(ValueError, match="no aligned phone"):
+        replace(reader, speech, phones, (0.31, 0.49), "D", QUICK)
+
+
+def test_words_are_found_once():
+    words = [Segment(i, i + 0.5, w) for i, w in enumerate("the CAT the dog".split())]
+    assert find_words(words, "cat The") == (1, 2.5)
+    for phrase, count in (("the", 2), ("cow", 0), ("", 0)):
+        with pytest.raises(ValueError, match=f"found it {count} times"):
+            find_words(words, phrase)
+
+
+def test_phonemizer():
+    pytest.importorskip("pocketsphinx")
+    from espnet_uniwav.tts.phones import Phonemizer
+
+    phonemize = Phonemizer()
+    phones = phonemize("Dr. Smith, it's 42!")
+    assert phones[0] == phones[-1] == "SIL" and phones.count("SIL") == 3
+    assert phones[1:7] == ["D", "AA", "K", "T", "ER", "S"]
+    assert phonemize("it's forty-two.")[:-1] == ["SIL", *phones[-11:-1]]
+    for text in ("", "?!"):
+        with pytest.raises(ValueError, match="no word to speak"):
+            phonemize(text)
+    with pytest.raises(ValueError, match="no pronunciation"):
+        phonemize("\u4f60\u597d")
