@@ -1,0 +1,1 @@
+"""How good generated speech is: words, voice, naturalness, time."""

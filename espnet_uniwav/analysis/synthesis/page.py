@@ -1,0 +1,60 @@
+"""The page of scores: the table, and players side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from espnet_uniwav.analysis.page import Clip, Page, Row, Section, Table, render_page
+from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
+from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING, Line
+from espnet_uniwav.analysis.synthesis.table import HEAD
+from espnet_uniwav.audio import read_speech
+
+LEAD = (
+    "Words as Whisper tiny.en hears them, voice as Resemblyzer compares it with the "
+    "prompt, naturalness by DistillMOS; means with 95 % intervals over utterances. The "
+    "recording and its Griffin-Lim copy are the ceilings, another speaker is the floor "
+    "of similarity."
+)
+
+
+def write_page(
+    path: Path,
+    table: list[list[str]],
+    lines: list[Line],
+    speakers: Mapping[str, Callable[[Line], np.ndarray]],
+    count: int,
+) -> None:
+    """Write one self-contained HTML file.
+
+    Args:
+        path: File.
+        table: Rows in the order of ``HEAD``.
+        lines: All lines; ``count`` of them are heard.
+        speakers: System -> what it says to a line, (S,) samples.
+        count: Lines with players.
+    """
+    count = min(count, len(lines))
+    chosen = [lines[i * len(lines) // count] for i in range(count)]
+    section = Section(
+        "Scores", LEAD, tables=[Table("All utterances", list(HEAD), table)]
+    )
+    heard = Section("Players", rows=[listen(line, speakers) for line in chosen])
+    facts = [("utterances", str(len(lines))), ("systems", str(len(table)))]
+    page = Page("Generated speech", "", facts, [section, heard])
+    path.write_text(render_page(page), encoding="utf-8")
+
+
+def listen(line: Line, speakers: Mapping[str, Callable[[Line], np.ndarray]]) -> Row:
+    """The prompt and what every system says, with spectrograms on one scale."""
+    sounds = {"prompt": read_speech(line.prompt, RATE)}
+    sounds.update({name: speak(line) for name, speak in speakers.items()})
+    peak = float(mel_decibels(sounds[RECORDING], RATE).max())
+    clips = [
+        Clip(name, audio_data_uri(sound, RATE), spectrogram(sound, RATE, peak, []))
+        for name, sound in sounds.items()
+    ]
+    return Row(f"{line.name}, {line.speaker}", clips, line.text)

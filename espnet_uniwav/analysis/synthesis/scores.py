@@ -1,0 +1,159 @@
+"""What every judge says of every utterance, kept so that nothing is judged twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from espnet_uniwav.alignment.g2p import write_out
+from espnet_uniwav.analysis.synthesis.judges import (
+    RATE,
+    NaturalnessJudge,
+    SpeakerJudge,
+)
+from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_errors
+from espnet_uniwav.audio import read_speech
+from espnet_uniwav.features import AbsFeatures
+
+# Of the judges: another value forgets what they said.
+VERSION = "whisper tiny.en beam 5, resemblyzer 0.1.4, distillmos 0.9.1"
+RECORDING, COPY, STRANGER = "recording", "Griffin-Lim copy", "another speaker"
+
+
+@dataclass(frozen=True)
+class Line:
+    """An utterance that systems speak: a row of the table of `uniwav tts --lines`."""
+
+    name: str
+    text: str
+    prompt: Path
+    reference: Path
+    speaker: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the judges say of one utterance.
+
+    Attributes:
+        errors: Words and characters that Whisper hears otherwise.
+        heard: What it hears.
+        similarity: Cosine between the voices of utterance and prompt, -1 to 1.
+        naturalness: Mean opinion score, 1 to 5.
+        seconds: Length.
+    """
+
+    errors: Errors
+    heard: str
+    similarity: float
+    naturalness: float
+    seconds: float
+
+
+class Judges:
+    """All judges, loaded when the first utterance is judged.
+
+    Args:
+        path: JSON file that keeps the scores; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None = None):
+        self.path = path
+        self.kept = {}
+        self._judges = None
+        self._voices = {}
+        if path is not None and path.is_file():
+            self.kept = json.loads(path.read_text(encoding="utf-8"))
+
+    def judge(self, speech: np.ndarray, line: Line) -> Score:
+        """Judge samples (S,) at 16 kHz that should say a line in its prompt's voice."""
+        prompt = read_speech(line.prompt, RATE)
+        key = hashlib.sha256(VERSION.encode())
+        key.update(np.ascontiguousarray(speech).tobytes())
+        key.update(prompt.tobytes())
+        key.update(line.text.encode())
+        key = key.hexdigest()[:32]
+        if key not in self.kept:
+            self.kept[key] = asdict(self._ask(speech, prompt, line))
+        row = self.kept[key]
+        return Score(**{**row, "errors": Errors(**row["errors"])})
+
+    def save(self) -> None:
+        """Write the scores, by way of a second file, so that none is half there."""
+        if self.path is not None:
+            partial = self.path.with_name(self.path.name + ".partial")
+            partial.write_text(json.dumps(self.kept, indent=0), encoding="utf-8")
+            partial.replace(self.path)
+
+    def _ask(self, speech: np.ndarray, prompt: np.ndarray, line: Line) -> Score:
+        if self._judges is None:
+            self._judges = (WhisperJudge(), SpeakerJudge(), NaturalnessJudge())
+        words, voice, naturalness = self._judges
+        heard = words.transcribe(torch.as_tensor(speech), RATE)
+        if line.prompt not in self._voices:
+            self._voices[line.prompt] = voice.embed(prompt)
+        return Score(
+            errors=count_errors(write_out(line.text), write_out(heard)),
+            heard=heard,
+            similarity=float(voice.embed(speech) @ self._voices[line.prompt]),
+            naturalness=naturalness.score(speech),
+            seconds=len(speech) / RATE,
+        )
+
+
+def judge_system(
+    name: str,
+    lines: list[Line],
+    speak: Callable[[Line], np.ndarray],
+    judges: Judges,
+) -> list[Score]:
+    """Judge what a system says to every line."""
+    scores = []
+    for line in tqdm(lines, desc=name, unit="utt", disable=None):
+        scores.append(judges.judge(speak(line), line))
+    judges.save()
+    return scores
+
+
+def fixed_systems(
+    lines: list[Line], features: AbsFeatures
+) -> Mapping[str, Callable[[Line], np.ndarray]]:
+    """Ceilings and floor: the recordings, their copies, and other speakers.
+
+    Args:
+        lines: All lines.
+        features: The copy is the recording through these and back.
+    """
+    others = strangers(lines)
+    systems = {
+        RECORDING: lambda line: read_speech(line.reference, RATE),
+        COPY: lambda line: copy(features, read_speech(line.reference, RATE)),
+    }
+    if others:
+        systems[STRANGER] = lambda line: read_speech(others[line.name], RATE)
+    return systems
+
+
+def copy(features: AbsFeatures, speech: np.ndarray) -> np.ndarray:
+    """Samples (S,) of a recording, analysed and synthesised again."""
+    x = features.extract_one(torch.as_tensor(speech))
+    return features.invert_one(x).numpy()[: len(speech)]
+
+
+def strangers(lines: list[Line]) -> dict[str, Path]:
+    """Line -> the next recording of another speaker; empty if all are of one."""
+    found = {}
+    for i, line in enumerate(lines):
+        behind = (*lines[i + 1 :], *lines[:i])
+        other = next((o for o in behind if o.speaker != line.speaker), None)
+        if other is None:
+            return {}
+        found[line.name] = other.reference
+    return found

@@ -1,0 +1,172 @@
+"""Scores of generated speech: closed forms, the cache, the page, bad input."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from espnet_uniwav.analysis.synthesis import scores
+from espnet_uniwav.analysis.synthesis.scores import (
+    COPY,
+    RECORDING,
+    STRANGER,
+    Judges,
+    Line,
+    Score,
+    strangers,
+)
+from espnet_uniwav.analysis.synthesis.table import means
+from espnet_uniwav.analysis.word_errors import Errors
+from espnet_uniwav.bin import score as command
+
+RATE = 16000
+
+
+class FakeJudge:
+    """Hears the loudness as words, and counts how often it was asked."""
+
+    asked = 0
+
+    def transcribe(self, speech, rate):
+        FakeJudge.asked += 1
+        return "one two three" if speech.abs().max() > 0.5 else "won two three"
+
+    def embed(self, speech):
+        return np.array([1.0, 0.0]) if speech.max() > 0.5 else np.array([0.6, 0.8])
+
+    def score(self, speech):
+        return 1 + 3 * float(speech.max())
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    for name in ("WhisperJudge", "SpeakerJudge", "NaturalnessJudge"):
+        monkeypatch.setattr(scores, name, FakeJudge)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    FakeJudge.asked = 0
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """Three lines of two speakers; two systems, of which one is too quiet."""
+    table = "name\ttext\tprompt\treference\tspeaker\n"
+    for name, speaker, loud in (("a", "x", 0.9), ("b", "x", 0.4), ("c", "y", 0.9)):
+        for folder, factor in (("ref", 1.0), ("good", 1.0), ("quiet", 0.3)):
+            write_tone(tmp_path / folder / f"{name}.wav", loud * factor)
+        table += (
+            f"{name}\tOne 2 three.\t{tmp_path}/ref/a.wav\t{tmp_path}/ref/{name}.wav"
+        )
+        table += f"\t{speaker}\n"
+    (tmp_path / "lines.tsv").write_text(table)
+    (tmp_path / "good/times.tsv").write_text("name\tspent\tspoken\na\t1\t4\nb\t2\t8\n")
+    return tmp_path / "lines.tsv"
+
+
+def write_tone(path, peak):
+    path.parent.mkdir(exist_ok=True)
+    tone = peak * np.sin(np.arange(RATE // 2) * 0.3)
+    soundfile.write(path, tone, RATE, subtype="FLOAT")
+
+
+def run(lines, *more):
+    folder = lines.parent
+    systems = [f"good={folder}/good", f"quiet={folder}/quiet"]
+    command.main([str(lines), *systems, "--output", f"{folder}/out", *more])
+    with open(folder / "out/scores.csv", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def test_command(lines, judged, capsys):
+    rows = run(lines, "--players", "1")
+    found = {(row["system"], row["name"]): row for row in rows}
+    assert len(rows) == 5 * 3
+    assert (
+        found["good", "a"]["word_edits"] == "0" and found["good", "a"]["words"] == "3"
+    )
+    assert found["quiet", "a"]["word_edits"] == "1"
+    assert float(found["quiet", "a"]["similarity"]) == 0.6
+    assert float(found[RECORDING, "b"]["naturalness"]) == pytest.approx(2.2, abs=0.01)
+    out = capsys.readouterr().out
+    assert "| good | 3 | 11.1 (0.0 to 33.3)" in out and "| 0.250 |" in out
+    page = (lines.parent / "out/index.html").read_text()
+    assert page.count("<audio") == 6
+    asked = FakeJudge.asked
+    run(lines)
+    assert FakeJudge.asked == asked
+
+
+def test_groups_and_thinning(lines, judged):
+    assert {row["name"] for row in run(lines, "--match", "/b.wav")} == {"b"}
+    rows = run(lines, "--num_utterances", "1")
+    assert {row["name"] for row in rows} == {"a"}
+    assert STRANGER not in {row["system"] for row in rows}
+    assert {RECORDING, COPY} < {row["system"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda f: (f / "quiet/b.wav").unlink(), "lacks 1 of 3 lines, such as b.wav"),
+        (lambda f: (f / "lines.tsv").unlink(), "lines.tsv: no such file"),
+        (
+            lambda f: (f / "lines.tsv").write_text("name\ttext\na\tb\n"),
+            "line 2: expected prompt, reference, speaker",
+        ),
+        (lambda f: (f / "lines.tsv").write_text("name\n"), "no line whose reference"),
+    ],
+)
+def test_bad_input(lines, judged, change, message):
+    change(lines.parent)
+    with pytest.raises(SystemExit, match=message):
+        run(lines)
+
+
+def test_system_without_folder(lines, judged):
+    with pytest.raises(SystemExit, match="expected NAME=FOLDER"):
+        command.main([str(lines), "good", "--output", str(lines.parent / "out")])
+
+
+def test_packages_are_named(lines, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="scores need .*resemblyzer.*: pip install"):
+        run(lines)
+
+
+def make_score(edits, words, similarity):
+    return Score(Errors(edits, words, 0, 1), "", similarity, 3.0, 1.0)
+
+
+def test_means_weigh_words():
+    found = means([make_score(1, 2, 0.4), make_score(0, 8, 0.8)])
+    assert found["WER %"].value == 10 and found["WER %"].high == 50
+    assert found["similarity"].value == pytest.approx(0.6)
+    assert str(found["DistillMOS"]) == "3.00 (3.00 to 3.00)"
+
+
+def test_strangers_are_of_other_speakers(tmp_path):
+    lines = [
+        Line(name, "", Path(), Path(f"{name}.wav"), speaker)
+        for name, speaker in (("a", "x"), ("b", "x"), ("c", "y"))
+    ]
+    found = strangers(lines)
+    assert {k: v.stem for k, v in found.items()} == {"a": "c", "b": "c", "c": "a"}
+    assert strangers(lines[:2]) == {}
+
+
+@pytest.mark.integration
+def test_real_judges(tmp_path):
+    """Noise is not natural; the same sound is the same voice."""
+    for package in command.NEEDED:
+        pytest.importorskip(package)
+    rng = np.random.default_rng(0)
+    noise = (0.1 * rng.standard_normal(2 * RATE)).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", noise, RATE, subtype="FLOAT")
+    line = Line("a", "hello", tmp_path / "noise.wav", tmp_path / "noise.wav", "x")
+    score = Judges().judge(noise, line)
+    assert score.similarity == pytest.approx(1, abs=1e-3)
+    assert score.naturalness < 2.5 and score.errors.words == 1
