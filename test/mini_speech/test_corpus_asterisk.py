@@ -60,3 +60,7 @@ def test_asterisk_decodes_and_finishes_once(modules, monkeypatch, tmp_path):
     assert "CC-BY-SA-3.0 in full" in (tmp_path / "out/LICENSE").read_text()
     monkeypatch.setattr(asterisk, "download", None)
     assert asterisk.main(argv) == 0
+    assert {row["split"] for row in rows} == {"train"}
+    assert asterisk.main([*argv, "--test_share", "0.95"]) == 0
+    rows = asterisk._read_rows(tmp_path / "out/transcripts.tsv")
+    assert {row["split"] for row in rows} == {"test"}

@@ -32,6 +32,7 @@ LANGUAGES = ("en", "es", "fr", "it", "ru")
 SOUNDS = "usr/share/asterisk/sounds"
 SAMPLE_RATE = 16000
 MIN_SECONDS = 0.4
+DEV_SHARE = 0.05
 COLUMNS = ("utt", "speaker", "path", "seconds", "text", "split", "gender", "language")
 TONES = {
     "ascending-2tone",
@@ -60,6 +61,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--languages", nargs="+", choices=LANGUAGES, default=LANGUAGES)
+    parser.add_argument("--test_share", type=float, default=0.05, help="of all prompts")
     parser.add_argument("--nj", type=int, default=os.cpu_count(), help="processes")
     return parser
 
@@ -72,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         missing = [name for name in languages if not is_complete(args.folder / name)]
         if missing:
             fetch(missing, args.folder, args.nj)
-        write_table(languages, args.folder)
+        write_table(languages, args.folder, args.test_share)
     except (FetchError, OSError) as error:
         print(f"asterisk.py: error: {error}", file=sys.stderr)
         return 1
@@ -140,10 +142,7 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
 
 
 def decode_prompt(prompt: Path, voice: Path, texts: dict, folder: Path) -> dict | None:
-    """Writes one prompt as FLAC; returns its row, or None if it is not speech.
-
-    Prompts of one name are one sentence in every language and share a split.
-    """
+    """Writes one prompt as FLAC; returns its row, or None if it is not speech."""
     from G722 import G722
 
     name = prompt.relative_to(voice).with_suffix("").as_posix()
@@ -164,7 +163,6 @@ def decode_prompt(prompt: Path, voice: Path, texts: dict, folder: Path) -> dict 
         "path": path.relative_to(folder).as_posix(),
         "seconds": f"{len(samples) / SAMPLE_RATE:.3f}",
         "text": re.sub(r"\s*\[\W*\]\s*", "", text),
-        "split": split_of(name),
         "gender": gender,
         "language": folder.name,
     }
@@ -176,10 +174,11 @@ def is_speech(name: str, text: str) -> bool:
     return not (described or name in TONES or name.startswith("silence/"))
 
 
-def split_of(name: str) -> str:
-    """Splits by the hash of the prompt's name: 90 % train, 5 % dev, 5 % test."""
+def split_of(name: str, test_share: float) -> str:
+    """Splits by the hash of the name: 5 % dev, a share test, the rest train."""
     share = hash_share(name)
-    return "dev" if share < 0.05 else "test" if share < 0.1 else "train"
+    test = share < DEV_SHARE + test_share
+    return "dev" if share < DEV_SHARE else "test" if test else "train"
 
 
 def read_texts(path: Path) -> dict[str, str]:
@@ -195,10 +194,17 @@ def is_complete(folder: Path) -> bool:
     return bool(rows) and all((folder / row["path"]).is_file() for row in rows)
 
 
-def write_table(languages: list[str], folder: Path) -> None:
-    """Joins the tables of the languages wanted into DIR/transcripts.tsv."""
+def write_table(languages: list[str], folder: Path, test_share: float) -> None:
+    """Joins the tables of the languages wanted into DIR/transcripts.tsv.
+
+    Prompts of one name are one sentence in every language and share a split.
+    """
     rows = [
-        {**row, "path": f"{language}/{row['path']}"}
+        {
+            **row,
+            "path": f"{language}/{row['path']}",
+            "split": split_of(str(Path(row["path"]).with_suffix("")), test_share),
+        }
         for language in languages
         for row in _read_rows(folder / language / "transcripts.tsv")
     ]
@@ -216,7 +222,7 @@ def _read_rows(path: Path) -> list[dict]:
 def _write_rows(rows: list[dict], path: Path) -> None:
     """Writes a table beside its place, then moves it there."""
     lines = ["\t".join(COLUMNS)] + [
-        "\t".join(row[key] for key in COLUMNS) for row in rows
+        "\t".join(row.get(key, "") for key in COLUMNS) for row in rows
     ]
     draft = path.with_suffix(".part")
     draft.write_text("\n".join(lines) + "\n", encoding="utf-8")

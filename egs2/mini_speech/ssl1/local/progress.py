@@ -6,6 +6,9 @@ import sys
 KEYS = {
     "loss_dinosr": "dinosr",
     "loss_flow_matching": "flow",
+    "loss_flow": "flow",
+    "loss_duration": "duration",
+    "loss_alignment": "alignment",
     "accuracy": "accuracy",
     "grad_norm": "gradient",
     "audio_seconds_per_second": "audio s/s",

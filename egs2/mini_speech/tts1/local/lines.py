@@ -1,0 +1,118 @@
+"""Lists what is read aloud to be scored: held-out texts, prompts of their speakers.
+
+    python local/lines.py SET ALIGNMENT OUT [--prompts SET ALIGNMENT]
+
+The prompt of an utterance is the start of another one of the same speaker, cut behind
+a word within --seconds; it is written to OUT/prompts. OUT/predicted.tsv tells the text
+alone, OUT/aligned.tsv also the phones and the durations of the recording. Both are
+tables for `uniwav tts --lines` and `uniwav score`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from espnet_uniwav.alignment.ctm import Segment, read_ctm
+from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.kaldi import Utterance, read_data_folder, read_table
+
+SAMPLE_RATE = 16000
+MIN_SHARE = 0.5
+COLUMNS = ("name", "text", "prompt", "prompt_text", "phones", "durations")
+COLUMNS += ("reference", "speaker")
+
+
+def main() -> None:
+    """Run the command; errors are one line and exit status 1."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("alignment", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--prompts", type=Path, nargs=2, metavar=("SET", "ALIGNMENT"))
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a prompt")
+    parser.add_argument("--min_words", type=int, default=3, help="of a text")
+    args = parser.parse_args()
+    folder, alignment = args.prompts or (args.data, args.alignment)
+    prompts = cut_prompts(folder, alignment, args.out / "prompts", args.seconds)
+    phones, durations = (
+        read_table(args.data / name) for name in ("phones", "durations")
+    )
+    rows, left_out = [], 0
+    for utterance in read_data_folder(args.data / "wav.scp"):
+        prompt = choose(prompts.get(utterance.speaker, []), utterance)
+        enough = len(utterance.text.split()) >= args.min_words
+        if prompt is None or not enough or utterance.name not in phones:
+            left_out += 1
+            continue
+        name = utterance.name
+        rows.append(
+            dict(
+                name=name,
+                text=utterance.text.lower(),
+                prompt=prompt.path,
+                prompt_text=prompt.text.lower(),
+                phones=phones[name],
+                durations=durations[name],
+                reference=utterance.path,
+                speaker=utterance.speaker,
+            )
+        )
+    write(args.out / "aligned.tsv", rows)
+    write(
+        args.out / "predicted.tsv", [{**r, "phones": "", "durations": ""} for r in rows]
+    )
+    print(f"{args.out}: {len(rows)} lines, {left_out} utterances left out")
+
+
+def cut_prompts(
+    data: Path, alignment: Path, out: Path, seconds: float
+) -> dict[str, list[Utterance]]:
+    """Cut the start of every utterance behind a word; speaker -> prompts by name."""
+    out.mkdir(parents=True, exist_ok=True)
+    words = read_ctm(alignment / "words.ctm")
+    prompts: dict[str, list[Utterance]] = {}
+    for utterance in read_data_folder(data / "wav.scp"):
+        end, text = start_of(words.get(utterance.name, []), seconds)
+        if end < MIN_SHARE * seconds:
+            continue
+        path = (out / f"{utterance.name}.wav").absolute()
+        speech = read_speech(utterance.path, SAMPLE_RATE)
+        write_speech(path, speech[: round(end * SAMPLE_RATE)], SAMPLE_RATE)
+        prompt = Utterance(utterance.name, path, utterance.speaker, text)
+        prompts.setdefault(utterance.speaker, []).append(prompt)
+    return prompts
+
+
+def start_of(words: list[Segment], seconds: float) -> tuple[float, str]:
+    """End and text of the words that fit into so many seconds."""
+    fitting = [word for word in words if word.end <= seconds]
+    return (fitting[-1].end if fitting else 0.0), " ".join(w.label for w in fitting)
+
+
+def choose(prompts: list[Utterance], utterance: Utterance) -> Utterance | None:
+    """The next prompt of the same speaker behind an utterance, by name."""
+    others = sorted(
+        (p for p in prompts if p.name != utterance.name), key=lambda p: p.name
+    )
+    later = [p for p in others if p.name > utterance.name]
+    return (later or others or [None])[0]
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """Write a table with a head."""
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        writer = csv.DictWriter(
+            f, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"lines.py: {error}")

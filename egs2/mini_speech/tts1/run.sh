@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Speak with a pre-trained UniWav. Stages:
+#   1 corpus and data folders   2 alignments, phones, durations, lines to speak
+#   3 training   4 speaking   5 scores
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stage=1
+stop_stage=5
+ngpu=0
+python="python3 -m espnet_uniwav.run"
+corpus=                 # audio with texts; empty: the English Asterisk prompts
+checkpoint=             # folder of `uniwav export`; empty: as the configuration says
+tts_config=conf/train_tts.yaml
+tts_args=               # more arguments of espnet2.bin.tts_train
+model=valid.loss.best.pth
+test_sets="dev test"
+prompts=                # folder that prompts are taken from: train; empty: the test set
+speak_args=             # more arguments of `uniwav tts`
+score_args=             # more arguments of `uniwav score`
+match=                  # regular expression that an utterance id must contain
+frame_rate=50           # Hz, of the checkpoint's features
+bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
+seed=0
+data=data
+expdir=
+
+. ../ssl1/options.sh
+. ./path.sh
+[ -n "$expdir" ] || expdir=exp/$(basename "$tts_config" .yaml)_seed$seed
+
+if want 1; then
+    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
+    if [ -z "$corpus" ]; then
+        corpus=downloads/asterisk
+        : "${match:=-en-}" "${prompts:=train}"
+        ${python} ../ssl1/local/asterisk.py "$corpus" --test_share 0.15
+    fi
+    ${python} ../ssl1/local/data.py "$corpus" "$data/all"
+    ${python} ../ssl1/local/texts.py "$data/all" "$data" "--match=$match"
+fi
+
+if want 2; then
+    for name in dev test train; do
+        log "stage 2: ${data}/${name}: phones and their durations"
+        ${python} -m espnet_uniwav.bin.align "$data/$name" "$data/alignment/$name"
+        ${python} local/durations.py "$data/$name" "$data/alignment/$name" \
+            --frame_rate "$frame_rate" --token_list "$data/token_list"
+    done
+    for name in ${test_sets}; do
+        ${python} local/lines.py "$data/$name" "$data/alignment/$name" \
+            "$data/lines/$name" ${prompts:+--prompts "$data/$prompts" \
+            "$data/alignment/$prompts"}
+    done
+fi
+
+if want 3; then
+    log "stage 3: training ${tts_config}; log: ${expdir}/train.log"
+    mkdir -p "$expdir"
+    conf=$expdir/$(basename "$tts_config")
+    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
+    ${python} -m espnet_uniwav.bin.config "$tts_config" > "$conf"
+    inputs=()
+    for name in train dev; do
+        option=--${name/dev/valid}
+        inputs+=("${option}_data_path_and_name_and_type" "$data/$name/phones,text,text")
+        inputs+=("${option}_data_path_and_name_and_type"
+            "$data/$name/durations,durations,text_int")
+        inputs+=("${option}_data_path_and_name_and_type"
+            "$data/$name/wav.scp,speech,sound")
+        inputs+=("${option}_shape_file" "$data/$name/phones_shape")
+    done
+    ${python} -m espnet2.bin.tts_train --config "$conf" \
+        ${checkpoint:+--tts_conf checkpoint="$checkpoint"} \
+        --tts_conf bf16="${bf16:-$(has_amx)}" \
+        --output_dir "$expdir" --token_list "$data/token_list" --resume true \
+        --seed "$seed" --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
+        "${inputs[@]}" ${tts_args} \
+        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+fi
+
+if want 4; then
+    for name in ${test_sets}; do
+        for kind in aligned predicted; do
+            log "stage 4: ${expdir}/speech/${name}/${kind}"
+            ${python} -m espnet_uniwav.bin.tts --model "$expdir/$model" \
+                --lines "$data/lines/$name/$kind.tsv" \
+                --output "$expdir/speech/$name/$kind" ${speak_args}
+        done
+    done
+fi
+
+if want 5; then
+    for name in ${test_sets}; do
+        log "stage 5: ${expdir}/scores/${name}"
+        ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
+            "durations of the recording=$expdir/speech/$name/aligned" \
+            "predicted durations=$expdir/speech/$name/predicted" \
+            --output "$expdir/scores/$name" --frame_rate "$frame_rate" ${score_args}
+    done
+fi
