@@ -14,7 +14,7 @@ asr_config=conf/train_asr_ctc.yaml
 asr_args=               # more arguments of espnet2.bin.asr_train
 inference_config=conf/decode_asr.yaml
 inference_args=         # more arguments of espnet2.bin.asr_inference
-inference_model=valid.cer_ctc.ave.pth
+inference_model=latest.pth   # the best by CER may be early ones, which say nothing
 test_sets="dev test"
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
 match=                  # regular expression that an utterance id must contain
