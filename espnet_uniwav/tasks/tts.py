@@ -17,8 +17,8 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.tts_features import check_vocoder
-from espnet_uniwav.tts.prompt import check_prompt
-from espnet_uniwav.tts.synthesizer import Context, Synthesizer
+from espnet_uniwav.tts.context import Context, check_prompt
+from espnet_uniwav.tts.synthesizer import Synthesizer
 
 KEY, PARTS = "tts_conf", ("features", "encoder", "decoder", "kept_frames")
 TOLERANCE = 2

@@ -42,6 +42,28 @@ def scale_durations(durations: Tensor, total: int) -> Tensor:
     return ends.diff(prepend=ends.new_zeros(1))
 
 
+def check_durations(durations: Tensor, count: int, total: int | None = None) -> None:
+    """Refuse durations that do not fit.
+
+    Args:
+        durations: (L,) frames.
+        count: Tokens that need one.
+        total: Frames that they must sum to; None: any.
+
+    Raises:
+        ValueError: Naming what was expected and what was found.
+    """
+    if len(durations) != count:
+        raise ValueError(f"expected {count} durations, found {len(durations)}")
+    if (durations < 0).any() or durations.sum() == 0:
+        raise ValueError("durations must be zero or more, and not all zero")
+    if total is not None and durations.sum() != total:
+        raise ValueError(
+            f"the durations of the prompt sum to {int(durations.sum())} frames, but it "
+            f"has {total}"
+        )
+
+
 class DurationPredictor(nn.Module):
     """Predicts log(1 + frames) of tokens from their neighbours and known durations.
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from espnet_uniwav.alignment.ctm import Segment
 from espnet_uniwav.alignment.durations import token_durations
 from espnet_uniwav.splicing import splice, vocode_gaps
+from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.reader import Manner, Reader
-from espnet_uniwav.tts.synthesizer import Context
 
 FADE_SECONDS = 0.015
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.tts.prompt import check_prompt
+from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, split_sentences
-from espnet_uniwav.tts.synthesizer import Context, Synthesizer, Utterance
+from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
 
 
 @dataclass(frozen=True)

@@ -12,27 +12,15 @@ from espnet_uniwav.flow.sampling import Sampling, generate
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.tts.aligner import PromptAligner
+from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.durations import (
     DurationPredictor,
+    check_durations,
     scale_durations,
     token_of_frame,
 )
+from espnet_uniwav.tts.gap import draw_gap, tokens_outside
 from espnet_uniwav.tts.text import TextCondition, TextEncoder
-
-
-@dataclass(frozen=True)
-class Context:
-    """Speech that is kept as it is, before or behind what is spoken.
-
-    Attributes:
-        x: (T, F) features.
-        tokens: (L,) what is said; None if that is not known.
-        durations: (L,) frames of the tokens, summing to T; None: found by the model.
-    """
-
-    x: Tensor
-    tokens: Tensor | None = None
-    durations: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -141,8 +129,29 @@ class Synthesizer(nn.Module):
         states = self.text_encoder(tokens, text_padding)
         hidden_states = self.uniwav.hidden_states(x, padding_mask, gap)
         condition = self.text_condition(states, durations, seen & silent, length)
+        known = tokens_outside(gap, durations) & ~silent
+        spoken = tokens.gather(1, token_of_frame(durations, length))
+        losses = {
+            "flow": self._flow(x, hidden_states, condition, padding_mask, gap),
+            "duration": self.duration_predictor.loss(
+                states, durations, known, text_padding
+            ),
+            "alignment": self.aligner.loss(hidden_states, spoken, seen),
+        }
+        loss = losses["flow"] + self.duration_weight * losses["duration"]
+        loss = loss + self.alignment_weight * losses["alignment"]
+        return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
+
+    def _flow(
+        self,
+        x: Tensor,
+        hidden_states: list[Tensor],
+        condition: Tensor,
+        padding_mask: Tensor | None,
+        gap: Tensor,
+    ) -> Tensor:
         self.uniwav.decoder.precondition.fit_first_batch(x, padding_mask)
-        flow = flow_matching_loss(
+        return flow_matching_loss(
             self.uniwav.decoder,
             x,
             self.uniwav.weighted_sum(hidden_states) + condition,
@@ -152,14 +161,6 @@ class Synthesizer(nn.Module):
             self.drop_prob,
             self.uniwav.kept_frames,
         )
-        known = tokens_outside(gap, durations) & ~silent
-        duration = self.duration_predictor.loss(states, durations, known, text_padding)
-        spoken = tokens.gather(1, token_of_frame(durations, length))
-        alignment = self.aligner.loss(hidden_states, spoken, seen)
-        loss = flow + self.duration_weight * duration
-        loss = loss + self.alignment_weight * alignment
-        losses = {"flow": flow, "duration": duration, "alignment": alignment}
-        return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
 
     @torch.no_grad()
     def speak(
@@ -276,45 +277,3 @@ class Synthesizer(nn.Module):
 
     def _no_frames(self, device: torch.device) -> Tensor:
         return torch.zeros(0, self.uniwav.features.spec.dim, device=device)
-
-
-def draw_gap(lengths: Tensor, num_frames: int, min_share: float) -> Tensor:
-    """One gap per utterance, of random length and place.
-
-    Args:
-        lengths: (B,) valid frames.
-        num_frames: T.
-        min_share: Least share of an utterance.
-
-    Returns:
-        (B, T), True = inside the gap; at least one frame each.
-    """
-    share, place = torch.rand(2, len(lengths), 1, device=lengths.device)
-    lengths = lengths[:, None]
-    size = ((min_share + (1 - min_share) * share) * lengths).ceil().clamp(min=1)
-    start = (place * (lengths - size + 1)).floor()
-    frames = torch.arange(num_frames, device=lengths.device)
-    return (frames >= start) & (frames < start + size)
-
-
-def tokens_outside(gap: Tensor, durations: Tensor) -> Tensor:
-    """Which tokens have no frame in the gap: (B, T), (B, L) to (B, L)."""
-    hidden = torch.nn.functional.pad(gap.long().cumsum(1), (1, 0))
-    ends = durations.cumsum(1)
-    starts = ends - durations
-    before, after = (
-        hidden.gather(1, i.clamp(max=gap.shape[1])) for i in (starts, ends)
-    )
-    return before == after
-
-
-def check_durations(durations: Tensor, count: int, total: int | None = None) -> None:
-    if len(durations) != count:
-        raise ValueError(f"expected {count} durations, found {len(durations)}")
-    if (durations < 0).any() or durations.sum() == 0:
-        raise ValueError("durations must be zero or more, and not all zero")
-    if total is not None and durations.sum() != total:
-        raise ValueError(
-            f"the durations of the prompt sum to {int(durations.sum())} frames, but it "
-            f"has {total}"
-        )

@@ -1,12 +1,29 @@
-"""What a recording must be to serve as a prompt."""
+"""Recordings around what is spoken, and what a prompt must be."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from espnet_uniwav.features import FeatureSpec
 
 MIN_SECONDS, MAX_SECONDS = 0.5, 30.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """Speech that is kept as it is, before or behind what is spoken.
+
+    Attributes:
+        x: (T, F) features.
+        tokens: (L,) what is said; None if that is not known.
+        durations: (L,) frames of the tokens, summing to T; None: found by the model.
+    """
+
+    x: Tensor
+    tokens: Tensor | None = None
+    durations: Tensor | None = None
 
 
 def check_prompt(x: Tensor, spec: FeatureSpec) -> None:
