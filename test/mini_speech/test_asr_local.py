@@ -73,7 +73,9 @@ def test_scores_of_seeds_and_groups(script, tmp_path, monkeypatch, capsys):
     hypotheses = [f"ours={tmp_path / name}" for name in ("hyp1", "hyp2")]
     run(script("score"), monkeypatch, tmp_path / "ref", *hypotheses, *options)
     rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
-    rates = {(row[1], row[4]): (row[2], float(row[5])) for row in rows[1:]}
+    floor = [row for row in rows if row[0] == "floor: AB repeated"]
+    assert {(row[1], row[4]): row[5] for row in floor}["near", "WER"] == "50.00"
+    rates = {(r[1], r[4]): (r[2], float(r[5])) for r in rows if r[0] == "ours"}
     assert rates["near", "WER"] == ("2", 0.0)
     assert rates["far", "WER"] == ("2", 75.0)
     assert rates["far", "CER"] == ("2", 70.0)

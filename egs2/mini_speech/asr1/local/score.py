@@ -4,7 +4,8 @@
 
 Several hypotheses with the same NAME (seeds) are pooled: the rate is their mean, the
 interval a bootstrap over utterances. A group holds the utterances whose line of wav.scp
-contains REGEX. Writes markdown to stdout and, with --csv, a table.
+contains REGEX. Writes markdown to stdout and, with --csv, a table. Its last line is a
+floor: the most frequent word of the reference, repeated to the length of each text.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import csv
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,10 @@ def main() -> None:
     for entry in args.hypotheses:
         name, _, path = entry.partition("=")
         systems[name].append(errors_of(reference, read_table(Path(path)), path))
+    word = Counter(" ".join(reference.values()).split()).most_common(1)[0][0]
+    systems[f"floor: {word} repeated"] = [
+        {utt: count_errors(text, repeat(word, text)) for utt, text in reference.items()}
+    ]
     groups = {"all": sorted(reference), **read_groups(args)}
     rows = [
         row
@@ -64,6 +69,12 @@ def errors_of(reference: dict, hypotheses: dict, path: str) -> dict:
         utt: count_errors(text, hypotheses.get(utt, ""))
         for utt, text in reference.items()
     }
+
+
+def repeat(word: str, text: str) -> str:
+    """A word as often as fits into the length of a text, at least once."""
+    count = round((len(text) + 1) / (len(word) + 1))
+    return " ".join([word] * max(count, 1))
 
 
 def read_groups(args: argparse.Namespace) -> dict[str, list[str]]:
