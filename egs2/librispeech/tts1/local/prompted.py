@@ -1,0 +1,50 @@
+"""Turns lines to speak into a data folder for stock tts_inference.
+
+    python local/prompted.py LINES OUT
+
+LINES is aligned.tsv of mini_speech/tts1/local/lines.py. OUT/wav.scp holds the prompts,
+OUT/text the phones of prompt, `<sos/eos>` and what is spoken; OUT/references the
+recordings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from espnet_uniwav.tts.phones import Phonemizer
+
+
+def main() -> None:
+    """Run the command; errors are one line and exit status 1."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("lines", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    phonemize = Phonemizer()
+    tables = {
+        name: [] for name in ("wav.scp", "text", "utt2spk", "spk2utt", "references")
+    }
+    with open(args.lines, encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+    for row in sorted(rows, key=lambda row: row["name"]):
+        told = " ".join(phonemize(row["prompt_text"]))
+        spoken = " ".join(phonemize(row["text"]))
+        name = row["name"]
+        tables["wav.scp"].append(f"{name} {row['prompt']}\n")
+        tables["text"].append(f"{name} {told} <sos/eos> {spoken}\n")
+        tables["utt2spk"].append(f"{name} {name}\n")
+        tables["spk2utt"].append(f"{name} {name}\n")
+        tables["references"].append(f"{name} {row['reference']}\n")
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, lines in tables.items():
+        (args.out / name).write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"prompted.py: {error}")

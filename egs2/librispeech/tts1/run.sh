@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Fine-tune UniWav to speak on LibriSpeech, through ESPnet's own tts.sh.
+#   ESPNET_ROOT=~/espnet ./run.sh --librispeech DIR --checkpoint FOLDER [tts.sh OPTION ...]
+set -euo pipefail
+cd "$(dirname "$0")"
+
+librispeech=            # folder with train-clean-100, dev-clean, test-clean, ...
+checkpoint=             # folder of `uniwav export`
+hours=960               # 100 or 960
+textgrids=              # of the Montreal Forced Aligner; empty: align with PocketSphinx
+train_args=             # more arguments of espnet2.bin.tts_train
+usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint DIR [--hours 100|960]"
+usage+=" [--textgrids DIR] [tts.sh OPTION ...]"
+while [ $# -ge 2 ]; do
+    case $1 in
+        --librispeech) librispeech=$2 ;;
+        --checkpoint) checkpoint=$2 ;;
+        --hours) hours=$2 ;;
+        --textgrids) textgrids=$2 ;;
+        --train_args) train_args=$2 ;;
+        *) break ;;
+    esac
+    shift 2
+done
+case $hours in
+    100) train_set=train_clean_100 ;;
+    960) train_set=train_960 ;;
+    *) echo "--hours $hours: expected 100 or 960. $usage" >&2; exit 2 ;;
+esac
+if [ ! -d "$librispeech/dev-clean" ]; then
+    echo "--librispeech '$librispeech': no dev-clean there. $usage" >&2
+    exit 2
+fi
+if [ ! -f "$checkpoint/config.yaml" ]; then
+    echo "--checkpoint '$checkpoint': no UniWav checkpoint there. $usage" >&2
+    exit 2
+fi
+./setup.sh
+
+tts() {
+    ./tts.sh \
+        --python "python3 -m espnet_uniwav.run" \
+        --lang en \
+        --ngpu 1 \
+        --local_data_opts "$(realpath "$librispeech") $train_set data/durations $textgrids" \
+        --feats_type raw \
+        --fs 16000 \
+        --audio_format flac \
+        --feats_extract uniwav \
+        --feats_normalize none \
+        --n_shift 320 \
+        --token_type phn \
+        --cleaner none \
+        --g2p none \
+        --tts_task tts \
+        --train_config conf/train_tts.yaml \
+        --train_args "--tts_conf checkpoint=$(realpath "$checkpoint") $train_args" \
+        --tag "uniwav_${hours}h" \
+        --inference_model valid.loss.best.pth \
+        --train_set "$train_set" \
+        --valid_set dev \
+        --test_sets test_prompted \
+        --srctexts "data/$train_set/text" "$@"
+}
+# Durations are given in training alone.
+tts --teacher_dumpdir data/durations --skip_eval true "$@"
+tts --skip_data_prep true --skip_train true "$@"
