@@ -1,4 +1,4 @@
-"""An ESPnet experiment of the SSL task -> a UniWav model."""
+"""An ESPnet experiment, of pre-training or with our front end -> a UniWav model."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def export_experiment(
 ) -> UniWav:
     """Turn an experiment into a checkpoint folder.
 
+    Of a downstream task the encoder is exported as it was fine-tuned, so that it can be
+    probed like any other.
+
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
         folder: The checkpoint to write.
@@ -35,10 +38,12 @@ def export_experiment(
     """
     experiment = Path(experiment)
     args = _read(experiment / "config.yaml")
-    if args.get("model") != "uniwav":
+    is_pretraining = args.get("model") == "uniwav" and "loss" in args
+    if not is_pretraining and args.get("frontend") != "uniwav":
         raise ValueError(
-            f"{experiment / 'config.yaml'}: expected model: uniwav, found model: "
-            f"{args.get('model')}"
+            f"{experiment / 'config.yaml'}: expected model: uniwav of the SSL task or "
+            f"frontend: uniwav, found model: {args.get('model')}, frontend: "
+            f"{args.get('frontend')}"
         )
     path = experiment / model_file
     if not path.is_file():
@@ -47,12 +52,17 @@ def export_experiment(
             "latest.pth or 10epoch.pth"
         )
     state = torch.load(path, map_location="cpu", weights_only=True)
-    config = model_config(args)
+    state = state.get("model", state)
+    if is_pretraining:
+        config = model_config(args)
+        weights = model_weights(state, args["loss"])
+    else:
+        config = encoder_config(args["frontend_conf"])
+        weights = _rename(state, {"frontend.encoder.": "encoder."})
     model = UniWav.from_config(config)
-    weights = model_weights(state.get("model", state), args["loss"])
     load_strictly(model, weights, str(path))
     about = {"experiment": str(experiment), "model_file": path.resolve().name}
-    updates = state.get("model", state).get("global_step")
+    updates = state.get("global_step")
     about["updates"] = int(updates) if updates is not None else None
     about["training"] = args
     save_checkpoint(model, config, folder, about)
@@ -80,20 +90,32 @@ def model_config(args: dict) -> dict:
     return config
 
 
+def encoder_config(frontend_conf: dict) -> dict:
+    """Arguments of ``frontend: uniwav`` -> configuration of its encoder alone."""
+    architecture, layer = frontend_conf["architecture"], frontend_conf.get("layer")
+    encoder = dict(architecture["encoder"])
+    if isinstance(layer, int):
+        encoder["num_layers"] = layer
+    return {"features": architecture["features"], "encoder": encoder, "decoder": None}
+
+
 def model_weights(state: dict[str, Tensor], losses: list[dict]) -> dict[str, Tensor]:
     """Names of the training model -> names of ``UniWav``; training parts left out."""
     prefixes = {"encoder.encoder.": "encoder."}
     for i, loss in enumerate(losses):
         prefixes[f"losses.{i}.objective."] = ""
-    weights = {}
-    for key, value in state.items():
-        prefix = next((p for p in prefixes if key.startswith(p)), None)
-        if prefix is None:
-            continue
-        name = key[len(prefix) :]
-        if prefix == "encoder.encoder." or not name.startswith(TRAINING_ONLY):
-            weights[prefixes[prefix] + name] = value
-    return weights
+    weights = _rename(state, prefixes)
+    return {k: v for k, v in weights.items() if not k.startswith(TRAINING_ONLY)}
+
+
+def _rename(state: dict[str, Tensor], prefixes: dict[str, str]) -> dict[str, Tensor]:
+    """Replace prefixes of names; tensors with other names are left out."""
+    return {
+        prefixes[prefix] + key[len(prefix) :]: value
+        for key, value in state.items()
+        for prefix in prefixes
+        if key.startswith(prefix)
+    }
 
 
 def _read(path: Path) -> dict:

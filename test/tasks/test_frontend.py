@@ -9,7 +9,7 @@ import shutil
 import pytest
 import torch
 import yaml
-from factories import make_config, make_model, make_speech
+from factories import NUM_MELS, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -17,7 +17,8 @@ from espnet_uniwav import plugin  # noqa: E402
 plugin.register()
 from espnet2.tasks.asr import ASRTask  # noqa: E402
 
-from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend  # noqa: E402
 
 TOKENS = ["<blank>", "<unk>", "<space>", "A", "B", "<sos/eos>"]
@@ -219,3 +220,20 @@ def test_one_step_trains(checkpoint, tmp_path):
     loss.backward()
     gradient = model.frontend.encoder.input_projection.weight.grad
     assert loss.isfinite() and gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("layer", ["weighted_sum", 2])
+def test_export_of_a_fine_tuned_encoder(tmp_path, layer):
+    conf = dict(architecture=make_config(decoder=None), layer=layer)
+    frontend = UniWavEncoderFrontend(**conf).eval()
+    state = {f"frontend.{key}": value for key, value in frontend.state_dict().items()}
+    torch.save(state, tmp_path / "latest.pth")
+    args = dict(frontend="uniwav", frontend_conf=conf, model="espnet")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(args))
+    model = export_experiment(tmp_path, tmp_path / "checkpoint").eval()
+    loaded = load_checkpoint(tmp_path / "checkpoint")
+    x = torch.randn(1, 20, NUM_MELS)
+    expected = frontend.encoder(frontend.encoder.embed(x))
+    for found in (model.hidden_states(x), loaded.hidden_states(x)):
+        assert len(found) == len(expected)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected))
