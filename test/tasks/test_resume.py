@@ -204,5 +204,7 @@ def test_export_names_what_is_missing(experiments, tmp_path):
     with pytest.raises(FileNotFoundError, match="config.yaml is missing: .*output_dir"):
         export_experiment(tmp_path, tmp_path / "x")
     (tmp_path / "config.yaml").write_text("model: espnet\n")
-    with pytest.raises(ValueError, match="expected model: uniwav .* found model: espnet"):
+    with pytest.raises(
+        ValueError, match="expected model: uniwav .* found model: espnet"
+    ):
         export_experiment(tmp_path, tmp_path / "x")
