@@ -12,6 +12,9 @@ from torch import Tensor
 
 from espnet_uniwav.features import AbsFeatures
 
+# Of the fade on either side of a generated stretch.
+FADE_SECONDS = 0.015
+
 
 def runs(mask: Tensor) -> list[tuple[int, int]]:
     """First and one-past-last index of every run of True in mask (N,)."""

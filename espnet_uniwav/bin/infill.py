@@ -14,9 +14,8 @@ from espnet_uniwav.analysis.infilling.filling import (
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.splicing import splice, vocode_gaps
+from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
 
-FADE_SECONDS = 0.015
 MIN_SECONDS = 0.1
 
 

@@ -77,15 +77,16 @@ def generate(
     def velocity(x_t: Tensor, t: Tensor) -> Tensor:
         t = t.clamp(max=LAST_TIME)
         everywhere = t.expand(mask.shape)
-        path = sample_path(x_0, x, everywhere)[0]
-        given, times = path, everywhere
-        if kept_frames == "data":
-            given, times = x, torch.where(mask, everywhere, 1.0)
-        v = decoder(torch.where(frames, x_t, given), times, z, padding_mask)
+        if kept_frames == "path" or scale != 0:
+            noisy = torch.where(frames, x_t, sample_path(x_0, x, everywhere)[0])
+        if kept_frames == "path":
+            v = decoder(noisy, everywhere, z, padding_mask)
+        else:
+            times = torch.where(mask, everywhere, 1.0)
+            v = decoder(torch.where(frames, x_t, x), times, z, padding_mask)
         if scale == 0:
             return v
-        x_t = torch.where(frames, x_t, path)
-        empty = decoder(x_t, everywhere, torch.zeros_like(z), padding_mask)
+        empty = decoder(noisy, everywhere, torch.zeros_like(z), padding_mask)
         return guide(v, empty, scale)
 
     x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)

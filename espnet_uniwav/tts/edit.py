@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from espnet_uniwav.alignment.ctm import Segment
+from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
-from espnet_uniwav.splicing import splice, vocode_gaps
+from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.reader import Manner, Reader
-
-FADE_SECONDS = 0.015
 
 
 def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
@@ -81,7 +79,7 @@ def replace(
     start, end = sum(durations[:first]), sum(durations[:last])
     before = _context(reader, x[:start], names[:first], durations[:first])
     after = _context(reader, x[end:], names[last:], durations[last:])
-    new = [name for name in reader.tokenize(text) if name != "SIL"]
+    new = [name for name in reader.tokenize(text) if name != SILENCE]
     spoken = reader.speak(new, before, manner, after=after).x.cpu()
     return _splice(reader, speech, x, (start, end), spoken)
 

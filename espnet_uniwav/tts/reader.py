@@ -72,18 +72,12 @@ class Reader:
         numbers = [self.index[name] for name in names]
         return torch.tensor(numbers, dtype=torch.long, device=self.device)
 
-    def prompt(
-        self,
-        speech: np.ndarray,
-        text: str | None = None,
-        durations: Sequence[int] | None = None,
-    ) -> Context:
+    def prompt(self, speech: np.ndarray, text: str | None = None) -> Context:
         """A recording as the voice to continue.
 
         Args:
             speech: (S,) samples at the model's rate.
             text: What is said in it; None or empty: not told.
-            durations: Frames of the tokens of the text; None: found by the model.
 
         Raises:
             ValueError: If it is too short, too long or silent.
@@ -92,17 +86,15 @@ class Reader:
         check_prompt(x, self.features.spec)
         if not text:
             return Context(x)
-        if durations is not None:
-            durations = torch.tensor(durations, device=self.device)
-        return Context(x, self.tokens(self.tokenize(text)), durations)
+        return Context(x, self.tokens(self.tokenize(text)))
 
     def read(
         self, text: str, prompt: Context | None = None, manner: Manner = Manner()
     ) -> np.ndarray:
         """Read a text of any length.
 
-        Sentences are spoken one by one with the same prompt, and joined by a
-        cross-fade in the pause between them.
+        Sentences are spoken one by one with the same prompt, and joined with
+        a pause between their faded ends.
 
         Returns:
             (S,) samples, without the prompt.
