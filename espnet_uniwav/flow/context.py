@@ -5,19 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Frames that a given frame says something about; 0.2 s at 50 Hz.
+REACH = 10
 
-def interpolate(x: Tensor, given: Tensor) -> Tensor:
+
+def interpolate(x: Tensor, given: Tensor, reach: float = REACH) -> Tensor:
     """Continue given frames linearly over the gaps between them.
 
-    Before the first and behind the last given frame the nearest one is repeated; an
-    utterance without any given frame becomes zero.
+    Before the first and behind the last given frame the nearest one is repeated. What
+    is further than ``reach`` frames from any given frame fades to zero, the mean of
+    the data, over as many frames again.
 
     Args:
         x: (B, T, F); frames that are not given may hold anything finite.
         given: (B, T), True = given.
+        reach: Frames.
 
     Returns:
-        (B, T, F), equal to x at given frames.
+        (B, T, F), equal to x at given frames; zero without any.
     """
     length = x.shape[1]
     frames = torch.arange(length, device=x.device)
@@ -28,8 +33,10 @@ def interpolate(x: Tensor, given: Tensor) -> Tensor:
         torch.where(right == length, left, right),
     )
     share = (frames - left) / (right - left).clamp(min=1)
+    distance = torch.minimum((frames - left).abs(), (right - frames).abs())
+    weight = (2 - distance / reach).clamp(0, 1) * given.any(1, keepdim=True)
     left, right = (
         i.clamp(0, length - 1)[..., None].expand_as(x) for i in (left, right)
     )
     between = torch.lerp(x.gather(1, left), x.gather(1, right), share[..., None])
-    return between.masked_fill(~given.any(1)[:, None, None], 0.0)
+    return between * weight[..., None].to(x.dtype)

@@ -19,11 +19,14 @@ class Context:
         x: (T, F) features.
         tokens: (L,) what is said; None if that is not known.
         durations: (L,) frames of the tokens, summing to T; None: found by the model.
+        mismatch: Nats per frame by which the tokens fit worse than the best ones, if
+            the model aligned them.
     """
 
     x: Tensor
     tokens: Tensor | None = None
     durations: Tensor | None = None
+    mismatch: float | None = None
 
 
 def check_prompt(x: Tensor, spec: FeatureSpec) -> None:

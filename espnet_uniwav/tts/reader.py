@@ -80,13 +80,15 @@ class Reader:
             text: What is said in it; None or empty: not told.
 
         Raises:
-            ValueError: If it is too short, too long or silent.
+            ValueError: If it is too short, too long or silent, or the text does not
+                fit.
         """
         x = self.features.extract_one(torch.as_tensor(speech)).to(self.device)
         check_prompt(x, self.features.spec)
         if not text:
             return Context(x)
-        return Context(x, self.tokens(self.tokenize(text)))
+        tokens = self.tokens(self.tokenize(text))
+        return self.synthesizer.align(Context(x, tokens))
 
     def read(
         self, text: str, prompt: Context | None = None, manner: Manner = Manner()

@@ -30,13 +30,10 @@ class Utterance:
     Attributes:
         x: (T, F) generated features, without their context.
         durations: (L,) frames of the tokens, summing to T.
-        mismatch: Nats per frame by which the text of the prompt fits worse than the
-            best tokens; None if it was not aligned.
     """
 
     x: Tensor
     durations: Tensor
-    mismatch: float | None = None
 
 
 class Synthesizer(nn.Module):
@@ -191,8 +188,7 @@ class Synthesizer(nn.Module):
                 do not fit together.
         """
         self._check_tokens(tokens)
-        before, mismatch = self._settle(prompt, tokens)
-        behind, _ = self._settle(after, tokens)
+        before, behind = self._settle(prompt, tokens), self._settle(after, tokens)
         told = torch.cat((before.tokens, tokens, behind.tokens))
         states = self.text_encoder(told[None])
         if durations is None:
@@ -213,24 +209,32 @@ class Synthesizer(nn.Module):
             self.uniwav.kept_frames,
             generator,
         )
-        return Utterance(x[mask], durations, mismatch)
+        return Utterance(x[mask], durations)
 
-    def _settle(
-        self, context: Context | None, tokens: Tensor
-    ) -> tuple[Context, float | None]:
+    @torch.no_grad()
+    def align(self, context: Context) -> Context:
+        """The context with the durations of its tokens, which the model finds itself.
+
+        Raises:
+            ValueError: If a token was never trained, or the tokens do not fit.
+        """
+        self._check_tokens(context.tokens)
+        states = self.uniwav.hidden_states(context.x[None])
+        durations, mismatch = self.aligner.align(states, context.tokens)
+        return Context(context.x, context.tokens, durations, mismatch)
+
+    def _settle(self, context: Context | None, tokens: Tensor) -> Context:
         """A context with tokens and durations; both are empty if it has no text."""
         if context is None:
             dim = self.uniwav.features.spec.dim
             context = Context(torch.zeros(0, dim, device=tokens.device))
         if context.tokens is None or len(context.tokens) == 0:
-            return Context(context.x, tokens[:0], tokens[:0]), None
-        self._check_tokens(context.tokens)
+            return Context(context.x, tokens[:0], tokens[:0])
         if context.durations is None:
-            states = self.uniwav.hidden_states(context.x[None])
-            durations, mismatch = self.aligner.align(states, context.tokens)
-            return Context(context.x, context.tokens, durations), mismatch
+            return self.align(context)
+        self._check_tokens(context.tokens)
         check_durations(context.durations, len(context.tokens), len(context.x))
-        return context, None
+        return context
 
     def _predict(
         self,
@@ -274,6 +278,3 @@ class Synthesizer(nn.Module):
                 f"the text holds symbols that no training text held (lines {lines} of "
                 "the token list): spell them with other symbols"
             )
-
-    def _no_frames(self, device: torch.device) -> Tensor:
-        return torch.zeros(0, self.uniwav.features.spec.dim, device=device)

@@ -259,7 +259,7 @@ def test_our_command(exp, folder, tmp_path, capsys):
     [
         ("", "found none"),
         ("name\ttext\n", "found none"),
-        ("name\ttext\n\tba\n", "line 2: expected a new name"),
+        ("name\ttext\n\tba\n", "line 2: expected name"),
         ("name\ttext\na\tba\na\tba\n", "line 3: expected a new name"),
         ("name\ttxt\na\tba\n", r"unknown columns \['txt'\]"),
     ],

@@ -9,9 +9,10 @@ import numpy as np
 
 from espnet_uniwav.analysis.page import Clip, Page, Row, Section, Table, render_page
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
-from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING, Line
+from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING
 from espnet_uniwav.analysis.synthesis.table import HEAD
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.tts.lines import Line
 
 LEAD = (
     "Words as Whisper tiny.en hears them, voice as Resemblyzer compares it with the "

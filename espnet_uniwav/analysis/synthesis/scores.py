@@ -21,21 +21,11 @@ from espnet_uniwav.analysis.synthesis.judges import (
 from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_errors
 from espnet_uniwav.audio import read_speech
 from espnet_uniwav.features import AbsFeatures
+from espnet_uniwav.tts.lines import Line
 
 # Of the judges: another value forgets what they said.
 VERSION = "whisper tiny.en beam 5, resemblyzer 0.1.4, distillmos 0.9.1"
 RECORDING, COPY, STRANGER = "recording", "Griffin-Lim copy", "another speaker"
-
-
-@dataclass(frozen=True)
-class Line:
-    """An utterance that systems speak: a row of the table of `uniwav tts --lines`."""
-
-    name: str
-    text: str
-    prompt: Path
-    reference: Path
-    speaker: str
 
 
 @dataclass(frozen=True)
@@ -147,7 +137,7 @@ def copy(features: AbsFeatures, speech: np.ndarray) -> np.ndarray:
     return features.invert_one(x).numpy()[: len(speech)]
 
 
-def strangers(lines: list[Line]) -> dict[str, Path]:
+def strangers(lines: list[Line]) -> dict[str, str]:
     """Line -> the next recording of another speaker; empty if all are of one."""
     found = {}
     for i, line in enumerate(lines):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.synthesis.scores import Line, Score
+from espnet_uniwav.analysis.synthesis.scores import Score
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.tts.lines import Line
 
 METRICS = ("WER %", "CER %", "similarity", "DistillMOS")
 HEAD = ("system", "utterances", *METRICS, "real-time factor")

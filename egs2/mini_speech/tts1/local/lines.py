@@ -11,18 +11,17 @@ tables for `uniwav tts --lines` and `uniwav score`.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, read_ctm
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.kaldi import Utterance, read_data_folder, read_table
+from espnet_uniwav.tts.lines import Line, write_lines
 
 SAMPLE_RATE = 16000
 MIN_SHARE = 0.5
-COLUMNS = ("name", "text", "prompt", "prompt_text", "phones", "durations")
-COLUMNS += ("reference", "speaker")
 
 
 def main() -> None:
@@ -40,7 +39,7 @@ def main() -> None:
     phones, durations = (
         read_table(args.data / name) for name in ("phones", "durations")
     )
-    rows, left_out = [], 0
+    lines, left_out = [], 0
     for utterance in read_data_folder(args.data / "wav.scp"):
         prompt = choose(prompts.get(utterance.speaker, []), utterance)
         enough = len(utterance.text.split()) >= args.min_words
@@ -48,23 +47,24 @@ def main() -> None:
             left_out += 1
             continue
         name = utterance.name
-        rows.append(
-            dict(
+        lines.append(
+            Line(
                 name=name,
                 text=utterance.text.lower(),
-                prompt=prompt.path,
+                prompt=str(prompt.path),
                 prompt_text=prompt.text.lower(),
                 phones=phones[name],
                 durations=durations[name],
-                reference=utterance.path,
+                reference=str(utterance.path),
                 speaker=utterance.speaker,
             )
         )
-    write(args.out / "aligned.tsv", rows)
-    write(
-        args.out / "predicted.tsv", [{**r, "phones": "", "durations": ""} for r in rows]
+    write_lines(args.out / "aligned.tsv", lines)
+    write_lines(
+        args.out / "predicted.tsv",
+        [replace(line, phones="", durations="") for line in lines],
     )
-    print(f"{args.out}: {len(rows)} lines, {left_out} utterances left out")
+    print(f"{args.out}: {len(lines)} lines, {left_out} utterances left out")
 
 
 def cut_prompts(
@@ -99,16 +99,6 @@ def choose(prompts: list[Utterance], utterance: Utterance) -> Utterance | None:
     )
     later = [p for p in others if p.name > utterance.name]
     return (later or others or [None])[0]
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    """Write a table with a head."""
-    with open(path, "w", encoding="utf-8", newline="") as f:
-        writer = csv.DictWriter(
-            f, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":
