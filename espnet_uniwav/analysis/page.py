@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -125,3 +126,36 @@ def write_page(page: Page, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_page(page), encoding="utf-8")
     return path
+
+
+def save_sections(sections: list[Section], path: Path) -> None:
+    """Keep sections in a JSON file, so that another page can hold them too."""
+    path.write_text(json.dumps([asdict(s) for s in sections]), encoding="utf-8")
+
+
+def load_sections(path: Path) -> list[Section]:
+    """Read what ``save_sections`` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds anything else.
+    """
+    try:
+        return [_section(**own) for own in json.loads(path.read_text(encoding="utf-8"))]
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} holds no sections of a page: {error}") from error
+
+
+def _section(figures: list, rows: list, tables: list, **more) -> Section:
+    return Section(
+        figures=[Figure(**own) for own in figures],
+        rows=[
+            Row(**{**r, "clips": [Clip(**clip) for clip in r["clips"]]}) for r in rows
+        ],
+        tables=[Table(**own) for own in tables],
+        **more,
+    )
+
+
+def _row(clips: list, **more) -> Row:
+    return Row(clips=[Clip(**own) for own in clips], **more)

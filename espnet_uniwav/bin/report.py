@@ -8,7 +8,7 @@ from pathlib import Path
 from espnet_uniwav.analysis import report as parts
 from espnet_uniwav.analysis.experiment import read_experiment
 from espnet_uniwav.analysis.layers.understanding import understanding_section
-from espnet_uniwav.analysis.page import Page, write_page
+from espnet_uniwav.analysis.page import Page, load_sections, write_page
 from espnet_uniwav.analysis.scalars import read_curves
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
 from espnet_uniwav.checkpoint import load_checkpoint
@@ -61,6 +61,12 @@ def get_parser() -> argparse.ArgumentParser:
         help="written by `uniwav understand`: what the layers know",
     )
     parser.add_argument(
+        "--speech",
+        type=Path,
+        metavar="FOLDER",
+        help="written by `uniwav score`: what a fine-tuned synthesiser says",
+    )
+    parser.add_argument(
         "--command",
         action="append",
         default=[],
@@ -94,6 +100,8 @@ def build_page(args: argparse.Namespace) -> Page:
     ]
     if tables := _tables(args):
         sections.insert(1, parts.table_section(tables))
+    if args.speech:
+        sections[1:1] = load_sections(args.speech / "sections.json")
     if args.understanding:
         sections.append(understanding_section(args.understanding))
     sections.append(parts.run_section(run, args.command))

@@ -18,7 +18,8 @@ their Griffin-Lim copies (the ceilings) and other speakers (the floor of similar
 
 WER and CER by Whisper tiny.en, similarity of the voice to the prompt's by Resemblyzer,
 naturalness by DistillMOS: all from packages, without a download. Means with 95 %
-intervals over utterances. OUT gets scores.md, scores.csv, index.html with players and
+intervals over utterances. OUT gets scores.md, scores.csv, index.html with players,
+sections.json (the same, for `uniwav report --speech OUT`) and
 cache.json. A group is chosen by a regular expression on the recording's path.
 """
 NEEDED_COLUMNS = ("name", "text", "prompt", "reference", "speaker")
@@ -58,7 +59,8 @@ def score(args: argparse.Namespace) -> str:
     for package in NEEDED:
         if importlib.util.find_spec(package) is None:
             raise ImportError(f"scores need {', '.join(NEEDED)}: pip install them")
-    from espnet_uniwav.analysis.synthesis.page import write_page
+    from espnet_uniwav.analysis.page import Page, save_sections, write_page
+    from espnet_uniwav.analysis.synthesis.page import speech_sections
     from espnet_uniwav.analysis.synthesis.scores import (
         RATE,
         Judges,
@@ -84,7 +86,9 @@ def score(args: argparse.Namespace) -> str:
     table = rows(systems, times)
     (args.output / "scores.md").write_text(markdown(table), encoding="utf-8")
     write_csv(args.output / "scores.csv", lines, systems)
-    write_page(args.output / "index.html", table, lines, speakers, args.players)
+    sections = speech_sections(table, lines, speakers, args.players)
+    save_sections(sections, args.output / "sections.json")
+    write_page(Page("Generated speech", "", [], sections), args.output / "index.html")
     return markdown(table)
 
 

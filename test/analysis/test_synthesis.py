@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from espnet_uniwav.analysis.page import load_sections
 from espnet_uniwav.analysis.synthesis import scores
 from espnet_uniwav.analysis.synthesis.scores import (
     COPY,
@@ -94,6 +95,9 @@ def test_command(lines, judged, capsys):
     assert "| good | 3 | 11.1 (0.0 to 33.3)" in out and "| 0.250 |" in out
     page = (lines.parent / "out/index.html").read_text()
     assert page.count("<audio") == 6
+    scored, heard = load_sections(lines.parent / "out/sections.json")
+    assert all(clip.audio in page for clip in heard.rows[0].clips)
+    assert [row[0] for row in scored.tables[0].rows][:2] == [RECORDING, COPY]
     asked = FakeJudge.asked
     run(lines)
     assert FakeJudge.asked == asked

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Pre-train UniWav and show what it learnt. Stages:
 #   1 corpus   2 data folders   3 training   4 export   5 what the layers know
-#   6 report   7 infilling scores
+#   6 speech   7 report   8 infilling scores
 set -euo pipefail
 cd "$(dirname "$0")"
 
 stage=1
-stop_stage=6
+stop_stage=7
 ngpu=0
 python="python3 -m espnet_uniwav.run"
 corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
@@ -18,8 +18,11 @@ expdir=
 report=report/index.html
 num_utterances=4        # on the report page
 infill_args="--method euler --num_steps 4 --temperature 0"
-align_args="--num_utterances 300"   # of `uniwav align`: to fit on, and held out
+align_args="--num_utterances 600"   # of `uniwav align`
 understand_args="--num_utterances 300"  # more arguments of `uniwav understand`
+tts_config=conf/tuning/train_tts_10min.yaml     # of ../tts1; empty: no speech
+tts_args="--num_lines 12"   # more options of ../tts1/run.sh
+prompts=                # of ../tts1: train, test; the default corpus has one speaker
 english=                # ids of English utterances (regex): those with phones
 score_args=             # more arguments of local/score_infill.py
 
@@ -27,7 +30,7 @@ score_args=             # more arguments of local/score_infill.py
 . ./path.sh
 [ -n "$expdir" ] || expdir=exp/$(basename "$train_config" .yaml)
 
-[ -n "$corpus" ] || : "${english:=-en-}"
+[ -n "$corpus" ] || : "${english:=-en-}" "${prompts:=train}"
 if want 1 && [ -z "$corpus" ]; then
     log "stage 1: the default corpus (Asterisk core sounds)"
     ${python} local/asterisk.py downloads/asterisk
@@ -61,33 +64,45 @@ if want 4; then
     ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
 fi
 
+texts=$data/texts
 understanding=$expdir/understanding
 if want 5; then
     log "stage 5: ${understanding}"
     options=(--data "$data/test")
-    if ${python} local/texts.py "$data" "$data/texts" "--match=$english"; then
-        for name in train test; do
-            ${python} -m espnet_uniwav.bin.align "$data/texts/$name" \
-                "$data/alignment/$name" ${align_args}
+    if ${python} local/texts.py "$data" "$texts" "--match=$english"; then
+        for name in train dev test; do
+            ${python} -m espnet_uniwav.bin.align "$texts/$name" \
+                "$texts/alignment/$name" ${align_args}
         done
-        options+=(--fit_data "$data/texts/train")
-        options+=(--alignment "$data/alignment/train" "$data/alignment/test")
+        options+=(--fit_data "$texts/train")
+        options+=(--alignment "$texts/alignment/train" "$texts/alignment/test")
     fi
     ${python} -m espnet_uniwav.bin.understand --checkpoint "$expdir/checkpoint" \
         "${options[@]}" --output "$understanding" ${understand_args}
 fi
 
-if want 6; then
-    log "stage 6: ${report}"
-    ${python} -m espnet_uniwav.bin.report --exp "$expdir" \
-        --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
-        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
-        --understanding "$understanding" \
-        ${infill_args}
+speech=$expdir/speech
+if want 6 && [ -n "$tts_config" ] && [ -d "$texts/alignment" ]; then
+    log "stage 6: ${speech}"
+    ../tts1/run.sh --stage 3 --data "$(realpath "$texts")" --test_sets test \
+        --checkpoint "$(realpath "$expdir/checkpoint")" --tts_config "$tts_config" \
+        --expdir "$(realpath -m "$speech")" --ngpu "$ngpu" --bf16 "$bf16" \
+        --prompts "${prompts:-test}" ${tts_args} ||
+        log "stage 6 failed, see above: the report goes without speech"
 fi
 
 if want 7; then
-    log "stage 7: infilling of ${data}/dev"
+    log "stage 7: ${report}"
+    scores=$speech/scores/test
+    ${python} -m espnet_uniwav.bin.report --exp "$expdir" \
+        --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
+        --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
+        --understanding "$understanding" ${infill_args} \
+        $([ -d "$scores" ] && echo --speech "$scores")
+fi
+
+if want 8; then
+    log "stage 8: infilling of ${data}/dev"
     ${python} local/score_infill.py --checkpoint "$expdir/checkpoint" \
         --data "$data/dev" --output "$expdir/infilling.csv" ${infill_args} ${score_args}
 fi

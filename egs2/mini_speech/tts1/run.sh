@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Speak with a pre-trained UniWav. Stages:
-#   1 corpus and data folders   2 alignments, phones, durations, lines to speak
-#   3 training   4 speaking   5 scores
+#   1 corpus and data folders   2 alignments   3 phones, durations, lines to speak
+#   4 training   5 speaking   6 scores
 set -euo pipefail
 cd "$(dirname "$0")"
 
 stage=1
-stop_stage=5
+stop_stage=6
 ngpu=0
 python="python3 -m espnet_uniwav.run"
 corpus=                 # audio with texts; empty: the English Asterisk prompts
@@ -15,6 +15,7 @@ tts_config=conf/train_tts.yaml
 tts_args=               # more arguments of espnet2.bin.tts_train
 model=valid.loss.best.pth
 test_sets="dev test"
+num_lines=              # to speak, of every test set; empty: all
 prompts=                # folder that prompts are taken from: train; empty: the test set
 speak_args=             # more arguments of `uniwav tts`
 score_args=             # more arguments of `uniwav score`
@@ -41,21 +42,27 @@ if want 1; then
 fi
 
 if want 2; then
-    for name in dev test train; do
-        log "stage 2: ${data}/${name}: phones and their durations"
+    for name in train dev test; do
+        log "stage 2: ${data}/${name} -> ${data}/alignment/${name}"
         ${python} -m espnet_uniwav.bin.align "$data/$name" "$data/alignment/$name"
+    done
+fi
+
+if want 3; then
+    log "stage 3: phones and durations of ${data}, ${data}/lines"
+    for name in dev test train; do
         ${python} local/durations.py "$data/$name" "$data/alignment/$name" \
             --frame_rate "$frame_rate" --token_list "$data/token_list"
     done
     for name in ${test_sets}; do
         ${python} local/lines.py "$data/$name" "$data/alignment/$name" \
-            "$data/lines/$name" ${prompts:+--prompts "$data/$prompts" \
-            "$data/alignment/$prompts"}
+            "$data/lines/$name" ${num_lines:+--num_lines "$num_lines"} \
+            ${prompts:+--prompts "$data/$prompts" "$data/alignment/$prompts"}
     done
 fi
 
-if want 3; then
-    log "stage 3: training ${tts_config}; log: ${expdir}/train.log"
+if want 4; then
+    log "stage 4: training ${tts_config}; log: ${expdir}/train.log"
     mkdir -p "$expdir"
     conf=$expdir/$(basename "$tts_config")
     multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
@@ -79,10 +86,10 @@ if want 3; then
         2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
 fi
 
-if want 4; then
+if want 5; then
     for name in ${test_sets}; do
         for kind in aligned predicted; do
-            log "stage 4: ${expdir}/speech/${name}/${kind}"
+            log "stage 5: ${expdir}/speech/${name}/${kind}"
             ${python} -m espnet_uniwav.bin.tts --model "$expdir/$model" \
                 --lines "$data/lines/$name/$kind.tsv" \
                 --output "$expdir/speech/$name/$kind" ${speak_args}
@@ -90,9 +97,9 @@ if want 4; then
     done
 fi
 
-if want 5; then
+if want 6; then
     for name in ${test_sets}; do
-        log "stage 5: ${expdir}/scores/${name}"
+        log "stage 6: ${expdir}/scores/${name}"
         ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
             "durations of the recording=$expdir/speech/$name/aligned" \
             "predicted durations=$expdir/speech/$name/predicted" \

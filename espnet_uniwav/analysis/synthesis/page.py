@@ -1,13 +1,12 @@
-"""The page of scores: the table, and players side by side."""
+"""Generated speech on a page: the scores, and players side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.page import Clip, Page, Row, Section, Table, render_page
+from espnet_uniwav.analysis.page import Clip, Row, Section, Table
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
 from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING
 from espnet_uniwav.analysis.synthesis.table import HEAD
@@ -22,17 +21,15 @@ LEAD = (
 )
 
 
-def write_page(
-    path: Path,
+def speech_sections(
     table: list[list[str]],
     lines: list[Line],
     speakers: Mapping[str, Callable[[Line], np.ndarray]],
     count: int,
-) -> None:
-    """Write one self-contained HTML file.
+) -> list[Section]:
+    """The scores, and some lines to listen to.
 
     Args:
-        path: File.
         table: Rows in the order of ``HEAD``.
         lines: All lines; ``count`` of them are heard.
         speakers: System -> what it says to a line, (S,) samples.
@@ -40,13 +37,11 @@ def write_page(
     """
     count = min(count, len(lines))
     chosen = [lines[i * len(lines) // count] for i in range(count)]
-    section = Section(
-        "Scores", LEAD, tables=[Table("All utterances", list(HEAD), table)]
-    )
-    heard = Section("Players", rows=[listen(line, speakers) for line in chosen])
-    facts = [("utterances", str(len(lines))), ("systems", str(len(table)))]
-    page = Page("Generated speech", "", facts, [section, heard])
-    path.write_text(render_page(page), encoding="utf-8")
+    title = f"{len(lines)} utterances"
+    return [
+        Section("Generated speech", LEAD, tables=[Table(title, list(HEAD), table)]),
+        Section("To hear", rows=[listen(line, speakers) for line in chosen]),
+    ]
 
 
 def listen(line: Line, speakers: Mapping[str, Callable[[Line], np.ndarray]]) -> Row:

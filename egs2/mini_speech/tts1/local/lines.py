@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, nargs=2, metavar=("SET", "ALIGNMENT"))
     parser.add_argument("--seconds", type=float, default=3.0, help="of a prompt")
     parser.add_argument("--min_words", type=int, default=3, help="of a text")
+    parser.add_argument("--num_lines", type=int, help="keep so many, evenly spaced")
     args = parser.parse_args()
     folder, alignment = args.prompts or (args.data, args.alignment)
     prompts = cut_prompts(folder, alignment, args.out / "prompts", args.seconds)
@@ -59,6 +60,15 @@ def main() -> None:
                 speaker=utterance.speaker,
             )
         )
+    if not lines:
+        raise ValueError(
+            f"{args.data}: none of {left_out} utterances has durations, "
+            f"{args.min_words} words, and another utterance of its speaker that "
+            f"begins with {MIN_SHARE * args.seconds} s of words"
+        )
+    if args.num_lines and args.num_lines < len(lines):
+        step = len(lines) / args.num_lines
+        lines = [lines[int(i * step)] for i in range(args.num_lines)]
     write_lines(args.out / "aligned.tsv", lines)
     write_lines(
         args.out / "predicted.tsv",

@@ -1,0 +1,83 @@
+"""The tts1 recipe's own scripts: phones with durations, and the lines to speak."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+from corpus_case import noise, write
+
+from espnet_uniwav.tts.lines import read_lines
+
+LOCAL = Path(__file__).parents[2] / "egs2/mini_speech/tts1/local"
+NAMES = ("a1", "a2", "b1")
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs a script of the recipe in this process."""
+    monkeypatch.syspath_prepend(str(LOCAL))
+
+    def run(name, *argv):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, argv)])
+        importlib.import_module(name).main()
+
+    yield run
+    for name in ("durations", "lines"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two utterances of speaker a, one of b; each says four words in two seconds."""
+    data, alignment = tmp_path / "data", tmp_path / "alignment"
+    data.mkdir()
+    alignment.mkdir()
+    tables = {"wav.scp": {}, "text": {}, "utt2spk": {}, "speech_shape": {}}
+    words, phones = "", ""
+    for seed, name in enumerate(NAMES):
+        write(tmp_path / f"{name}.wav", noise(2.0, seed=seed))
+        row = (str(tmp_path / f"{name}.wav"), "ONE TWO SIX TEN", name[0], "32000")
+        for table, value in zip(tables.values(), row):
+            table[name] = value
+        for i, word in enumerate(("one", "two", "six", "ten")):
+            words += f"{name} 1 {0.5 * i:.2f} 0.50 {word}\n"
+            phones += f"{name} 1 {0.5 * i:.2f} 0.50 {word[0].upper()}\n"
+    (alignment / "words.ctm").write_text(words)
+    (alignment / "phones.ctm").write_text(phones)
+    for name, table in tables.items():
+        lines = (f"{key} {value}\n" for key, value in table.items())
+        (data / name).write_text("".join(lines))
+    return data, alignment
+
+
+def test_durations_sum_to_the_frames(run, folders):
+    data, alignment = folders
+    run("durations", data, alignment, "--token_list", data / "tokens")
+    assert (data / "phones").read_text().startswith("a1 O T S T\n")
+    assert (data / "durations").read_text().startswith("a1 25 25 25 25\n")
+    assert (data / "tokens").read_text().split()[2:-1] == ["O", "S", "T"]
+
+
+def test_lines(run, folders, tmp_path):
+    data, alignment = folders
+    run("durations", data, alignment)
+    run("lines", data, alignment, tmp_path / "out", "--seconds", "1.2")
+    one, two = read_lines(tmp_path / "out/aligned.tsv")
+    assert (one.name, one.text, one.phones) == ("a1", "one two six ten", "O T S T")
+    assert one.prompt.endswith("a2.wav") and one.prompt_text == "one two"
+    assert two.prompt.endswith("a1.wav") and two.reference.endswith("/a2.wav")
+    predicted = read_lines(tmp_path / "out/predicted.tsv")
+    assert [line.durations for line in predicted] == ["", ""]
+    run("lines", data, alignment, tmp_path / "few", "--num_lines", "1")
+    assert len(read_lines(tmp_path / "few/aligned.tsv")) == 1
+
+
+def test_no_line_is_an_error(run, folders, tmp_path):
+    data, alignment = folders
+    run("durations", data, alignment)
+    with pytest.raises(ValueError, match="none of 3 utterances has durations, 9 words"):
+        run("lines", data, alignment, tmp_path / "out", "--min_words", "9")
+    assert not list((tmp_path / "out").glob("*.tsv"))
