@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Speak with a pre-trained UniWav. Stages:
 #   1 corpus and data folders   2 alignments   3 phones, durations, lines to speak
-#   4 training   5 speaking   6 scores
+#   4 training   5 speaking   6 scores   7 scores of other ways to sample
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -18,6 +18,8 @@ test_sets="dev test"
 num_lines=              # to speak, of every test set; empty: all
 prompts=                # folder that prompts are taken from: train; empty: the test set
 speak_args=             # more arguments of `uniwav tts`
+samplers="euler-2-0.7 euler-4-0.7 euler-8-0.7 euler-16-0.7 euler-32-0.7 midpoint-4-0.7
+    heun-4-0.7 euler-8-0 euler-8-1.5"   # METHOD-STEPS-GUIDANCE ...
 score_args=             # more arguments of `uniwav score`
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
@@ -103,6 +105,26 @@ if want 6; then
         ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
             "durations of the recording=$expdir/speech/$name/aligned" \
             "predicted durations=$expdir/speech/$name/predicted" \
-            --output "$expdir/scores/$name" --frame_rate "$frame_rate" ${score_args}
+            --output "$expdir/scores/$name" --cache "$expdir/scores/cache.json" \
+            --frame_rate "$frame_rate" ${score_args}
+    done
+fi
+
+if want 7; then
+    for name in ${test_sets}; do
+        systems=()
+        for sampler in ${samplers}; do
+            log "stage 7: ${expdir}/speech/${name}/${sampler}"
+            IFS=- read -r method steps guidance <<< "$sampler"
+            ${python} -m espnet_uniwav.bin.tts --model "$expdir/$model" \
+                --lines "$data/lines/$name/aligned.tsv" \
+                --output "$expdir/speech/$name/$sampler" --method "$method" \
+                --num_steps "$steps" --guidance_scale "$guidance" ${speak_args}
+            systems+=("$sampler=$expdir/speech/$name/$sampler")
+        done
+        ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
+            "${systems[@]}" --output "$expdir/scores/$name-samplers" \
+            --cache "$expdir/scores/cache.json" \
+            --frame_rate "$frame_rate" ${score_args}
     done
 fi
