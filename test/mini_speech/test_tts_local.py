@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from corpus_case import noise, write
 
+from espnet_uniwav.kaldi import Utterance
 from espnet_uniwav.tts.lines import read_lines
 
 LOCAL = Path(__file__).parents[2] / "egs2/mini_speech/tts1/local"
@@ -71,8 +72,18 @@ def test_lines(run, folders, tmp_path):
     assert two.prompt.endswith("a1.wav") and two.reference.endswith("/a2.wav")
     predicted = read_lines(tmp_path / "out/predicted.tsv")
     assert [line.durations for line in predicted] == ["", ""]
-    run("lines", data, alignment, tmp_path / "few", "--num_lines", "1")
+    few = ("--seconds", "1.2", "--num_lines", "1")
+    run("lines", data, alignment, tmp_path / "few", *few)
     assert len(read_lines(tmp_path / "few/aligned.tsv")) == 1
+
+
+def test_prompts_say_something_else(run):
+    choose = importlib.import_module("lines").choose
+    lines = {"a": "one two six ten", "b": "ONE TWO SIX", "c": "two six one", "d": "to"}
+    lines = [Utterance(name, Path(), "x", text) for name, text in lines.items()]
+    prompts = {choose(lines, line).name for line in lines[:2]}
+    assert prompts <= {"c", "d"}
+    assert choose(lines[:2], lines[0]) is None
 
 
 def test_no_line_is_an_error(run, folders, tmp_path):

@@ -2,15 +2,16 @@
 
     python local/lines.py SET ALIGNMENT OUT [--prompts SET ALIGNMENT]
 
-The prompt of an utterance is the start of another one of the same speaker, cut behind
-a word within --seconds; it is written to OUT/prompts. OUT/predicted.tsv tells the text
-alone, OUT/aligned.tsv also the phones and the durations of the recording. Both are
-tables for `uniwav tts --lines` and `uniwav score`.
+The prompt of an utterance is the start of another one of the same speaker, which says
+something else, cut behind a word within --seconds; it is written to OUT/prompts.
+OUT/predicted.tsv tells the text alone, OUT/aligned.tsv also the phones and the durations
+of the recording. Both are tables for `uniwav tts --lines` and `uniwav score`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -103,12 +104,27 @@ def start_of(words: list[Segment], seconds: float) -> tuple[float, str]:
 
 
 def choose(prompts: list[Utterance], utterance: Utterance) -> Utterance | None:
-    """The next prompt of the same speaker behind an utterance, by name."""
-    others = sorted(
-        (p for p in prompts if p.name != utterance.name), key=lambda p: p.name
-    )
-    later = [p for p in others if p.name > utterance.name]
-    return (later or others or [None])[0]
+    """A prompt of the same speaker by chance, the same on every machine.
+
+    It says no three words in a row that the text holds as well.
+    """
+    own = phrases(utterance.text)
+    others = [
+        prompt
+        for prompt in prompts
+        if prompt.name != utterance.name and not own & phrases(prompt.text)
+    ]
+
+    def draw(prompt: Utterance) -> str:
+        return hashlib.sha256(f"{utterance.name} {prompt.name}".encode()).hexdigest()
+
+    return min(others, key=draw, default=None)
+
+
+def phrases(text: str) -> set[tuple[str, ...]]:
+    """All three words in a row of a text."""
+    words = text.lower().split()
+    return set(zip(words, words[1:], words[2:]))
 
 
 if __name__ == "__main__":
