@@ -4,8 +4,8 @@
 
 The prompt of an utterance is the start of another one of the same speaker, which says
 something else, cut behind a word within --seconds; it is written to OUT/prompts.
-OUT/predicted.tsv tells the text alone, OUT/aligned.tsv also the phones and the durations
-of the recording. Both are tables for `uniwav tts --lines` and `uniwav score`.
+OUT/predicted.tsv tells the text alone, OUT/aligned.tsv also the phones and durations of
+the recording. Both are tables for `uniwav tts --lines` and `uniwav score`.
 """
 
 from __future__ import annotations
