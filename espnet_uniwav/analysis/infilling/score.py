@@ -23,7 +23,7 @@ from espnet_uniwav.analysis.infilling.filling import (
 from espnet_uniwav.analysis.word_errors import Errors, count_errors, normalise
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.kaldi import read_data_folder, thin
 
 ORIGINAL, COPY = "original", "Griffin-Lim copy"
 MEAN, LINEAR, MODEL = "utterance mean", "linear interpolation", "filled in"
@@ -83,8 +83,7 @@ def load_utterances(
         The utterances, and the names of those left out as too short or without text.
     """
     found = sorted(read_data_folder(folder / "wav.scp"), key=lambda u: u.name)
-    if count is not None and count < len(found):
-        found = [found[i * len(found) // count] for i in range(count)]
+    found = thin(found, count)
     rate = features.spec.sample_rate
     utterances, skipped = [], []
     for u in tqdm(found, desc="reading", unit="utt", disable=None):

@@ -11,6 +11,7 @@ from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectr
 from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING
 from espnet_uniwav.analysis.synthesis.table import HEAD
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.kaldi import thin
 from espnet_uniwav.tts.lines import Line
 
 LEAD = (
@@ -35,12 +36,11 @@ def speech_sections(
         speakers: System -> what it says to a line, (S,) samples.
         count: Lines with players.
     """
-    count = min(count, len(lines))
-    chosen = [lines[i * len(lines) // count] for i in range(count)]
     title = f"{len(lines)} utterances"
+    heard = [listen(line, speakers) for line in thin(lines, count)]
     return [
         Section("Generated speech", LEAD, tables=[Table(title, list(HEAD), table)]),
-        Section("To hear", rows=[listen(line, speakers) for line in chosen]),
+        Section("To hear", rows=heard),
     ]
 
 

@@ -10,11 +10,13 @@ recordings.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
+from espnet_uniwav.tts.lines import read_lines
 from espnet_uniwav.tts.phones import Phonemizer
+
+NEEDED_COLUMNS = ("name", "text", "prompt", "prompt_text", "reference")
 
 
 def main() -> None:
@@ -27,17 +29,16 @@ def main() -> None:
     tables = {
         name: [] for name in ("wav.scp", "text", "utt2spk", "spk2utt", "references")
     }
-    with open(args.lines, encoding="utf-8", newline="") as f:
-        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
-    for row in sorted(rows, key=lambda row: row["name"]):
-        told = " ".join(phonemize(row["prompt_text"]))
-        spoken = " ".join(phonemize(row["text"]))
-        name = row["name"]
-        tables["wav.scp"].append(f"{name} {row['prompt']}\n")
+    lines = read_lines(args.lines, NEEDED_COLUMNS)
+    for line in sorted(lines, key=lambda line: line.name):
+        told = " ".join(phonemize(line.prompt_text))
+        spoken = " ".join(phonemize(line.text))
+        name = line.name
+        tables["wav.scp"].append(f"{name} {line.prompt}\n")
         tables["text"].append(f"{name} {told} <sos/eos> {spoken}\n")
         tables["utt2spk"].append(f"{name} {name}\n")
         tables["spk2utt"].append(f"{name} {name}\n")
-        tables["references"].append(f"{name} {row['reference']}\n")
+        tables["references"].append(f"{name} {line.reference}\n")
     args.out.mkdir(parents=True, exist_ok=True)
     for name, lines in tables.items():
         (args.out / name).write_text("".join(lines), encoding="utf-8")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, read_ctm
 from espnet_uniwav.audio import read_speech, write_speech
-from espnet_uniwav.kaldi import Utterance, read_data_folder, read_table
+from espnet_uniwav.kaldi import Utterance, read_data_folder, read_table, thin
 from espnet_uniwav.tts.lines import Line, write_lines
 
 SAMPLE_RATE = 16000
@@ -67,9 +67,7 @@ def main() -> None:
             f"{args.min_words} words, and another utterance of its speaker that "
             f"begins with {MIN_SHARE * args.seconds} s of words"
         )
-    if args.num_lines and args.num_lines < len(lines):
-        step = len(lines) / args.num_lines
-        lines = [lines[int(i * step)] for i in range(args.num_lines)]
+    lines = thin(lines, args.num_lines)
     write_lines(args.out / "aligned.tsv", lines)
     write_lines(
         args.out / "predicted.tsv",
