@@ -14,6 +14,7 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
+from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
@@ -155,7 +156,10 @@ class UniWavSSLModel(ESPnetSSLModel):
         Returns:
             loss, stats and weight (masked frames), as ESPnet's trainer wants them.
         """
-        with bfloat16(speech.device, self.bf16):
+        with (
+            bfloat16(speech.device, self.bf16),
+            same_draws(speech.device, not self.training),
+        ):
             batch = self.encode(speech, speech_lengths)
             total, stats = self._losses(batch)
         if self.training:

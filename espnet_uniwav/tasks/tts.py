@@ -14,6 +14,7 @@ from torch import Tensor
 from espnet_uniwav.checkpoint import load_strictly
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.tts_features import check_vocoder
@@ -134,7 +135,10 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         """
         self.require_weights()
         _check_batch(text_lengths, feats_lengths, durations, durations_lengths)
-        with bfloat16(feats.device, self.bf16):
+        with (
+            bfloat16(feats.device, self.bf16),
+            same_draws(feats.device, not self.training),
+        ):
             loss, stats = self.synthesizer(
                 text, text_lengths, durations, feats, feats_lengths
             )
