@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from espnet_uniwav.features import FeatureSpec, check_spec
 from espnet_uniwav.model import UniWav
@@ -15,13 +16,13 @@ CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 
 
 def save_checkpoint(
-    model: UniWav, config: dict, folder: str | Path, about: dict | None = None
+    model: nn.Module, config: dict, folder: str | Path, about: dict | None = None
 ) -> None:
     """Write a model to a folder.
 
     Args:
-        model: The model.
-        config: Its configuration, see ``UniWav.from_config``.
+        model: A ``UniWav``, or what is made of one; has ``features``.
+        config: Its configuration, see ``from_config`` of its class.
         folder: Made if missing.
         about: Anything worth keeping: the training configuration, steps, metrics.
     """
@@ -72,18 +73,44 @@ def load_checkpoint(
         ValueError: If a tensor is missing, extra or misshapen, or if the feature
             spec is not what the configuration or the caller says.
     """
+    model = load_model(folder, _build)
+    if expected_spec is not None:
+        check_spec(expected_spec, model.features.spec, str(folder))
+    return model
+
+
+def load_model(folder: str | Path, build: Callable[[dict], nn.Module]) -> nn.Module:
+    """Load whatever is made of a UniWav and kept in the same way.
+
+    Args:
+        folder: Written by ``save_checkpoint``.
+        build: Makes the model from its configuration.
+
+    Raises:
+        FileNotFoundError, ValueError: As of ``load_checkpoint``.
+    """
     folder = Path(folder)
     config = read_config(folder)
-    model = UniWav.from_config(config["model"])
+    try:
+        model = build(config["model"])
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
     spec = FeatureSpec.from_dict(config["feature_spec"])
     check_spec(spec, model.features.spec, str(folder))
-    if expected_spec is not None:
-        check_spec(expected_spec, spec, str(folder))
     load_strictly(model, load_file(folder / WEIGHTS), str(folder / WEIGHTS))
     return model.eval()
 
 
-def load_strictly(model: UniWav, weights: dict[str, Tensor], where: str) -> None:
+def _build(config: dict) -> UniWav:
+    if "tokenizer" in config:
+        raise ValueError(
+            "is a speech tokenizer: load it with UniWavTokenizer.from_pretrained, or "
+            "name the checkpoint that it was made of"
+        )
+    return UniWav.from_config(config)
+
+
+def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:
     """Load tensors, or say which ones do not fit.
 
     Raises:

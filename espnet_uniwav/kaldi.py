@@ -85,5 +85,4 @@ def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
         bounds = range(0, len(own), MIN_UTTERANCES)
         groups += [own[start : start + MIN_UTTERANCES] for start in bounds]
     number = max(round(count * len(groups) / len(ordered)), 1)
-    chosen = (groups[i * len(groups) // number] for i in range(number))
-    return list(itertools.chain.from_iterable(chosen))
+    return list(itertools.chain.from_iterable(thin(groups, number)))

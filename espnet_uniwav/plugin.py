@@ -37,6 +37,11 @@ ESPNET = {
         ("frontend_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavFrontend"),
         ("encoder_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavEncoder"),
         ("model_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavSSLModel"),
+        (
+            "model_choices",
+            "uniwav_tokenizer",
+            "espnet_uniwav.tasks.tokenizer:UniWavTokenizerModel",
+        ),
         ("loss_choices", "dinosr", "espnet_uniwav.tasks.ssl_losses:DinoSRLoss"),
         (
             "loss_choices",

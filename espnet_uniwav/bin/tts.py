@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech, write_speech
@@ -85,6 +84,7 @@ def tts(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
+    from espnet_uniwav.jobs import do_all, write_outcomes
     from espnet_uniwav.tasks.reader import load_reader
 
     lines = read_lines(args.lines) if args.lines else [Line(text=args.text)]
@@ -97,7 +97,10 @@ def tts(args: argparse.Namespace) -> str:
     if not args.lines:
         speak(lines[0], args.output)
         return f"{args.output}"
-    failed = _read_all(speak, lines, folder)
+    items = {line.name: (line, folder / f"{line.name}.wav") for line in lines}
+    failed = write_outcomes(
+        folder, do_all(lambda: lambda item: speak(*item), items, title="tts")
+    )
     return f"{folder}: {len(lines) - failed} of {len(lines)} lines read"
 
 
@@ -145,25 +148,6 @@ class _Speak:
         return self.reader.speak(
             line.phones.split(), prompt, self.manner, durations=durations
         )
-
-
-def _read_all(speak: _Speak, lines: list[Line], folder: Path) -> int:
-    """Read all lines; list those that fail. Returns their number."""
-    from tqdm import tqdm
-
-    failed, times = ["name\treason\n"], ["name\tspent\tspoken\n"]
-    for line in tqdm(lines, desc="tts", unit="line"):
-        start = time.perf_counter()
-        try:
-            spoken = speak(line, folder / f"{line.name}.wav")
-        except (ValueError, OSError) as error:
-            failed.append(f"{line.name}\t{' '.join(str(error).split())}\n")
-            continue
-        spent = time.perf_counter() - start
-        times.append(f"{line.name}\t{spent:.4f}\t{spoken:.4f}\n")
-    (folder / "failed.tsv").write_text("".join(failed), encoding="utf-8")
-    (folder / "times.tsv").write_text("".join(times), encoding="utf-8")
-    return len(failed) - 1
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -9,6 +9,28 @@ from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.nn.processes import copy_from_first_process, sum_over_processes
 
 
+def nearest(targets: Tensor, codewords: Tensor) -> Tensor:
+    """Nearest codewords by Euclidean distance: (K, N, D), (K, V, D) to (K, N)."""
+    # |x - c|^2 = |x|^2 - 2 x c + |c|^2, and |x|^2 is the same for every c.
+    norms = codewords.square().sum(-1)[:, None]
+    return torch.baddbmm(norms, targets, codewords.transpose(1, 2), alpha=-2.0).argmin(
+        -1
+    )
+
+
+def count_codes(codes: Tensor, size: int) -> Tensor:
+    """Count (K, N) codes to (K, V)."""
+    number = torch.zeros(codes.shape[0], size, device=codes.device)
+    ones = torch.ones((), device=codes.device).expand_as(codes)
+    return number.scatter_add_(1, codes, ones)
+
+
+def perplexity(number: Tensor) -> Tensor:
+    """exp(entropy) of each row of unnormalised (K, V) distributions."""
+    share = number / number.sum(-1, keepdim=True).clamp(min=1e-9)
+    return torch.special.entr(share).sum(-1).exp()
+
+
 class OnlineCodebook(nn.Module):
     """K codebooks of V codewords that follow their targets (DinoSR, section 3.3).
 
@@ -75,12 +97,7 @@ class OnlineCodebook(nn.Module):
         if collect and self.needs_data:
             self._start_from(targets)
         with full_precision(targets.device):
-            codewords = self.codewords
-            # |x - c|^2 = |x|^2 - 2 x c + |c|^2, and |x|^2 is the same for every c.
-            norms = codewords.square().sum(-1)[:, None]
-            codes = torch.baddbmm(
-                norms, targets, codewords.transpose(1, 2), alpha=-2.0
-            ).argmin(-1)
+            codes = nearest(targets, self.codewords)
             if collect:
                 self._collect(targets, codes)
         return codes

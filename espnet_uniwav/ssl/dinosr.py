@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.nn.processes import sum_over_processes
 from espnet_uniwav.nn.transformer import initialise
-from espnet_uniwav.ssl.codebook import OnlineCodebook
+from espnet_uniwav.ssl.codebook import OnlineCodebook, count_codes, perplexity
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.teacher import EMATeacher
 
@@ -148,9 +148,9 @@ class DinoSR(nn.Module):
 
     @torch.no_grad()
     def _stats(self, logits: Tensor, codes: Tensor) -> dict[str, Tensor]:
-        number = _histogram(codes, self.codebook_size)
-        target = _perplexity(number)
-        prediction = _perplexity(logits.softmax(-1).sum(1))
+        number = count_codes(codes, self.codebook_size)
+        target = perplexity(number)
+        prediction = perplexity(logits.softmax(-1).sum(1))
         stats = {
             "accuracy": (logits.argmax(-1) == codes).sum() / max(codes.numel(), 1),
             "ema_decay": self.teacher.decay(),
@@ -170,7 +170,7 @@ class DinoSR(nn.Module):
             self.usage += number
             return {}
         share = (self.usage > 0).float().mean(1)
-        entropy = _perplexity(self.usage).log() / math.log(self.codebook_size)
+        entropy = perplexity(self.usage).log() / math.log(self.codebook_size)
         if self._epoch_is_open:
             self._epoch_is_open = False
             self._watch(share, entropy)
@@ -194,16 +194,3 @@ class DinoSR(nn.Module):
                     100 * perplexity[k],
                     100 * COLLAPSE_SHARE,
                 )
-
-
-def _histogram(codes: Tensor, size: int) -> Tensor:
-    """Count (K, N) codes to (K, V)."""
-    number = torch.zeros(codes.shape[0], size, device=codes.device)
-    ones = torch.ones((), device=codes.device).expand_as(codes)
-    return number.scatter_add_(1, codes, ones)
-
-
-def _perplexity(number: Tensor) -> Tensor:
-    """exp(entropy) of each row of unnormalised (K, V) distributions."""
-    share = number / number.sum(-1, keepdim=True).clamp(min=1e-9)
-    return torch.special.entr(share).sum(-1).exp()

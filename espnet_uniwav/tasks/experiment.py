@@ -1,4 +1,4 @@
-"""An ESPnet experiment, of pre-training or with our front end -> a UniWav model."""
+"""An ESPnet experiment of ours -> a checkpoint folder."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 import yaml
-from torch import Tensor
+from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import load_strictly, save_checkpoint
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tasks.pretrained import parse_rate
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 # Parts of the training model that only training needs.
 TRAINING_ONLY = ("teacher.", "codebooks.", "heads.", "usage", "low_epochs")
@@ -18,11 +19,11 @@ TRAINING_ONLY = ("teacher.", "codebooks.", "heads.", "usage", "low_epochs")
 
 def export_experiment(
     experiment: str | Path, folder: str | Path, model_file: str = "latest.pth"
-) -> UniWav:
+) -> nn.Module:
     """Turn an experiment into a checkpoint folder.
 
-    Of a downstream task the encoder is exported as it was fine-tuned, so that it can be
-    probed like any other.
+    Of pre-training a ``UniWav``, of a tokenizer the tokenizer. Of a downstream task the
+    encoder is exported as it was fine-tuned, so that it can be probed like any other.
 
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
@@ -39,11 +40,12 @@ def export_experiment(
     experiment = Path(experiment)
     args = _read(experiment / "config.yaml")
     is_pretraining = args.get("model") == "uniwav" and "loss" in args
-    if not is_pretraining and args.get("frontend") != "uniwav":
+    is_tokenizer = args.get("model") == "uniwav_tokenizer"
+    if args.get("frontend") != "uniwav":
         raise ValueError(
-            f"{experiment / 'config.yaml'}: expected model: uniwav of the SSL task or "
-            f"frontend: uniwav, found model: {args.get('model')}, frontend: "
-            f"{args.get('frontend')}"
+            f"{experiment / 'config.yaml'}: expected model: uniwav or uniwav_tokenizer "
+            "of the SSL task, or frontend: uniwav, found model: "
+            f"{args.get('model')}, frontend: {args.get('frontend')}"
         )
     path = experiment / model_file
     if not path.is_file():
@@ -53,13 +55,17 @@ def export_experiment(
         )
     state = torch.load(path, map_location="cpu", weights_only=True)
     state = state.get("model", state)
-    if is_pretraining:
+    build = UniWav.from_config
+    if is_tokenizer:
+        build, config = UniWavTokenizer.from_config, args["model_conf"]["architecture"]
+        weights = _rename(state, {"tokenizer.": ""})
+    elif is_pretraining:
         config = model_config(args)
         weights = model_weights(state, args["loss"])
     else:
         config = encoder_config(args["frontend_conf"])
         weights = _rename(state, {"frontend.encoder.": "encoder."})
-    model = UniWav.from_config(config)
+    model = build(config)
     load_strictly(model, weights, str(path))
     about = {"experiment": str(experiment), "model_file": path.resolve().name}
     updates = state.get("global_step")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import humanfriendly
+from torch import nn
 
 from espnet_uniwav.checkpoint import load_checkpoint, read_config
-from espnet_uniwav.features import FeatureSpec
-from espnet_uniwav.model import UniWav
+from espnet_uniwav.features import FeatureSpec, check_spec
 
 
 class StartsFromCheckpoint:
@@ -22,13 +23,22 @@ class StartsFromCheckpoint:
     checkpoint: str | None
     has_weights: bool
 
-    def read_weights(self, spec: FeatureSpec) -> UniWav | None:
-        """The pre-trained model; None to start from random or trained weights."""
+    def read_weights(
+        self, spec: FeatureSpec, load: Callable[[str], nn.Module] = load_checkpoint
+    ) -> nn.Module | None:
+        """The pre-trained model; None to start from random or trained weights.
+
+        Args:
+            spec: The features that it must have.
+            load: Loads a folder.
+        """
         self.has_weights = self.checkpoint is None
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return None
         self.has_weights = True
-        return load_checkpoint(self.checkpoint, spec)
+        model = load(self.checkpoint)
+        check_spec(spec, model.features.spec, str(self.checkpoint))
+        return model
 
     def require_weights(self) -> None:
         """Raise FileNotFoundError if no weights were loaded, of whatever origin."""

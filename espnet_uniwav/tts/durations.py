@@ -26,6 +26,17 @@ def token_of_frame(durations: Tensor, num_frames: int) -> Tensor:
     return index.clamp(max=durations.shape[1] - 1)
 
 
+def tokens_outside(gap: Tensor, durations: Tensor) -> Tensor:
+    """Which tokens have no frame in the gap: (B, T), (B, L) to (B, L)."""
+    hidden = F.pad(gap.long().cumsum(1), (1, 0))
+    ends = durations.cumsum(1)
+    starts = ends - durations
+    before, after = (
+        hidden.gather(1, i.clamp(max=gap.shape[1])) for i in (starts, ends)
+    )
+    return before == after
+
+
 def scale_durations(durations: Tensor, total: int) -> Tensor:
     """Stretch durations so that they sum to a total.
 

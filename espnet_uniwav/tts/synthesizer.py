@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.flow.sampling import Sampling, generate
 from espnet_uniwav.model import UniWav
@@ -18,8 +19,8 @@ from espnet_uniwav.tts.durations import (
     check_durations,
     scale_durations,
     token_of_frame,
+    tokens_outside,
 )
-from espnet_uniwav.tts.gap import draw_gap, tokens_outside
 from espnet_uniwav.tts.text import TextCondition, TextEncoder
 
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from factories import NUM_MELS, make_synthesizer
 
+from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.tts.aligner import best_path
 from espnet_uniwav.tts.context import Context, check_prompt
-from espnet_uniwav.tts.gap import draw_gap, tokens_outside
+from espnet_uniwav.tts.durations import tokens_outside
 
 QUICK = Sampling(num_steps=2, method="euler")
 TOKENS = torch.tensor([2, 3, 4])

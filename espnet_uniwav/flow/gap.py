@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -24,14 +23,3 @@ def draw_gap(lengths: Tensor, num_frames: int, min_share: float) -> Tensor:
     start = (place * (lengths - size + 1)).floor()
     frames = torch.arange(num_frames, device=lengths.device)
     return (frames >= start) & (frames < start + size)
-
-
-def tokens_outside(gap: Tensor, durations: Tensor) -> Tensor:
-    """Which tokens have no frame in the gap: (B, T), (B, L) to (B, L)."""
-    hidden = F.pad(gap.long().cumsum(1), (1, 0))
-    ends = durations.cumsum(1)
-    starts = ends - durations
-    before, after = (
-        hidden.gather(1, i.clamp(max=gap.shape[1])) for i in (starts, ends)
-    )
-    return before == after

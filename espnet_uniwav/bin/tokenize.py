@@ -1,0 +1,98 @@
+"""Turn recordings into codes."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+
+from espnet_uniwav.kaldi import read_data_folder
+
+DESCRIPTION = """\
+OUT gets codes_1 to codes_K, one line per utterance (name, then the code of every
+frame), as ESPnet's recipes for discrete tokens read them, or NAME.npz with `codes`
+(K, T); and failed.tsv, which lists every file that was left out and why. Given again,
+the command goes on where it was interrupted.
+"""
+MAX_SECONDS = 120.0
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="uniwav tokenize",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("wav_scp", type=Path, help="table of names and audio files")
+    parser.add_argument("output", type=Path, help="folder to write")
+    parser.add_argument(
+        "--tokenizer", type=Path, required=True, help="checkpoint of a tokenizer"
+    )
+    parser.add_argument("--format", choices=["text", "npz"], default="text")
+    parser.add_argument("--num_workers", type=int, default=1, help="processes")
+    parser.add_argument("--device", default="cpu", help="torch device")
+    return parser
+
+
+def tokenize(args: argparse.Namespace) -> str:
+    """Encode and write as the arguments say.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    from espnet_uniwav.jobs import FAILED, do_all
+    from espnet_uniwav.tokenizer.files import CodeWriter
+    from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+
+    files = {u.name: u.path for u in read_data_folder(args.wav_scp)}
+    tokenizer = UniWavTokenizer.from_pretrained(args.tokenizer)
+    failed = ["name\treason\n"]
+    with CodeWriter(args.output, tokenizer.num_codebooks, args.format) as writer:
+        todo = {name: path for name, path in files.items() if name not in writer.done}
+        prepare = functools.partial(_prepare, args.tokenizer, args.device)
+        for own in do_all(prepare, todo, args.num_workers, "tokenize"):
+            if own.reason:
+                failed.append(f"{own.name}\t{own.reason}\n")
+            else:
+                writer.write(own.name, own.value)
+    (args.output / FAILED).write_text("".join(failed), encoding="utf-8")
+    number = len(files) - (len(failed) - 1)
+    return (
+        f"{args.output}: {number} of {len(files)} files encoded, "
+        f"{len(files) - len(todo)} of them before; {tokenizer.extra_repr()}"
+    )
+
+
+def _prepare(folder: Path, device: str):
+    """Path -> codes (K, T)."""
+    import torch
+
+    from espnet_uniwav.audio import read_speech, seconds_of
+    from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+
+    tokenizer = UniWavTokenizer.from_pretrained(folder).to(device)
+
+    def encode(path: Path):
+        if (seconds := seconds_of(path)) > MAX_SECONDS:
+            raise ValueError(
+                f"{path}: lasts {seconds:.0f} s, expected at most {MAX_SECONDS:.0f}: "
+                "cut it into utterances"
+            )
+        speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))
+        return tokenizer.encode(speech[None])[0].cpu().numpy()
+
+    return encode
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Run the command; errors are one line and exit status 1."""
+    args = get_parser().parse_args(cmd)
+    try:
+        print(tokenize(args))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"tokenize: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

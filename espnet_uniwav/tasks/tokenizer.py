@@ -1,0 +1,116 @@
+"""ESPnet2's door to speech tokens: ``model: uniwav_tokenizer`` of the SSL task."""
+
+from __future__ import annotations
+
+import argparse
+
+from espnet2.ssl.espnet_model import ESPnetSSLModel
+from espnet2.torch_utils.device_funcs import force_gatherable
+from torch import Tensor, nn
+
+from espnet_uniwav.checkpoint import load_strictly
+from espnet_uniwav.nn.draws import same_draws
+from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+
+NAME, KEY = "uniwav_tokenizer", "model_conf"
+PARTS = ("features", "encoder", "decoder", "kept_frames", "tokenizer")
+
+
+class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
+    """``model: uniwav_tokenizer``: trains the decoder of a tokenizer on its codes.
+
+    Front end, encoder and losses of the task are filled in, so that ESPnet builds them,
+    and not used: a configuration names the checkpoint and no other part.
+
+    Args:
+        checkpoint: Folder made by ``uniwav cluster``.
+        architecture: The checkpoint's model configuration, which ESPnet saves.
+        bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
+        **unused: What ESPnet's SSL task builds.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | None = None,
+        architecture: dict | None = None,
+        bf16: bool = False,
+        **unused,
+    ):
+        nn.Module.__init__(self)  # of ESPnet's class only the name is needed
+        self.checkpoint = checkpoint
+        self.tokenizer = UniWavTokenizer.from_config(architecture)
+        self.bf16 = bf16
+        spec = self.tokenizer.features.spec
+        pretrained = self.read_weights(spec, UniWavTokenizer.from_pretrained)
+        if pretrained is not None:
+            load_strictly(self.tokenizer, pretrained.state_dict(), str(checkpoint))
+
+    @staticmethod
+    def adapt_task(task: type) -> None:
+        """Let the SSL task take its parts from the checkpoint, and save them.
+
+        Args:
+            task: ESPnet's SSL task. Nothing happens a second time.
+        """
+        stock = task.build_model.__func__
+        if getattr(stock, "describes_tokenizer", False):
+            return
+
+        def build_model(cls, args: argparse.Namespace):
+            if args.model == NAME:
+                _describe(args)
+            return stock(cls, args)
+
+        build_model.describes_tokenizer = True
+        task.build_model = classmethod(build_model)
+
+    def forward(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
+        """Losses of one batch.
+
+        Args:
+            speech: (B, S) samples.
+            speech_lengths: (B,) valid samples.
+            **kwargs: Text and utterance names, unused.
+
+        Returns:
+            loss, stats and weight (utterances), as ESPnet's trainer wants them.
+        """
+        self.require_weights()
+        x, lengths = self._extract(speech, speech_lengths)
+        with (
+            bfloat16(speech.device, self.bf16),
+            same_draws(speech.device, not self.training),
+        ):
+            loss, stats = self.tokenizer(x, lengths)
+        stats["loss"] = loss.detach()
+        return force_gatherable((loss, stats, len(speech)), loss.device)
+
+    def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
+        """Features for ``--collect_stats``."""
+        x, lengths = self._extract(speech, speech_lengths)
+        return {"feats": x, "feats_lengths": lengths}
+
+    def _extract(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.tokenizer.features.extract(speech[:, : lengths.max()], lengths)
+
+
+def _describe(args: argparse.Namespace) -> None:
+    """Write the architecture and what follows from it into the arguments."""
+    conf = args.model_conf
+    architecture = conf.get("architecture")
+    if architecture is None:
+        architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
+    args.model_conf = {**conf, "architecture": architecture}
+    features = dict(architecture["features"])
+    args.frontend, args.frontend_conf = (
+        "uniwav",
+        {
+            "features": features.pop("name"),
+            "fs": features.pop("sample_rate", 16000),
+            "features_conf": features,
+        },
+    )
+    args.encoder, args.encoder_conf = "uniwav", dict(architecture["encoder"])
+    args.normalize, args.preencoder, args.loss = None, None, []

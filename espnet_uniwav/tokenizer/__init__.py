@@ -1,0 +1,1 @@
+"""Speech tokens: speech -> codes of frames -> speech."""

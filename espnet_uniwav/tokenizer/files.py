@@ -1,0 +1,107 @@
+"""Codes on disk: tables that ESPnet's recipes for discrete tokens read, or npz files.
+
+A folder of text holds ``codes_1`` to ``codes_K``, one line per utterance: its name,
+then the code of every frame, as the pseudo-labels of ESPnet's k-means scripts. A folder
+of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from espnet_uniwav.kaldi import read_table
+
+FORMATS = ("text", "npz")
+
+
+class CodeWriter:
+    """Writes the codes of utterances to a folder, and knows which are there.
+
+    What an interrupted run left half-written is taken away first.
+
+    Args:
+        folder: Made if missing.
+        num_codebooks: K.
+        form: One of ``FORMATS``.
+    """
+
+    def __init__(self, folder: Path, num_codebooks: int, form: str = "text"):
+        self.folder, self.form = folder, form
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tables = []
+        if form == "npz":
+            self.done = {path.stem for path in folder.glob("*.npz")}
+            return
+        paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
+        kept = _whole_lines(paths)
+        for path, lines in zip(paths, kept):
+            path.write_text("".join(lines.values()), encoding="utf-8")
+        self.done = set(kept[0])
+        self.tables = [open(path, "a", encoding="utf-8") for path in paths]
+
+    def write(self, name: str, codes: np.ndarray) -> None:
+        """Add the codes (K, T) of one utterance."""
+        if self.form == "npz":
+            partial = self.folder / f"{name}.partial"
+            with open(partial, "wb") as f:
+                np.savez_compressed(f, codes=codes.astype(np.uint16))
+            partial.replace(self.folder / f"{name}.npz")
+        for table, own in zip(self.tables, codes):
+            table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
+            table.flush()
+
+    def __enter__(self) -> CodeWriter:
+        return self
+
+    def __exit__(self, *error) -> None:
+        for table in self.tables:
+            table.close()
+
+
+def read_codes(folder: Path) -> dict[str, np.ndarray]:
+    """Utterance -> codes (K, T), of either format.
+
+    Raises:
+        FileNotFoundError: If the folder holds no codes.
+        ValueError: Naming the table and the utterance that are broken.
+    """
+    archives = sorted(folder.glob("*.npz"))
+    if archives:
+        return {path.stem: _read_archive(path) for path in archives}
+    tables, k = [], 1
+    while k == 1 or (folder / f"codes_{k}").is_file():
+        tables.append(read_table(folder / f"codes_{k}"))
+        k += 1
+    codes = {}
+    for name in tables[0]:
+        try:
+            rows = [[int(code) for code in table[name].split()] for table in tables]
+            codes[name] = np.array(rows, dtype=np.int64)
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"{folder}: {name}: expected as many whole numbers in each of "
+                f"{len(tables)} tables; make the codes again"
+            ) from error
+    return codes
+
+
+def _read_archive(path: Path) -> np.ndarray:
+    try:
+        with np.load(path) as archive:
+            return archive["codes"].astype(np.int64)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{path}: expected codes (K, T); make it again") from error
+
+
+def _whole_lines(paths: list[Path]) -> list[dict[str, str]]:
+    """Name -> line of every table, for the names that all tables hold whole."""
+    tables = []
+    for path in paths:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        lines = text.splitlines(keepends=True)
+        whole = [own for own in lines if own.strip() and own.endswith("\n")]
+        tables.append({line.split()[0]: line for line in whole})
+    whole = set.intersection(*map(set, tables))
+    return [{k: v for k, v in table.items() if k in whole} for table in tables]

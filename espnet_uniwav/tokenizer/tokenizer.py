@@ -1,0 +1,342 @@
+"""A pre-trained UniWav whose decoder speaks from codes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from espnet_uniwav.checkpoint import load_model
+from espnet_uniwav.features import AbsFeatures
+from espnet_uniwav.flow.gap import draw_gap
+from espnet_uniwav.flow.matching import flow_matching_loss
+from espnet_uniwav.flow.sampling import Sampling, generate
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.nn.precision import full_precision
+from espnet_uniwav.ssl.codebook import count_codes, perplexity
+from espnet_uniwav.ssl.teacher import instance_norm
+from espnet_uniwav.tokenizer.quantizer import Quantizer
+from espnet_uniwav.tts.context import check_prompt
+
+FEATURES = "features"
+PADDING = -1
+DEFAULTS = Sampling(num_steps=8, method="euler", guidance_scale=0.7, temperature=0.3)
+
+
+class UniWavTokenizer(nn.Module):
+    """Speech to codes and back.
+
+    Encoder and weighted sum stand still; the quantizer reads one state of the encoder
+    and z, the decoder is trained on the embeddings of the codes instead of z.
+
+    Args:
+        uniwav: With a decoder; pre-trained or not.
+        layer: State that the first codebook clusters, 0 to num_layers; ``features``:
+            all codebooks cluster the features themselves, as a control.
+        num_codebooks: K; 0 leaves z as it is, as a control.
+        codebook_size: Codewords V of each.
+        normalise: Zero mean and unit variance of every channel of the state over the
+            utterance, which hides who speaks.
+        min_share: In training the generated part of an utterance is at least this
+            share; the rest stands for a prompt.
+        whole_prob: Share of utterances that are generated whole, without a prompt.
+        drop_prob: Share of utterances without any condition, for guidance.
+    """
+
+    def __init__(
+        self,
+        uniwav: UniWav,
+        layer: int | str,
+        num_codebooks: int = 1,
+        codebook_size: int = 1024,
+        normalise: bool = True,
+        min_share: float = 0.5,
+        whole_prob: float = 0.5,
+        drop_prob: float = 0.1,
+    ):
+        super().__init__()
+        _check(uniwav, layer, num_codebooks, codebook_size)
+        self.uniwav = uniwav
+        self.layer = layer
+        self.normalise = normalise
+        self.min_share = min_share
+        self.whole_prob = whole_prob
+        self.drop_prob = drop_prob
+        width, dim = uniwav.encoder.embed_dim, uniwav.features.spec.dim
+        own = dim if layer == FEATURES else width
+        self.quantizer = Quantizer(own, own, width, num_codebooks, codebook_size)
+        for part in self._frozen():
+            part.requires_grad_(False)
+
+    def _frozen(self) -> tuple[nn.Module, ...]:
+        return self.uniwav.encoder, self.uniwav.weighted_sum
+
+    @classmethod
+    def from_config(cls, config: dict) -> UniWavTokenizer:
+        """Build an untrained one.
+
+        Args:
+            config: Of ``UniWav.from_config``, and ``tokenizer``: the arguments above.
+        """
+        if "tokenizer" not in config:
+            raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
+        return cls(UniWav.from_config(config), **config["tokenizer"])
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> UniWavTokenizer:
+        """Load a checkpoint folder; see ``load_checkpoint`` for the errors."""
+        return load_model(folder, cls.from_config)
+
+    @property
+    def features(self) -> AbsFeatures:
+        """The feature space."""
+        return self.uniwav.features
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second (Hz)."""
+        return self.features.spec.frame_rate
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second (Hz)."""
+        return self.features.spec.sample_rate
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes K of a frame."""
+        return self.quantizer.num_codebooks
+
+    @property
+    def codebook_size(self) -> int:
+        """Codewords V of each codebook."""
+        return self.quantizer.codebook_size
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second."""
+        return self.frame_rate * self.num_codebooks * math.log2(self.codebook_size)
+
+    def extra_repr(self) -> str:
+        """Said by ``print``."""
+        return (
+            f"layer {self.layer}, {self.num_codebooks} codebooks of "
+            f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s"
+        )
+
+    def train(self, mode: bool = True) -> UniWavTokenizer:
+        """The frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for part in self._frozen():
+            part.eval()
+        return self
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            x: (B, T, F) features.
+            lengths: (B,) valid frames.
+
+        Returns:
+            loss: Scalar in fp32.
+            stats: Detached scalars; ``perplexity_k`` of the codes of the batch.
+        """
+        length = x.shape[1]
+        padding = lengths_to_padding_mask(lengths, length)
+        padding_mask = drop_if_unpadded(padding)
+        gap = draw_gap(lengths, length, self.min_share)
+        whole = torch.rand(len(x), 1, device=x.device) < self.whole_prob
+        gap = (gap | whole) & ~padding
+        codes, z = self._quantize(x, padding_mask)
+        condition = self.quantizer(codes) if self.num_codebooks else z
+        self.uniwav.decoder.precondition.fit_first_batch(x, padding_mask)
+        loss = flow_matching_loss(
+            self.uniwav.decoder,
+            x,
+            condition,
+            padding_mask,
+            gap,
+            gap.flatten().nonzero().squeeze(1),
+            self.drop_prob,
+            self.uniwav.kept_frames,
+        )
+        used = codes.transpose(0, 1).flatten(1)[:, ~padding.flatten()]
+        number = perplexity(count_codes(used, self.codebook_size))
+        stats = {f"perplexity_{k}": value for k, value in enumerate(number)}
+        return loss, {"loss_flow": loss.detach(), **stats}
+
+    @torch.no_grad()
+    def frames(self, x: Tensor, padding_mask: Tensor | None = None):
+        """What is quantised, in fp32: the state, the rest and z.
+
+        Args:
+            x: (B, T, F) features.
+            padding_mask: (B, T), True = padding.
+
+        Returns:
+            (B, T, .), (B, T, .) and (B, T, D).
+        """
+        with full_precision(x.device):
+            hidden_states = self.uniwav.hidden_states(x.float(), padding_mask)
+            z = self.uniwav.weighted_sum(hidden_states)
+        if self.layer == FEATURES:
+            return x, x, z
+        state = hidden_states[self.layer]
+        if self.normalise:
+            state = instance_norm(state[None], padding_mask)[0]
+        return state, z, z
+
+    def _quantize(self, x: Tensor, padding_mask: Tensor | None):
+        """Codes (B, K, T), arbitrary at padding, and z (B, T, D)."""
+        state, rest, z = self.frames(x, padding_mask)
+        codes = self.quantizer.encode(state.flatten(0, 1), rest.flatten(0, 1))
+        return codes.unflatten(1, x.shape[:2]).transpose(0, 1), z
+
+    @torch.no_grad()
+    def encode(self, speech: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Codes of speech.
+
+        One utterance after the other: in a batch the rounding of the last bit would
+        change a code now and then.
+
+        Args:
+            speech: (B, S) samples in [-1, 1] at ``sample_rate``.
+            lengths: (B,) valid samples; None: all.
+
+        Returns:
+            (B, K, T) codes, -1 behind the end of an utterance; an utterance has
+            ceil(samples / hop) frames.
+
+        Raises:
+            ValueError: If an utterance has no samples.
+        """
+        codes = [self._encode(own) for own in _parts(speech, lengths)]
+        codes = pad_sequence(
+            [own.T for own in codes], batch_first=True, padding_value=PADDING
+        )
+        return codes.transpose(1, 2)
+
+    def _encode(self, speech: Tensor) -> Tensor:
+        """(S,) to (K, T)."""
+        return self._quantize(self._features(speech)[None], None)[0][0]
+
+    def _features(self, speech: Tensor) -> Tensor:
+        device = self.quantizer.codewords.device
+        return self.features.extract_one(speech).to(device)
+
+    @torch.no_grad()
+    def decode(
+        self,
+        codes: Tensor,
+        lengths: Tensor | None = None,
+        prompt: Tensor | None = None,
+        seed: int = 0,
+        **sampling,
+    ) -> Tensor:
+        """Speech of codes.
+
+        Args:
+            codes: (B, K, T).
+            lengths: (B,) valid frames; None: up to the first -1.
+            prompt: (S,) samples of a voice to speak in.
+            seed: Of the noise, for every utterance alike.
+            **sampling: Settings of ``Sampling``, such as ``num_steps``.
+
+        Returns:
+            (B, T * hop) samples, zero behind the end of an utterance.
+
+        Raises:
+            ValueError: If the codes are not those of this tokenizer.
+        """
+        if lengths is None:
+            lengths = (codes[:, :1] != PADDING).sum((1, 2))
+        parts = [own[:, :n] for own, n in zip(codes, lengths.tolist())]
+        for own in parts:
+            self._check_codes(own)
+        return pad_sequence(
+            [
+                self.synthesise(self.quantizer(own[None])[0], prompt, seed, **sampling)
+                for own in parts
+            ],
+            batch_first=True,
+        )
+
+    @torch.no_grad()
+    def synthesise(
+        self,
+        condition: Tensor,
+        prompt: Tensor | None = None,
+        seed: int = 0,
+        **sampling,
+    ) -> Tensor:
+        """Speech (T * hop,) of a condition (T, D); arguments as of ``decode``."""
+        features = self.features
+        x = condition.new_zeros(len(condition), features.spec.dim)
+        mask = torch.ones_like(x[:, 0], dtype=torch.bool)
+        if prompt is not None:
+            before = self._features(prompt)
+            check_prompt(before, features.spec)
+            x = torch.cat((before, x))
+            mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))
+            condition = torch.cat((self.condition(before), condition))
+        generated = generate(
+            self.uniwav.decoder,
+            x[None],
+            mask[None],
+            condition[None],
+            None,
+            replace(DEFAULTS, **sampling),
+            self.uniwav.kept_frames,
+            torch.Generator(x.device).manual_seed(seed),
+        )
+        return features.invert_one(generated[0, mask])
+
+    def condition(self, x: Tensor) -> Tensor:
+        """What the decoder reads of frames: (T, F) to (T, D)."""
+        codes, z = self._quantize(x[None], None)
+        return (self.quantizer(codes) if self.num_codebooks else z)[0]
+
+    def _check_codes(self, codes: Tensor) -> None:
+        if not self.num_codebooks:
+            raise ValueError(f"this tokenizer has no codes: {self.extra_repr()}")
+        good = codes.dim() == 2 and len(codes) == self.num_codebooks and codes.numel()
+        if not good or codes.min() < 0 or codes.max() >= self.codebook_size:
+            raise ValueError(
+                f"expected codes ({self.num_codebooks}, T) from 0 to "
+                f"{self.codebook_size - 1}, found {tuple(codes.shape)}"
+                + (f" from {codes.min()} to {codes.max()}" if codes.numel() else "")
+                + ": were they made by this tokenizer?"
+            )
+
+
+def _check(uniwav: UniWav, layer: int | str, num_codebooks: int, size: int) -> None:
+    if uniwav.decoder is None:
+        raise ValueError(
+            "a tokenizer speaks with the decoder: give the model one (a checkpoint "
+            "trained with the flow_matching loss, or a decoder in its configuration)"
+        )
+    layers = range(uniwav.encoder.num_layers + 1)
+    if layer != FEATURES and layer not in layers:
+        raise ValueError(
+            f"layer: expected {layers[0]} to {layers[-1]} or {FEATURES}, found {layer}"
+        )
+    if num_codebooks < 0 or size < 2:
+        raise ValueError(
+            "expected num_codebooks of 0 or more and codebook_size of 2 or more, "
+            f"found {num_codebooks} and {size}"
+        )
+
+
+def _parts(speech: Tensor, lengths: Tensor | None) -> list[Tensor]:
+    """The valid samples of every utterance."""
+    if lengths is None:
+        lengths = torch.full((len(speech),), speech.shape[1])
+    if empty := [i for i, n in enumerate(lengths.tolist()) if n < 1]:
+        raise ValueError(f"expected speech, found no samples in utterances {empty}")
+    return [own[:n] for own, n in zip(speech, lengths.tolist())]

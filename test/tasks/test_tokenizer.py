@@ -1,0 +1,211 @@
+"""``model: uniwav_tokenizer`` through stock commands, and our commands around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from factories import make_config, make_model, make_speech
+
+pytest.importorskip("espnet2")
+from espnet_uniwav import plugin  # noqa: E402
+
+plugin.register()
+from espnet_uniwav.bin.cluster import main as cluster  # noqa: E402
+from espnet_uniwav.bin.detokenize import main as detokenize  # noqa: E402
+from espnet_uniwav.bin.tokenize import main as tokenize  # noqa: E402
+from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
+
+CONF = dict(
+    model="uniwav_tokenizer",
+    use_preprocessor=False,
+    batch_type="numel",
+    batch_bins=40000,
+    num_workers=0,
+    max_epoch=1,
+    optim="adam",
+    num_att_plot=0,
+    keep_nbest_models=1,
+    best_model_criterion=[["valid", "loss", "min"]],
+)
+QUICK = ["--num_steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six recordings, a configuration, and a tokenizer of two small codebooks."""
+    folder = tmp_path_factory.mktemp("token")
+    scp = shape = ""
+    for i in range(6):
+        speech, _ = make_speech([12800 + 320 * i], seed=i)
+        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
+        scp += f"utt{i} {folder / f'{i}.wav'}\n"
+        shape += f"utt{i} {12800 + 320 * i}\n"
+    (folder / "wav.scp").write_text(scp)
+    (folder / "shape").write_text(shape)
+    (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
+    (folder / "conf.yaml").write_text(yaml.safe_dump(CONF))
+    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
+    command = [str(folder / name) for name in ("checkpoint", "wav.scp", "start")]
+    cluster([*command, "--layer", "2", "--num_codebooks", "2", "--codebook_size", "16"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exp(folder):
+    from espnet2.bin.ssl_train import main
+
+    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
+    for split in ("train", "valid"):
+        options += [f"--{split}_shape_file", f"{folder}/shape"]
+        kind = f"{folder}/wav.scp,speech,sound"
+        options += [f"--{split}_data_path_and_name_and_type", kind]
+    options += ["--model_conf", f"checkpoint={folder}/start"]
+    main([*options, "--output_dir", f"{folder}/exp"])
+    return folder / "exp"
+
+
+@pytest.fixture
+def speech():
+    return make_speech([12800, 9000])
+
+
+def build(folder, **model_conf):
+    from espnet2.tasks.ssl import SSLTask
+
+    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
+    args = SSLTask.get_parser().parse_args([*options, "--output_dir", "none"])
+    args.model_conf = model_conf
+    return SSLTask.build_model(args), args
+
+
+def test_model_takes_everything_from_the_checkpoint(folder, speech):
+    model, args = build(folder, checkpoint=f"{folder}/start")
+    start = UniWavTokenizer.from_pretrained(folder / "start")
+    for name, value in start.state_dict().items():
+        assert torch.equal(model.tokenizer.state_dict()[name], value)
+    loss, stats, weight = model.train()(speech=speech[0], speech_lengths=speech[1])
+    assert loss.isfinite() and weight == 2
+    assert set(stats) == {"loss", "loss_flow", "perplexity_0", "perplexity_1"}
+    architecture = args.model_conf["architecture"]
+    assert architecture["tokenizer"]["codebook_size"] == 16
+    assert args.frontend == "uniwav" and args.loss == []
+
+
+def test_validation_repeats(folder, speech):
+    model = build(folder, checkpoint=f"{folder}/start")[0].eval()
+    losses = [model(speech=speech[0], speech_lengths=speech[1])[0] for _ in range(2)]
+    assert torch.equal(*losses)
+
+
+def test_bfloat16_is_near(folder, speech):
+    losses = []
+    for bf16 in (False, True):
+        model, _ = build(folder, checkpoint=f"{folder}/start", bf16=bf16)
+        losses.append(model.eval()(speech=speech[0], speech_lengths=speech[1])[0])
+    assert 0 < abs(losses[0] - losses[1]) < 0.05 * losses[0]
+
+
+def test_a_pretrained_model_is_no_tokenizer(folder):
+    with pytest.raises(ValueError, match="is no tokenizer: make one"):
+        build(folder, checkpoint=f"{folder}/checkpoint")
+    with pytest.raises(ValueError, match="model_conf needs checkpoint"):
+        build(folder)
+
+
+@pytest.mark.integration
+def test_train_and_export(folder, exp, speech):
+    exported = export_experiment(exp, folder / "tokenizer")
+    loaded = UniWavTokenizer.from_pretrained(folder / "tokenizer")
+    start = UniWavTokenizer.from_pretrained(folder / "start")
+    codes = loaded.encode(*speech)
+    assert torch.equal(codes, start.encode(*speech))
+    assert torch.equal(codes, exported.eval().encode(*speech))
+    assert not torch.equal(loaded.quantizer.embedding, start.quantizer.embedding)
+    saved = yaml.safe_load((exp / "config.yaml").read_text())
+    assert saved["model_conf"]["architecture"]["tokenizer"]["layer"] == 2
+
+
+@pytest.mark.integration
+def test_trained_model_needs_no_checkpoint(folder, exp):
+    saved = yaml.safe_load((exp / "config.yaml").read_text())["model_conf"]
+    model, _ = build(folder, **{**saved, "checkpoint": "gone"})
+    with pytest.raises(FileNotFoundError, match="gone is missing"):
+        model(speech=torch.zeros(1, 800), speech_lengths=torch.tensor([800]))
+    model.load_state_dict(torch.load(exp / "latest.pth"))
+    assert model(speech=torch.zeros(1, 800), speech_lengths=torch.tensor([800]))
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("form", ["text", "npz"])
+def test_commands_list_every_file(folder, tmp_path, capsys, form, num_workers):
+    good = (folder / "wav.scp").read_text()
+    (tmp_path / "text.wav").write_text("no audio")
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
+    soundfile.write(tmp_path / "long.wav", np.zeros(16000 * 121), 16000)
+    bad = {name: tmp_path / f"{name}.wav" for name in ("text", "empty", "long", "gone")}
+    lines = "".join(f"{name} {path}\n" for name, path in bad.items())
+    (tmp_path / "wav.scp").write_text(good + lines)
+    command = [str(tmp_path / "wav.scp"), str(tmp_path / "codes")]
+    command += ["--tokenizer", f"{folder}/start", "--format", form]
+    tokenize([*command, "--num_workers", str(num_workers)])
+    assert "6 of 10 files encoded, 0 of them before" in capsys.readouterr().out
+    failed = (tmp_path / "codes/failed.tsv").read_text().splitlines()[1:]
+    reasons = ("cannot be read as audio", "0 samples", "121 s", "no such audio file")
+    assert len(failed) == 4
+    for line, name, reason in zip(failed, bad, reasons):
+        assert line.startswith(f"{name}\t") and reason in line
+    tokenize(command)
+    assert "6 of 10 files encoded, 6 of them before" in capsys.readouterr().out
+
+    command = [str(tmp_path / "codes"), str(tmp_path / "speech"), *QUICK]
+    detokenize([*command, "--tokenizer", f"{folder}/start"])
+    assert "6 of 6 spoken" in capsys.readouterr().out
+    samples, rate = soundfile.read(tmp_path / "speech/utt3.wav")
+    assert rate == 16000 and len(samples) == 12800 + 3 * 320
+
+
+def test_voices(folder, tmp_path):
+    tokenizer = ["--tokenizer", f"{folder}/start"]
+    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
+    command = [f"{tmp_path}/codes", f"{tmp_path}/a", *tokenizer, *QUICK]
+    detokenize(command)
+    detokenize(
+        [*command[:1], f"{tmp_path}/b", *command[2:], "--prompt", f"{folder}/5.wav"]
+    )
+    detokenize(
+        [*command[:1], f"{tmp_path}/c", *command[2:], "--prompts", f"{folder}/wav.scp"]
+    )
+    heard = [soundfile.read(tmp_path / name / "utt5.wav")[0] for name in "abc"]
+    assert not np.array_equal(heard[0], heard[1]) and np.array_equal(*heard[1:])
+    (tmp_path / "few.scp").write_text(f"utt1 {folder}/1.wav\n")
+    with pytest.raises(SystemExit, match="few.scp lacks 5 of 6 names"):
+        detokenize([*command, "--prompts", f"{tmp_path}/few.scp"])
+
+
+def test_codes_of_another_tokenizer_are_listed(folder, tmp_path, capsys):
+    (tmp_path / "codes_1").write_text("a 1 2\nb 1 16\n")
+    (tmp_path / "codes_2").write_text("a 1 2\nb 1 2\n")
+    command = [str(tmp_path), str(tmp_path / "out"), *QUICK]
+    detokenize([*command, "--tokenizer", f"{folder}/start"])
+    assert "1 of 2 spoken" in capsys.readouterr().out
+    assert "from 1 to 16" in (tmp_path / "out/failed.tsv").read_text()
+
+
+def test_cluster_refuses(folder, tmp_path):
+    command = [f"{folder}/checkpoint", f"{folder}/wav.scp", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="expected 0 to 3 or features, found 9"):
+        cluster([*command, "--layer", "9"])
+    with pytest.raises(SystemExit, match="at least 1024 frames"):
+        cluster([*command, "--layer", "1"])
+    save_checkpoint(make_model(decoder=None), make_config(decoder=None), tmp_path / "e")
+    command[0] = str(tmp_path / "e")
+    small = ["--layer", "1", "--codebook_size", "8"]
+    with pytest.raises(SystemExit, match="speaks with the decoder"):
+        cluster([*command, *small])
+    cluster([*command, *small, "--decoder", f"{folder}/checkpoint"])
+    assert UniWavTokenizer.from_pretrained(tmp_path / "out").uniwav.decoder

@@ -1,0 +1,52 @@
+"""Codes on disk, whole or interrupted."""
+
+import numpy as np
+import pytest
+
+from espnet_uniwav.tokenizer.files import FORMATS, CodeWriter, read_codes
+
+CODES = {"b": np.array([[1, 2, 3], [4, 5, 6]]), "a": np.array([[0], [1023]])}
+
+
+def write(folder, names, form="text"):
+    with CodeWriter(folder, 2, form) as writer:
+        for name in names:
+            writer.write(name, CODES[name])
+        return writer.done
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_round_trip_and_resume(tmp_path, form):
+    assert write(tmp_path, ["b"], form) == set()
+    assert write(tmp_path, ["a"], form) == {"b"}
+    found = read_codes(tmp_path)
+    assert set(found) == {"a", "b"}
+    for name, codes in found.items():
+        assert np.array_equal(codes, CODES[name])
+
+
+def test_text_is_what_kaldi_tables_are(tmp_path):
+    write(tmp_path, ["b", "a"])
+    assert (tmp_path / "codes_1").read_text() == "b 1 2 3\na 0\n"
+    assert (tmp_path / "codes_2").read_text() == "b 4 5 6\na 1023\n"
+
+
+@pytest.mark.parametrize("torn", ["a 0\n", "a 0", "a"])
+def test_half_written_utterances_are_taken_away(tmp_path, torn):
+    write(tmp_path, ["b"])
+    with open(tmp_path / "codes_1", "a") as f:
+        f.write(torn)
+    assert write(tmp_path, ["a"]) == {"b"}
+    assert (tmp_path / "codes_1").read_text() == "b 1 2 3\na 0\n"
+
+
+def test_broken_tables_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="codes_1"):
+        read_codes(tmp_path)
+    write(tmp_path, ["b", "a"])
+    (tmp_path / "codes_2").write_text("b 4 5 6\na x\n")
+    with pytest.raises(ValueError, match="a: expected as many whole numbers"):
+        read_codes(tmp_path)
+    (tmp_path / "codes_2").write_text("b 4 5\na 7\n")
+    with pytest.raises(ValueError, match="b: expected as many whole numbers"):
+        read_codes(tmp_path)
