@@ -63,8 +63,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--speech",
         type=Path,
+        nargs="+",
+        default=[],
         metavar="FOLDER",
-        help="written by `uniwav score`: what a fine-tuned synthesiser says",
+        help="written by `uniwav score`: what a fine-tuned synthesiser or a tokenizer "
+        "says",
     )
     parser.add_argument(
         "--command",
@@ -100,8 +103,8 @@ def build_page(args: argparse.Namespace) -> Page:
     ]
     if tables := _tables(args):
         sections.insert(1, parts.table_section(tables))
-    if args.speech:
-        sections[1:1] = load_sections(args.speech / "sections.json")
+    for folder in reversed(args.speech):
+        sections[1:1] = load_sections(folder / "sections.json")
     if args.understanding:
         sections.append(understanding_section(args.understanding))
     sections.append(parts.run_section(run, args.command))

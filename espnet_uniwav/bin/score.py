@@ -39,6 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("systems", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--title", default="Generated speech", help="on the page")
     parser.add_argument("--match", default="", help="group: regular expression")
     parser.add_argument("--num_utterances", type=int, help="score this many")
     parser.add_argument("--players", type=int, default=6, help="on the page")
@@ -87,9 +88,9 @@ def score(args: argparse.Namespace) -> str:
     table = rows(systems, times)
     (args.output / "scores.md").write_text(markdown(table), encoding="utf-8")
     write_csv(args.output / "scores.csv", lines, systems)
-    sections = speech_sections(table, lines, speakers, args.players)
+    sections = speech_sections(args.title, table, lines, speakers, args.players)
     save_sections(sections, args.output / "sections.json")
-    write_page(Page("Generated speech", "", [], sections), args.output / "index.html")
+    write_page(Page(args.title, "", [], sections), args.output / "index.html")
     return markdown(table)
 
 

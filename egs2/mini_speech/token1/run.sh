@@ -19,6 +19,7 @@ token_config=conf/tokenizer_tiny.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train
 test_sets="dev test"
 num_lines=              # to score, of every test set; empty: all
+systems=                # more NAME=FOLDER ... to score beside it
 num_workers=2           # processes that encode and decode
 decode_args=            # more arguments of `uniwav detokenize`
 score_args=             # more arguments of `uniwav score`
@@ -55,6 +56,7 @@ if want 3; then
     conf=$expdir/$(basename "$token_config")
     multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
     ${python} -m espnet_uniwav.bin.config "$token_config" > "$conf"
+    printf '<blank>\n<unk>\n<sos/eos>\n' > "$expdir/token_list"
     inputs=()
     for name in train dev; do
         option=--${name/dev/valid}
@@ -63,7 +65,7 @@ if want 3; then
         inputs+=("${option}_shape_file" "$data/$name/speech_shape")
     done
     ${python} -m espnet2.bin.ssl_train --config "$conf" --output_dir "$expdir" \
-        --token_list "$data/all/token_list" --resume true --seed "$seed" \
+        --token_list "$expdir/token_list" --resume true --seed "$seed" \
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
         --model_conf checkpoint="$expdir/start" \
         --model_conf bf16="${bf16:-$(has_amx)}" "${inputs[@]}" ${train_args} \
@@ -93,7 +95,8 @@ if want 6; then
     for name in ${test_sets}; do
         log "stage 6: ${expdir}/scores/${name}"
         ${python} -m espnet_uniwav.bin.score "$data/lines/$name/lines.tsv" \
-            "from codes=$expdir/speech/$name" --output "$expdir/scores/$name" \
+            ${systems} "from codes=$expdir/speech/$name" \
+            --output "$expdir/scores/$name" --title "Speech from codes" \
             --cache "$expdir/scores/cache.json" ${score_args}
     done
 fi

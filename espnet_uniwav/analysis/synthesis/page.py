@@ -23,6 +23,7 @@ LEAD = (
 
 
 def speech_sections(
+    title: str,
     table: list[list[str]],
     lines: list[Line],
     speakers: Mapping[str, Callable[[Line], np.ndarray]],
@@ -31,16 +32,17 @@ def speech_sections(
     """The scores, and some lines to listen to.
 
     Args:
+        title: Of the first section.
         table: Rows in the order of ``HEAD``.
         lines: All lines; ``count`` of them are heard.
         speakers: System -> what it says to a line, (S,) samples.
         count: Lines with players.
     """
-    title = f"{len(lines)} utterances"
+    count_title = f"{len(lines)} utterances"
     heard = [listen(line, speakers) for line in thin(lines, count)]
     return [
-        Section("Generated speech", LEAD, tables=[Table(title, list(HEAD), table)]),
-        Section("To hear", rows=heard),
+        Section(title, LEAD, tables=[Table(count_title, list(HEAD), table)]),
+        Section(f"{title}, to hear", rows=heard),
     ]
 
 
