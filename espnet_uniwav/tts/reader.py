@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,10 @@ from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, split_sentences
 from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
+
+# Nats per frame; measured: at most 1.4 for what a prompt says, at least 2.4 for other
+# texts and for half of its own.
+LARGEST_MISMATCH = 2.0
 
 
 @dataclass(frozen=True)
@@ -79,16 +84,28 @@ class Reader:
             speech: (S,) samples at the model's rate.
             text: What is said in it; None or empty: not told.
 
+        A text that the model finds hard to believe is used, with a warning.
+
         Raises:
-            ValueError: If it is too short, too long or silent, or the text does not
-                fit.
+            ValueError: If it is too short, too long or silent, or has fewer frames than
+                the text has tokens.
         """
         x = self.features.extract_one(torch.as_tensor(speech)).to(self.device)
         check_prompt(x, self.features.spec)
         if not text:
             return Context(x)
         tokens = self.tokens(self.tokenize(text))
-        return self.synthesizer.align(Context(x, tokens))
+        context = self.synthesizer.align(Context(x, tokens))
+        if context.mismatch > LARGEST_MISMATCH:
+            logging.warning(
+                "the prompt does not seem to say %r: %.1f nats per frame, where a text "
+                "that fits has less than %.1f. Give all of its words and no others, or "
+                "none at all.",
+                text,
+                context.mismatch,
+                LARGEST_MISMATCH,
+            )
+        return context
 
     def read(
         self, text: str, prompt: Context | None = None, manner: Manner = Manner()

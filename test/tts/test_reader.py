@@ -63,6 +63,16 @@ def test_prompt_with_and_without_text(reader):
     assert silent.x.shape[0] == 50
 
 
+def test_prompt_of_other_words_is_reported(reader, monkeypatch, caplog):
+    speech = make_speech([16000])[0][0].numpy()
+    found = reader.prompt(speech, "AB").mismatch
+    assert found > 0
+    for bound, warned in ((found + 0.01, False), (found - 0.01, True)):
+        monkeypatch.setattr("espnet_uniwav.tts.reader.LARGEST_MISMATCH", bound)
+        reader.prompt(speech, "AB")
+        assert ("does not seem to say 'AB'" in caplog.text) == warned
+
+
 def test_replaced_words(reader):
     speech = make_speech([16000])[0][0].numpy()
     phones = [
