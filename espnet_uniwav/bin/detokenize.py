@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
+from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.kaldi import read_data_folder
 
 DESCRIPTION = """\
@@ -20,8 +21,6 @@ one of their own.
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    from espnet_uniwav.tokenizer.tokenizer import DEFAULTS
-
     parser = argparse.ArgumentParser(
         prog="uniwav detokenize",
         description=DESCRIPTION,
@@ -35,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
     voice = parser.add_mutually_exclusive_group()
     voice.add_argument("--prompt", type=Path, help="recording of a voice, for all")
     voice.add_argument("--prompts", type=Path, help="table: name, recording of a voice")
-    add_sampling_arguments(parser, DEFAULTS)
+    add_sampling_arguments(parser, SPEAKING)
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--num_workers", type=int, default=1, help="processes")
     parser.add_argument("--device", default="cpu", help="torch device")

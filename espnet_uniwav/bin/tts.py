@@ -7,7 +7,7 @@ from pathlib import Path
 
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
-from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.lines import Line, read_lines
 
 DESCRIPTION = """\
@@ -20,7 +20,6 @@ differ from the options; phones and durations (frames, blanks between them) to s
 exactly. OUT gets name.wav, failed.tsv with the lines that could not be read, and
 times.tsv (seconds of computing, of speech).
 """
-DEFAULTS = Sampling(num_steps=8, method="euler", guidance_scale=0.7)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -63,7 +62,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_manner_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``Manner``."""
-    add_sampling_arguments(parser, DEFAULTS)
+    add_sampling_arguments(parser, SPEAKING)
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument(
         "--speed", type=float, default=1.0, help="divides predicted durations"

@@ -12,7 +12,7 @@ from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
 from espnet_uniwav.checkpoint import load_strictly
-from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
@@ -52,10 +52,10 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         checkpoint: str | None = None,
         architecture: dict | None = None,
         bf16: bool = False,
-        num_steps: int = 8,
-        method: str = "euler",
-        guidance_scale: float = 0.7,
-        temperature: float = 1.0,
+        num_steps: int = SPEAKING.num_steps,
+        method: str = SPEAKING.method,
+        guidance_scale: float = SPEAKING.guidance_scale,
+        temperature: float = SPEAKING.temperature,
         seed: int = 0,
         speed: float = 1.0,
         **conf,

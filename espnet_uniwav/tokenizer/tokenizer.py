@@ -14,7 +14,7 @@ from espnet_uniwav.checkpoint import load_model
 from espnet_uniwav.features import AbsFeatures
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.matching import flow_matching_loss
-from espnet_uniwav.flow.sampling import Sampling, generate
+from espnet_uniwav.flow.sampling import SPEAKING, generate
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import full_precision
@@ -25,7 +25,6 @@ from espnet_uniwav.tts.context import check_prompt
 
 FEATURES = "features"
 PADDING = -1
-DEFAULTS = Sampling(num_steps=8, method="euler", guidance_scale=0.7, temperature=0.3)
 
 
 class UniWavTokenizer(nn.Module):
@@ -291,7 +290,7 @@ class UniWavTokenizer(nn.Module):
             mask[None],
             condition[None],
             None,
-            replace(DEFAULTS, **sampling),
+            replace(SPEAKING, **sampling),
             self.uniwav.kept_frames,
             torch.Generator(x.device).manual_seed(seed),
         )

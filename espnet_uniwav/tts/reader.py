@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, split_sentences
 from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
@@ -31,7 +31,7 @@ class Manner:
         seconds: Total length of the speech, which replaces ``speed``.
     """
 
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = SPEAKING
     seed: int = 0
     speed: float = 1.0
     seconds: float | None = None

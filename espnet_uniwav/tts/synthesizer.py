@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.matching import flow_matching_loss
-from espnet_uniwav.flow.sampling import Sampling, generate
+from espnet_uniwav.flow.sampling import SPEAKING, Sampling, generate
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.tts.aligner import PromptAligner
@@ -169,7 +169,7 @@ class Synthesizer(nn.Module):
         durations: Tensor | None = None,
         speed: float = 1.0,
         num_frames: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = SPEAKING,
         generator: torch.Generator | None = None,
     ) -> Utterance:
         """Speak a text in the voice of a prompt.
