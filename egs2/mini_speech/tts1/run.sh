@@ -18,8 +18,9 @@ test_sets="dev test"
 num_lines=              # to speak, of every test set; empty: all
 prompts=                # folder that prompts are taken from: train; empty: the test set
 speak_args=             # more arguments of `uniwav tts`
-samplers="euler-2-0.7 euler-4-0.7 euler-8-0.7 euler-16-0.7 euler-32-0.7 midpoint-4-0.7
-    heun-4-0.7 euler-8-0 euler-8-1.5"   # METHOD-STEPS-GUIDANCE ...
+samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
+    euler-32-0.7-0.4 midpoint-4-0.7-0.4 heun-4-0.7-0.4 euler-8-0-0.4 euler-8-1.5-0.4
+    euler-8-0.7-0 euler-8-0.7-0.7 euler-8-0.7-1"  # METHOD-STEPS-GUIDANCE-TEMPERATURE ...
 score_args=             # more arguments of `uniwav score`
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
@@ -115,11 +116,12 @@ if want 7; then
         systems=()
         for sampler in ${samplers}; do
             log "stage 7: ${expdir}/speech/${name}/${sampler}"
-            IFS=- read -r method steps guidance <<< "$sampler"
+            IFS=- read -r method steps guidance temperature <<< "$sampler"
             ${python} -m espnet_uniwav.bin.tts --model "$expdir/$model" \
                 --lines "$data/lines/$name/aligned.tsv" \
                 --output "$expdir/speech/$name/$sampler" --method "$method" \
-                --num_steps "$steps" --guidance_scale "$guidance" ${speak_args}
+                --num_steps "$steps" --guidance_scale "$guidance" \
+                --temperature "$temperature" ${speak_args}
             systems+=("$sampler=$expdir/speech/$name/$sampler")
         done
         ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
