@@ -10,6 +10,7 @@ from pathlib import Path
 
 from espnet_uniwav.alignment.folder import FAILED, Alignment, write_folder
 from espnet_uniwav.alignment.pool import align_all, try_align
+from espnet_uniwav.command import run_command
 from espnet_uniwav.kaldi import read_data_folder, spread
 
 DESCRIPTION = """\
@@ -144,11 +145,7 @@ def _need_package(name: str) -> None:
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(align(args))
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(f"align: {error}") from error
+    run_command(get_parser(), align, cmd)
 
 
 if __name__ == "__main__":

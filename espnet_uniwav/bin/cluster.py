@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from espnet_uniwav.command import run_command
 from espnet_uniwav.kaldi import read_data_folder
 
 DESCRIPTION = """\
@@ -105,11 +106,7 @@ def _layer(text: str) -> int | str:
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(cluster(args))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"cluster: {error}") from error
+    run_command(get_parser(), cluster, cmd)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
+from espnet_uniwav.command import run_command
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.kaldi import read_data_folder
 
@@ -95,11 +96,7 @@ def _prepare(folder: Path, device: str, sampling: dict):
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(detokenize(args))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"detokenize: {error}") from error
+    run_command(get_parser(), detokenize, cmd)
 
 
 if __name__ == "__main__":

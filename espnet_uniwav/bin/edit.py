@@ -7,6 +7,7 @@ from pathlib import Path
 
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.bin.tts import add_manner_arguments, add_model_arguments, manner_of
+from espnet_uniwav.command import run_command
 from espnet_uniwav.kaldi import Utterance
 
 
@@ -54,11 +55,7 @@ def edit(args: argparse.Namespace) -> str:
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(edit(args))
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(f"edit: {error}") from error
+    run_command(get_parser(), edit, cmd)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from espnet_uniwav.analysis.infilling.filling import (
 )
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.command import run_command
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
 
@@ -154,11 +155,7 @@ def _render(model, speech, filled, mask, gaps, args):
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        infill(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"infill: {error}") from error
+    run_command(get_parser(), infill, cmd)
 
 
 if __name__ == "__main__":

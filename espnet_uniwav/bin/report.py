@@ -12,6 +12,7 @@ from espnet_uniwav.analysis.page import Page, load_sections, write_page
 from espnet_uniwav.analysis.scalars import read_curves
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
 from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.command import run_command
 
 LEAD = (
     "What this model learnt and how. UniWav pre-trains one encoder and one decoder "
@@ -122,14 +123,15 @@ def _tables(args: argparse.Namespace) -> list[tuple[str, Path]]:
     return tables
 
 
+def report(args: argparse.Namespace) -> str:
+    """Build and write the page as the arguments say; see ``build_page``."""
+    path = write_page(build_page(args), args.output)
+    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
+
+
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        path = write_page(build_page(args), args.output)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"report: {error}") from error
-    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    run_command(get_parser(), report, cmd)
 
 
 if __name__ == "__main__":

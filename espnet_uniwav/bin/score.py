@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.command import run_command
 from espnet_uniwav.kaldi import thin
 from espnet_uniwav.tts.lines import Line, read_lines
 
@@ -146,11 +147,7 @@ def real_time_factor(folder: Path) -> float | None:
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(score(args))
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(f"score: {error}") from error
+    run_command(get_parser(), score, cmd)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import functools
 from pathlib import Path
 
+from espnet_uniwav.command import run_command
 from espnet_uniwav.kaldi import read_data_folder
 
 DESCRIPTION = """\
@@ -87,11 +88,7 @@ def _prepare(folder: Path, device: str):
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(tokenize(args))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"tokenize: {error}") from error
+    run_command(get_parser(), tokenize, cmd)
 
 
 if __name__ == "__main__":

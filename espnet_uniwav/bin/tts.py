@@ -7,6 +7,7 @@ from pathlib import Path
 
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
+from espnet_uniwav.command import run_command
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.lines import Line, read_lines
 
@@ -151,11 +152,7 @@ class _Speak:
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        print(tts(args))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"tts: {error}") from error
+    run_command(get_parser(), tts, cmd)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from espnet_uniwav.analysis.layers.states import (
 )
 from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_understanding
 from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.command import run_command
 from espnet_uniwav.model import UniWav
 
 
@@ -66,7 +67,7 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def understand(args: argparse.Namespace) -> None:
+def understand(args: argparse.Namespace) -> str:
     """Measure all systems and write the folder.
 
     Raises:
@@ -88,7 +89,7 @@ def understand(args: argparse.Namespace) -> None:
             print(score, flush=True)
     scores.sort(key=lambda score: score.system == RAW)
     write_understanding(args.output, scores, notes, args.command)
-    print(f"{args.output}: {len(scores)} scores")
+    return f"{args.output}: {len(scores)} scores"
 
 
 def make_systems(args: argparse.Namespace) -> Iterator[tuple[str, UniWav]]:
@@ -160,12 +161,9 @@ def named_folder(text: str) -> tuple[str, Path]:
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
     cmd = sys.argv[1:] if cmd is None else cmd
-    args = get_parser().parse_args(cmd)
-    args.command = shlex.join(["uniwav", "understand", *cmd])
-    try:
-        understand(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"understand: {error}") from error
+    parser = get_parser()
+    parser.set_defaults(command=shlex.join(["uniwav", "understand", *cmd]))
+    run_command(parser, understand, cmd)
 
 
 if __name__ == "__main__":
