@@ -51,6 +51,13 @@ ESPNET = {
         ("util_choices", "span_mask", "espnet_uniwav.ssl.mask:SpanMask"),
         ("util_choices", "perturb", "espnet_uniwav.ssl.perturb:Perturb"),
     ),
+    "espnet2.tasks.gan_codec": (
+        (
+            "codec_choices",
+            "uniwav_vocoder",
+            "espnet_uniwav.tasks.vocoder:UniWavVocoder",
+        ),
+    ),
     "espnet2.tasks.tts": (
         (
             "feats_extractor_choices",

@@ -7,7 +7,11 @@ import functools
 from dataclasses import asdict
 from pathlib import Path
 
-from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
+from espnet_uniwav.bin.infill import (
+    add_sampling_arguments,
+    add_vocoder_argument,
+    sampling_of,
+)
 from espnet_uniwav.command import run_command
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.kaldi import read_data_folder
@@ -36,6 +40,7 @@ def get_parser() -> argparse.ArgumentParser:
     voice.add_argument("--prompt", type=Path, help="recording of a voice, for all")
     voice.add_argument("--prompts", type=Path, help="table: name, recording of a voice")
     add_sampling_arguments(parser, SPEAKING)
+    add_vocoder_argument(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--num_workers", type=int, default=1, help="processes")
     parser.add_argument("--device", default="cpu", help="torch device")
@@ -62,7 +67,9 @@ def detokenize(args: argparse.Namespace) -> str:
         )
     args.output.mkdir(parents=True, exist_ok=True)
     sampling = {**asdict(sampling_of(args)), "seed": args.seed}
-    prepare = functools.partial(_prepare, args.tokenizer, args.device, sampling)
+    prepare = functools.partial(
+        _prepare, args.tokenizer, args.device, args.vocoder, sampling
+    )
     items = {
         name: (args.output / f"{name}.wav", own, prompts[name])
         for name, own in codes.items()
@@ -72,14 +79,16 @@ def detokenize(args: argparse.Namespace) -> str:
     return f"{args.output}: {len(codes) - failed} of {len(codes)} spoken"
 
 
-def _prepare(folder: Path, device: str, sampling: dict):
+def _prepare(folder: Path, device: str, vocoder: Path | None, sampling: dict):
     """(wav to write, codes, prompt) -> seconds of speech."""
     import torch
 
     from espnet_uniwav.audio import read_speech, write_speech
     from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+    from espnet_uniwav.vocoder import use_vocoder
 
     tokenizer = UniWavTokenizer.from_pretrained(folder).to(device)
+    use_vocoder(tokenizer.features, vocoder)
     rate = tokenizer.sample_rate
 
     def decode(item) -> float:

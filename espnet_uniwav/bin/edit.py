@@ -45,7 +45,7 @@ def edit(args: argparse.Namespace) -> str:
         stretch = find_words(alignment.words, args.replace)
     except ValueError as error:
         raise ValueError(f"{args.input}: {error}") from error
-    reader = load_reader(args.model, args.config, args.device)
+    reader = load_reader(args.model, args.config, args.device, args.vocoder)
     speech = read_speech(args.input, reader.features.spec.sample_rate)
     phones, manner = alignment.units, manner_of(args)
     edited = replace(reader, speech, phones, stretch, args.by, manner)

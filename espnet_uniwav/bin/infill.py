@@ -16,6 +16,7 @@ from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.command import run_command
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
+from espnet_uniwav.vocoder import use_vocoder
 
 MIN_SECONDS = 0.1
 
@@ -57,6 +58,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="keep the original samples outside the gaps; "
         "without it, all of the output is vocoded",
     )
+    add_vocoder_argument(parser)
     parser.add_argument("--device", default="cpu", help="torch device")
     return parser
 
@@ -82,6 +84,16 @@ def add_sampling_arguments(
         type=float,
         default=default.temperature,
         help="scales the initial noise",
+    )
+
+
+def add_vocoder_argument(parser: argparse.ArgumentParser) -> None:
+    """Option of ``use_vocoder``."""
+    parser.add_argument(
+        "--vocoder",
+        type=Path,
+        metavar="FOLDER",
+        help="checkpoint of a vocoder, instead of Griffin-Lim",
     )
 
 
@@ -121,6 +133,7 @@ def infill(args: argparse.Namespace) -> None:
             f"{args.output}: its folder does not exist; make it first"
         )
     model = load_generator(args.checkpoint).to(args.device)
+    use_vocoder(model.features, args.vocoder)
     spec = model.features.spec
     speech = torch.from_numpy(read_speech(args.input, spec.sample_rate))
     seconds = len(speech) / spec.sample_rate

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.bin.infill import add_vocoder_argument
 from espnet_uniwav.command import run_command
 from espnet_uniwav.kaldi import thin
 from espnet_uniwav.tts.lines import Line, read_lines
@@ -38,8 +39,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "lines", type=Path, help="table with name, text, prompt, reference, speaker"
     )
-    parser.add_argument("systems", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("systems", nargs="*", metavar="NAME=FOLDER")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_vocoder_argument(parser)
     parser.add_argument("--title", default="Generated speech", help="on the page")
     parser.add_argument("--match", default="", help="group: regular expression")
     parser.add_argument("--num_utterances", type=int, help="score this many")
@@ -72,13 +74,16 @@ def score(args: argparse.Namespace) -> str:
     )
     from espnet_uniwav.analysis.synthesis.table import markdown, rows, write_csv
     from espnet_uniwav.features import build_features
+    from espnet_uniwav.vocoder import use_vocoder
 
     lines = read_lines(args.lines, NEEDED_COLUMNS)
     lines = choose_lines(lines, args.match, args.num_utterances)
     folders = parse_systems(args.systems, lines)
     args.output.mkdir(parents=True, exist_ok=True)
     judges = Judges(args.cache or args.output / "cache.json")
-    speakers = dict(fixed_systems(lines, build_features(frame_rate=args.frame_rate)))
+    plain, vocoded = (build_features(frame_rate=args.frame_rate) for _ in range(2))
+    use_vocoder(vocoded, args.vocoder)
+    speakers = fixed_systems(lines, plain, vocoded if args.vocoder else None)
     for name, folder in folders.items():
         speakers[name] = functools.partial(_read, folder, RATE)
     systems = {

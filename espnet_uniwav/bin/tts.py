@@ -6,7 +6,11 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.audio import read_speech, write_speech
-from espnet_uniwav.bin.infill import add_sampling_arguments, sampling_of
+from espnet_uniwav.bin.infill import (
+    add_sampling_arguments,
+    add_vocoder_argument,
+    sampling_of,
+)
 from espnet_uniwav.command import run_command
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.lines import Line, read_lines
@@ -58,6 +62,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, help="of the model (default: config.yaml beside it)"
     )
+    add_vocoder_argument(parser)
     parser.add_argument("--device", default="cpu", help="torch device")
 
 
@@ -93,7 +98,9 @@ def tts(args: argparse.Namespace) -> str:
         folder.mkdir(parents=True, exist_ok=True)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; make it first")
-    speak = _Speak(load_reader(args.model, args.config, args.device), args)
+    speak = _Speak(
+        load_reader(args.model, args.config, args.device, args.vocoder), args
+    )
     if not args.lines:
         speak(lines[0], args.output)
         return f"{args.output}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -84,6 +85,16 @@ class AbsFeatures(nn.Module, ABC):
     """
 
     spec: FeatureSpec
+    vocoder: Callable[[Tensor], Tensor] | None = None
+
+    def use_vocoder(self, vocoder: Callable[[Tensor], Tensor] | None) -> None:
+        """Let a vocoder do what ``synthesise`` does, from now on.
+
+        Args:
+            vocoder: Maps (B, T, F) normalised features to (B, T * hop) samples, on the
+                device of x. It is not a part of this module's state. None: stop it.
+        """
+        object.__setattr__(self, "vocoder", vocoder)
 
     @abstractmethod
     def analyse(self, speech: Tensor) -> Tensor:
@@ -130,7 +141,10 @@ class AbsFeatures(nn.Module, ABC):
             speech: (B, T * hop) samples, zero at padding.
             speech_lengths: (B,) valid samples, frames * hop.
         """
-        speech = self.synthesise(self.denormalise(x.float()))
+        if self.vocoder is not None:
+            speech = self.vocoder(x.float())
+        else:
+            speech = self.synthesise(self.denormalise(x.float()))
         speech_lengths = lengths * self.spec.hop_length
         samples = torch.arange(speech.shape[1], device=speech.device)
         return speech.masked_fill(
@@ -139,15 +153,17 @@ class AbsFeatures(nn.Module, ABC):
 
     def extract_one(self, speech: Tensor) -> Tensor:
         """Features (T, F) of one waveform (S,), on the CPU."""
-        lengths = torch.tensor([len(speech)], device=self._device())
+        lengths = torch.tensor([len(speech)], device=self.device)
         return self.extract(speech[None].to(lengths.device), lengths)[0][0].cpu()
 
     def invert_one(self, x: Tensor) -> Tensor:
         """Waveform (T * hop,), on the CPU, of one utterance's features (T, F)."""
-        lengths = torch.tensor([len(x)], device=self._device())
+        lengths = torch.tensor([len(x)], device=self.device)
         return self.invert(x[None].to(lengths.device), lengths)[0][0].cpu()
 
-    def _device(self) -> torch.device:
+    @property
+    def device(self) -> torch.device:
+        """Where the transforms are."""
         tensors = (*self.parameters(), *self.buffers())
         return tensors[0].device if tensors else torch.device("cpu")
 

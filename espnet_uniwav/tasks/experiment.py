@@ -12,6 +12,7 @@ from espnet_uniwav.checkpoint import load_strictly, save_checkpoint
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tasks.pretrained import parse_rate
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.vocoder import Vocoder
 
 # Parts of the training model that only training needs.
 TRAINING_ONLY = ("teacher.", "codebooks.", "heads.", "usage", "low_epochs")
@@ -22,8 +23,9 @@ def export_experiment(
 ) -> nn.Module:
     """Turn an experiment into a checkpoint folder.
 
-    Of pre-training a ``UniWav``, of a tokenizer the tokenizer. Of a downstream task the
-    encoder is exported as it was fine-tuned, so that it can be probed like any other.
+    Of pre-training a ``UniWav``; tokenizers and vocoders are what they are. Of a
+    downstream task the encoder is exported as it was fine-tuned, so that it can be
+    probed like any other.
 
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
@@ -39,14 +41,7 @@ def export_experiment(
     """
     experiment = Path(experiment)
     args = _read(experiment / "config.yaml")
-    is_pretraining = args.get("model") == "uniwav" and "loss" in args
-    is_tokenizer = args.get("model") == "uniwav_tokenizer"
-    if args.get("frontend") != "uniwav":
-        raise ValueError(
-            f"{experiment / 'config.yaml'}: expected model: uniwav or uniwav_tokenizer "
-            "of the SSL task, or frontend: uniwav, found model: "
-            f"{args.get('model')}, frontend: {args.get('frontend')}"
-        )
+    build, config, prefixes = describe(experiment / "config.yaml", args)
     path = experiment / model_file
     if not path.is_file():
         raise FileNotFoundError(
@@ -55,24 +50,36 @@ def export_experiment(
         )
     state = torch.load(path, map_location="cpu", weights_only=True)
     state = state.get("model", state)
-    build = UniWav.from_config
-    if is_tokenizer:
-        build, config = UniWavTokenizer.from_config, args["model_conf"]["architecture"]
-        weights = _rename(state, {"tokenizer.": ""})
-    elif is_pretraining:
-        config = model_config(args)
-        weights = model_weights(state, args["loss"])
-    else:
-        config = encoder_config(args["frontend_conf"])
-        weights = _rename(state, {"frontend.encoder.": "encoder."})
     model = build(config)
-    load_strictly(model, weights, str(path))
+    load_strictly(model, model_weights(state, prefixes), str(path))
     about = {"experiment": str(experiment), "model_file": path.resolve().name}
     updates = state.get("global_step")
     about["updates"] = int(updates) if updates is not None else None
     about["training"] = args
     save_checkpoint(model, config, folder, about)
     return model
+
+
+def describe(path: Path, args: dict):
+    """Of an experiment: how to build its model, its configuration, its prefixes."""
+    if args.get("codec") == "uniwav_vocoder":
+        conf = args["codec_conf"]
+        config = {"features": conf["features"], "vocoder": conf.get("generator") or {}}
+        return Vocoder.from_config, config, {"codec.generator.": ""}
+    if args.get("frontend") != "uniwav":
+        raise ValueError(
+            f"{path}: expected frontend: uniwav, or codec: uniwav_vocoder, found "
+            f"frontend: {args.get('frontend')}, codec: {args.get('codec')}"
+        )
+    if args.get("model") == "uniwav_tokenizer":
+        config = args["model_conf"]["architecture"]
+        return UniWavTokenizer.from_config, config, {"tokenizer.": ""}
+    if args.get("model") == "uniwav" and "loss" in args:
+        losses = {f"losses.{i}.objective.": "" for i in range(len(args["loss"]))}
+        prefixes = {"encoder.encoder.": "encoder.", **losses}
+        return UniWav.from_config, model_config(args), prefixes
+    config = encoder_config(args["frontend_conf"])
+    return UniWav.from_config, config, {"frontend.encoder.": "encoder."}
 
 
 def model_config(args: dict) -> dict:
@@ -105,11 +112,8 @@ def encoder_config(frontend_conf: dict) -> dict:
     return {"features": architecture["features"], "encoder": encoder, "decoder": None}
 
 
-def model_weights(state: dict[str, Tensor], losses: list[dict]) -> dict[str, Tensor]:
-    """Names of the training model -> names of ``UniWav``; training parts left out."""
-    prefixes = {"encoder.encoder.": "encoder."}
-    for i, loss in enumerate(losses):
-        prefixes[f"losses.{i}.objective."] = ""
+def model_weights(state: dict[str, Tensor], prefixes: dict[str, str]) -> dict:
+    """Names of the training model -> names of the model; training parts left out."""
     weights = _rename(state, prefixes)
     return {k: v for k, v in weights.items() if not k.startswith(TRAINING_ONLY)}
 

@@ -8,10 +8,14 @@ from espnet_uniwav import plugin
 from espnet_uniwav.alignment.ctm import SILENCE
 from espnet_uniwav.tts.phones import Phonemizer
 from espnet_uniwav.tts.reader import Reader
+from espnet_uniwav.vocoder import use_vocoder
 
 
 def load_reader(
-    model_file: str | Path, config: str | Path | None = None, device: str = "cpu"
+    model_file: str | Path,
+    config: str | Path | None = None,
+    device: str = "cpu",
+    vocoder: str | Path | None = None,
 ) -> Reader:
     """Load a model that ``tts_train`` saved.
 
@@ -19,6 +23,7 @@ def load_reader(
         model_file: Its weights, a .pth file.
         config: Its ``config.yaml``; None: beside the weights.
         device: Torch device.
+        vocoder: Checkpoint of one; None: as ``tts_conf`` of the model says.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -36,6 +41,7 @@ def load_reader(
     if args.tts != "uniwav":
         raise ValueError(f"{config}: expected tts: uniwav, found tts: {args.tts}")
     synthesizer = model.tts.synthesizer.eval()
+    use_vocoder(synthesizer.uniwav.features, vocoder or model.tts.vocoder)
     return Reader(synthesizer, args.token_list, _tokenizer(args, TTSTask))
 
 

@@ -20,6 +20,7 @@ from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architectu
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.synthesizer import Synthesizer
+from espnet_uniwav.vocoder import use_vocoder
 
 KEY, PARTS = "tts_conf", ("features", "encoder", "decoder", "kept_frames")
 TOLERANCE = 2
@@ -39,6 +40,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             random weights.
         architecture: The checkpoint's model configuration; see ``frontend: uniwav``.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
+        vocoder: Folder of an exported ``Vocoder``; None: Griffin-Lim.
         num_steps, method, guidance_scale, temperature: See ``Sampling``.
         seed: Of the noise; the same for every utterance.
         speed: Divides predicted durations.
@@ -52,6 +54,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         checkpoint: str | None = None,
         architecture: dict | None = None,
         bf16: bool = False,
+        vocoder: str | None = None,
         num_steps: int = SPEAKING.num_steps,
         method: str = SPEAKING.method,
         guidance_scale: float = SPEAKING.guidance_scale,
@@ -68,6 +71,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         _check_width(odim, uniwav.features.spec.dim)
         self.synthesizer = Synthesizer(uniwav, idim, **conf)
         self.bf16 = bf16
+        self.vocoder = vocoder
         self.end_of_prompt = idim - 1
         self.settings = dict(
             num_steps=num_steps,
@@ -214,6 +218,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
 
     def _outputs(self, utterance) -> dict[str, Tensor]:
         features = self.synthesizer.uniwav.features
+        if features.vocoder is None:
+            use_vocoder(features, self.vocoder)
         x = utterance.x
         lengths = torch.tensor([len(x)], device=x.device)
         outputs = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from espnet_uniwav.tts.lines import Line
 
 # Of the judges: another value forgets what they said.
 VERSION = "whisper tiny.en beam 5, resemblyzer 0.1.4, distillmos 0.9.1"
-RECORDING, COPY, STRANGER = "recording", "Griffin-Lim copy", "another speaker"
+RECORDING, STRANGER = "recording", "another speaker"
+COPY, VOCODED = "Griffin-Lim copy", "vocoder copy"
 
 
 @dataclass(frozen=True)
@@ -113,19 +114,22 @@ def judge_system(
 
 
 def fixed_systems(
-    lines: list[Line], features: AbsFeatures
-) -> Mapping[str, Callable[[Line], np.ndarray]]:
+    lines: list[Line], features: AbsFeatures, vocoded: AbsFeatures | None = None
+) -> dict[str, Callable[[Line], np.ndarray]]:
     """Ceilings and floor: the recordings, their copies, and other speakers.
 
     Args:
         lines: All lines.
         features: The copy is the recording through these and back.
+        vocoded: The same features with a vocoder, for a second copy.
     """
     others = strangers(lines)
     systems = {
         RECORDING: lambda line: read_speech(line.reference, RATE),
         COPY: lambda line: copy(features, read_speech(line.reference, RATE)),
     }
+    if vocoded is not None:
+        systems[VOCODED] = lambda line: copy(vocoded, read_speech(line.reference, RATE))
     if others:
         systems[STRANGER] = lambda line: read_speech(others[line.name], RATE)
     return systems

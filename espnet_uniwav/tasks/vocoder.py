@@ -1,0 +1,165 @@
+"""ESPnet2's door to vocoders: ``codec: uniwav_vocoder`` of the GAN codec task."""
+
+from __future__ import annotations
+
+import torch
+from espnet2.gan_codec.abs_gan_codec import AbsGANCodec
+from espnet2.gan_codec.shared.discriminator.msstft_discriminator import (
+    MultiScaleSTFTDiscriminator,
+)
+from espnet2.gan_tts.hifigan.loss import (
+    DiscriminatorAdversarialLoss,
+    FeatureMatchLoss,
+    GeneratorAdversarialLoss,
+    MelSpectrogramLoss,
+)
+from torch import Tensor, nn
+
+from espnet_uniwav.features import build_features
+from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.tasks.steps import CountsSteps
+from espnet_uniwav.vocoder import Vocoder
+
+# Samples of the window -> mel bands of the distance in that resolution.
+RESOLUTIONS = {256: 20, 512: 40, 1024: 80, 2048: 160}
+
+
+class UniWavVocoder(CountsSteps, AbsGANCodec):
+    """``codec: uniwav_vocoder``: a ``Vocoder`` trained against discriminators.
+
+    The "codes" of this codec are the features themselves, of which nothing is trained.
+    Loss of the generator: mel distances in four resolutions, then also the opinion of
+    the discriminators and the distance of what they see (hinge; Siuzdak 2024).
+
+    Args:
+        features: Name and arguments of the feature space; ``checkpoint`` may say them.
+        generator: Arguments of ``Vocoder``.
+        discriminator: Arguments of ESPnet's ``MultiScaleSTFTDiscriminator``.
+        segment: Samples that are cut from every utterance, anywhere in training and in
+            the middle in validation. (The chunk iterator of ESPnet 202511 does not run
+            with NumPy 2.4.)
+        warm_up_steps: Training batches before the discriminators start.
+        mel_weight: Factor of the mel distance.
+        feature_weight: Factor of the feature matching.
+        bf16: Discriminators in bfloat16, see ``nn.precision``.
+    """
+
+    def __init__(
+        self,
+        features: dict,
+        generator: dict | None = None,
+        discriminator: dict | None = None,
+        segment: int = 12800,
+        warm_up_steps: int = 0,
+        mel_weight: float = 15.0,
+        feature_weight: float = 2.0,
+        bf16: bool = False,
+    ):
+        super().__init__()
+        self.generator = Vocoder(build_features(**features), **(generator or {}))
+        self.discriminator = MultiScaleSTFTDiscriminator(**(discriminator or {}))
+        self.segment = segment
+        self.warm_up_steps = warm_up_steps
+        self.mel_weight = mel_weight
+        self.feature_weight = feature_weight
+        self.bf16 = bf16
+        rate = self.generator.features.spec.sample_rate
+        self.mel_losses = nn.ModuleList(
+            MelSpectrogramLoss(
+                fs=rate,
+                n_fft=size,
+                hop_length=size // 4,
+                win_length=size,
+                n_mels=bands,
+                fmin=0,
+                fmax=rate // 2,
+                log_base=None,
+            )
+            for size, bands in RESOLUTIONS.items()
+        )
+        self.adversarial = GeneratorAdversarialLoss(loss_type="hinge")
+        self.judgement = DiscriminatorAdversarialLoss(loss_type="hinge")
+        self.matching = FeatureMatchLoss()
+        self._cache = None
+
+    def meta_info(self) -> dict:
+        """What ESPnet's codec inference asks for."""
+        spec = self.generator.features.spec
+        return {"fs": spec.sample_rate, "frame_shift": spec.hop_length}
+
+    def forward(self, audio: Tensor, forward_generator: bool, **kwargs) -> dict:
+        """Loss of one turn, of the generator or the discriminators.
+
+        Args:
+            audio: (B, S) samples.
+            forward_generator: Whose turn it is.
+
+        Returns:
+            ``loss``, ``stats``, ``weight``, ``optim_idx``, as ESPnet's trainer wants.
+        """
+        if forward_generator:
+            loss, stats = self._generator_turn(audio)
+        else:
+            loss, stats = self._discriminator_turn(audio)
+        stats = {name: float(value.detach()) for name, value in stats.items()}
+        weight = torch.tensor(len(audio), dtype=loss.dtype, device=loss.device)
+        optim_idx = 0 if forward_generator else 1
+        return dict(loss=loss, stats=stats, weight=weight, optim_idx=optim_idx)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Samples (B, 1, S) to features (B, T, F)."""
+        lengths = torch.full((len(x),), x.shape[-1], device=x.device)
+        return self.generator.features.extract(x.flatten(0, 1), lengths)[0]
+
+    def decode(self, x: Tensor) -> Tensor:
+        """Features (B, T, F) to samples (B, 1, T * hop)."""
+        return self.generator(x)[:, None]
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the discriminators take part."""
+        return self.step >= self.warm_up_steps
+
+    def _pair(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """Segments (B, 1, S) of audio, and the generator's version of them."""
+        length = min(self.segment, audio.shape[1])
+        last = audio.shape[1] - length
+        starts = torch.full((len(audio), 1), last // 2, device=audio.device)
+        if self.training:
+            starts = torch.randint_like(starts, last + 1)
+        places = starts + torch.arange(length, device=audio.device)
+        real = audio.gather(1, places)[:, None]
+        return real, self.decode(self.encode(real))[..., :length]
+
+    def _judge(self, audio: Tensor) -> list[list[Tensor]]:
+        """What every discriminator sees in (B, 1, S), its verdict last, in fp32."""
+        with bfloat16(audio.device, self.bf16):
+            outputs = self.discriminator(audio)
+        return [[layer.float() for layer in own] for own in outputs]
+
+    def _discriminator_turn(self, audio: Tensor):
+        if not self.is_warm:
+            loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
+            return loss, {}
+        self._cache = self._pair(audio)
+        real, spoken = self._cache
+        losses = self.judgement(self._judge(spoken.detach()), self._judge(real))
+        return sum(losses), dict(zip(("loss_real", "loss_fake"), losses))
+
+    def _generator_turn(self, audio: Tensor):
+        real, spoken = self._cache or self._pair(audio)
+        self._cache = None
+        mel = sum(distance(spoken, real) for distance in self.mel_losses)
+        mel = mel / len(self.mel_losses)
+        loss, stats = self.mel_weight * mel, {"loss_mel": mel}
+        if self.is_warm:
+            fake_seen = self._judge(spoken)
+            with torch.no_grad():
+                real_seen = self._judge(real)
+            opinion = self.adversarial(fake_seen)
+            matching = self.matching(fake_seen, real_seen)
+            loss = loss + opinion + self.feature_weight * matching
+            stats.update(loss_adversarial=opinion, loss_matching=matching)
+        if self.training:
+            self.step += 1
+        return loss, {"loss": loss, **stats}

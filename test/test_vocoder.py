@@ -1,0 +1,178 @@
+"""A vocoder instead of Griffin-Lim, and its training by ESPnet's GAN codec task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from factories import make_config, make_features, make_model, make_speech
+
+pytest.importorskip("vocos")
+from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.vocoder import Vocoder, use_vocoder  # noqa: E402
+
+GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
+CONF = dict(
+    codec="uniwav_vocoder",
+    codec_conf=dict(
+        features=make_config()["features"],
+        generator=GENERATOR,
+        discriminator=dict(
+            filters=2, n_ffts=[256], hop_lengths=[64], win_lengths=[256]
+        ),
+    ),
+)
+
+
+def make_vocoder(**overrides):
+    torch.manual_seed(0)
+    return Vocoder(make_features(**overrides), **GENERATOR).eval()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vocoder")
+    config = {"features": make_config()["features"], "vocoder": GENERATOR}
+    save_checkpoint(make_vocoder(), config, folder / "checkpoint")
+    save_checkpoint(make_model(), make_config(), folder / "model")
+    return folder
+
+
+def make_codec(**overrides):
+    plugin.register()
+    pytest.importorskip("espnet2")
+    from espnet_uniwav.tasks.vocoder import UniWavVocoder
+
+    torch.manual_seed(0)
+    return UniWavVocoder(**{**CONF["codec_conf"], **overrides})
+
+
+@pytest.mark.parametrize("frames", [1, 2, 17])
+def test_a_frame_is_a_hop(frames):
+    vocoder = make_vocoder()
+    assert vocoder(torch.randn(2, frames, 12)).shape == (2, 320 * frames)
+
+
+def test_features_use_it_and_can_stop(folder):
+    features = make_features()
+    x = features.extract_one(make_speech([8000])[0][0])
+    state, plain = features.state_dict(), features.invert_one(x)
+    use_vocoder(features, None)
+    assert torch.equal(features.invert_one(x), plain)
+    use_vocoder(features, folder / "checkpoint")
+    vocoded = features.invert_one(x)
+    assert torch.equal(vocoded, make_vocoder()(x[None])[0])
+    assert vocoded.shape == plain.shape and set(features.state_dict()) == set(state)
+    features.use_vocoder(None)
+    assert torch.equal(features.invert_one(x), plain)
+
+
+def test_other_features_are_refused(folder):
+    with pytest.raises(ValueError, match="hop_length: expected 160, found 320"):
+        use_vocoder(make_features(frame_rate=100), folder / "checkpoint")
+    with pytest.raises(ValueError, match="is no vocoder: make one"):
+        use_vocoder(make_features(), folder / "model")
+    with pytest.raises(FileNotFoundError, match="gone"):
+        use_vocoder(make_features(), folder / "gone")
+
+
+def test_turns_train_their_own_part():
+    codec = make_codec().train()
+    audio = make_speech([12800, 12800])[0]
+    for turn, own, other in (
+        (False, codec.discriminator, codec.generator),
+        (True, codec.generator, codec.discriminator),
+    ):
+        codec.zero_grad(set_to_none=True)
+        result = codec(audio, forward_generator=turn)
+        result["loss"].backward()
+        assert result["optim_idx"] == int(not turn) and result["weight"] == 2
+        assert all(p.grad is not None for p in own.parameters())
+        if not turn:
+            assert all(p.grad is None for p in other.parameters())
+    names = {"loss", "loss_mel", "loss_adversarial", "loss_matching"}
+    assert set(result["stats"]) == names and codec.step == 1
+
+
+def test_discriminators_wait():
+    codec = make_codec(warm_up_steps=1).train()
+    audio = make_speech([12800])[0]
+    assert float(codec(audio, forward_generator=False)["loss"].detach()) == 0
+    assert set(codec(audio, forward_generator=True)["stats"]) == {"loss", "loss_mel"}
+    assert set(codec(audio, forward_generator=False)["stats"]) == {
+        "loss_real",
+        "loss_fake",
+    }
+    again = make_codec(warm_up_steps=1)
+    again.load_state_dict(codec.state_dict())
+    assert again.is_warm
+
+
+def test_generator_learns():
+    codec = make_codec(warm_up_steps=99).train()
+    audio = make_speech([12800, 12800])[0]
+    optimizer = torch.optim.Adam(codec.generator.parameters(), 3e-3)
+    losses = []
+    for _ in range(30):
+        result = codec(audio, forward_generator=True)
+        optimizer.zero_grad()
+        result["loss"].backward()
+        optimizer.step()
+        losses.append(result["stats"]["loss_mel"])
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_segments_are_cut_from_anywhere():
+    codec = make_codec(segment=3200)
+    audio = torch.arange(32000.0).expand(4, -1) / 32000
+    with torch.no_grad():
+        starts = torch.stack([codec.train()._pair(audio)[0][:, 0, 0] for _ in range(9)])
+        real, spoken = codec.eval()._pair(audio)
+    assert len(starts.unique()) > 20
+    assert real.shape == spoken.shape == (4, 1, 3200)
+    torch.testing.assert_close(real[:, 0, 0] * 32000, torch.full((4,), 14400.0))
+
+
+@pytest.mark.integration
+def test_stock_training_and_export(tmp_path):
+    plugin.register()
+    from espnet2.bin.gan_codec_train import main
+
+    from espnet_uniwav.tasks.experiment import export_experiment
+
+    scp = shape = ""
+    for i in range(4):
+        speech, _ = make_speech([9600], seed=i)
+        soundfile.write(tmp_path / f"{i}.wav", speech[0].numpy(), 16000)
+        scp += f"utt{i} {tmp_path}/{i}.wav\n"
+        shape += f"utt{i} 9600\n"
+    (tmp_path / "wav.scp").write_text(scp)
+    (tmp_path / "shape").write_text(shape)
+    conf = dict(
+        CONF,
+        use_preprocessor=False,
+        batch_type="sorted",
+        batch_size=2,
+        num_workers=0,
+        max_epoch=1,
+        optim="adam",
+        optim2="adam",
+        num_att_plot=0,
+        keep_nbest_models=1,
+        best_model_criterion=[["valid", "loss_mel", "min"]],
+    )
+    (tmp_path / "conf.yaml").write_text(yaml.safe_dump(conf))
+    options = ["--config", f"{tmp_path}/conf.yaml", "--output_dir", f"{tmp_path}/exp"]
+    for split in ("train", "valid"):
+        kind = f"{tmp_path}/wav.scp,audio,sound"
+        options += [f"--{split}_data_path_and_name_and_type", kind]
+        options += [f"--{split}_shape_file", f"{tmp_path}/shape"]
+    main(options)
+    export_experiment(tmp_path / "exp", tmp_path / "checkpoint")
+    features = make_features()
+    use_vocoder(features, tmp_path / "checkpoint")
+    wave = features.invert_one(torch.zeros(5, 12)).numpy()
+    assert wave.shape == (1600,) and np.isfinite(wave).all()
