@@ -102,10 +102,7 @@ def test_discriminators_wait():
     audio = make_speech([12800])[0]
     assert float(codec(audio, forward_generator=False)["loss"].detach()) == 0
     assert set(codec(audio, forward_generator=True)["stats"]) == {"loss", "loss_mel"}
-    assert set(codec(audio, forward_generator=False)["stats"]) == {
-        "loss_real",
-        "loss_fake",
-    }
+    assert codec(audio, forward_generator=False)["stats"]["loss_discriminator"] > 0
     again = make_codec(warm_up_steps=1)
     again.load_state_dict(codec.state_dict())
     assert again.is_warm
@@ -153,11 +150,12 @@ def test_stock_training_and_export(tmp_path):
     (tmp_path / "shape").write_text(shape)
     conf = dict(
         CONF,
+        codec_conf=dict(CONF["codec_conf"], warm_up_steps=3),
         use_preprocessor=False,
         batch_type="sorted",
         batch_size=2,
         num_workers=0,
-        max_epoch=1,
+        max_epoch=2,
         optim="adam",
         optim2="adam",
         num_att_plot=0,

@@ -140,11 +140,11 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     def _discriminator_turn(self, audio: Tensor):
         if not self.is_warm:
             loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
-            return loss, {}
+            return loss, {"loss_discriminator": loss}
         self._cache = self._pair(audio)
         real, spoken = self._cache
-        losses = self.judgement(self._judge(spoken.detach()), self._judge(real))
-        return sum(losses), dict(zip(("loss_real", "loss_fake"), losses))
+        loss = sum(self.judgement(self._judge(spoken.detach()), self._judge(real)))
+        return loss, {"loss_discriminator": loss}
 
     def _generator_turn(self, audio: Tensor):
         real, spoken = self._cache or self._pair(audio)
