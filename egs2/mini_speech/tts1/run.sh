@@ -17,6 +17,7 @@ model=valid.loss.best.pth
 test_sets="dev test"
 num_lines=              # to speak, of every test set; empty: all
 prompts=                # folder that prompts are taken from: train; empty: the test set
+vocoder=                # checkpoint of ../vocoder1; empty: Griffin-Lim
 speak_args=             # more arguments of `uniwav tts`
 samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
     euler-32-0.7-0.4 midpoint-4-0.7-0.4 heun-4-0.7-0.4 euler-8-0-0.4 euler-8-1.5-0.4
@@ -95,7 +96,8 @@ if want 5; then
             log "stage 5: ${expdir}/speech/${name}/${kind}"
             ${python} -m espnet_uniwav.bin.tts --model "$expdir/$model" \
                 --lines "$data/lines/$name/$kind.tsv" \
-                --output "$expdir/speech/$name/$kind" ${speak_args}
+                --output "$expdir/speech/$name/$kind" \
+                ${vocoder:+--vocoder "$vocoder"} ${speak_args}
         done
     done
 fi
@@ -107,7 +109,7 @@ if want 6; then
             "durations of the recording=$expdir/speech/$name/aligned" \
             "predicted durations=$expdir/speech/$name/predicted" \
             --output "$expdir/scores/$name" --cache "$expdir/scores/cache.json" \
-            --frame_rate "$frame_rate" ${score_args}
+            --frame_rate "$frame_rate" ${vocoder:+--vocoder "$vocoder"} ${score_args}
     done
 fi
 
@@ -121,12 +123,13 @@ if want 7; then
                 --lines "$data/lines/$name/aligned.tsv" \
                 --output "$expdir/speech/$name/$sampler" --method "$method" \
                 --num_steps "$steps" --guidance_scale "$guidance" \
-                --temperature "$temperature" ${speak_args}
+                --temperature "$temperature" \
+                ${vocoder:+--vocoder "$vocoder"} ${speak_args}
             systems+=("$sampler=$expdir/speech/$name/$sampler")
         done
         ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
             "${systems[@]}" --output "$expdir/scores/$name-samplers" \
             --cache "$expdir/scores/cache.json" \
-            --frame_rate "$frame_rate" ${score_args}
+            --frame_rate "$frame_rate" ${vocoder:+--vocoder "$vocoder"} ${score_args}
     done
 fi
