@@ -20,9 +20,8 @@ CONF = dict(
     codec_conf=dict(
         features=make_config()["features"],
         generator=GENERATOR,
-        discriminator=dict(
-            filters=2, n_ffts=[256], hop_lengths=[64], win_lengths=[256]
-        ),
+        fft_sizes=[256],
+        channels=2,
     ),
 )
 

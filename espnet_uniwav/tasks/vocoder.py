@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from espnet2.gan_codec.abs_gan_codec import AbsGANCodec
-from espnet2.gan_codec.shared.discriminator.msstft_discriminator import (
-    MultiScaleSTFTDiscriminator,
-)
 from espnet2.gan_tts.hifigan.loss import (
     DiscriminatorAdversarialLoss,
     FeatureMatchLoss,
@@ -34,7 +33,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     Args:
         features: Name and arguments of the feature space; ``checkpoint`` may say them.
         generator: Arguments of ``Vocoder``.
-        discriminator: Arguments of ESPnet's ``MultiScaleSTFTDiscriminator``.
+        fft_sizes: Samples of the windows, one discriminator for each.
+        channels: Of the discriminators' convolutions.
         segment: Samples that are cut from every utterance, anywhere in training and in
             the middle in validation. (The chunk iterator of ESPnet 202511 does not run
             with NumPy 2.4.)
@@ -48,7 +48,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         self,
         features: dict,
         generator: dict | None = None,
-        discriminator: dict | None = None,
+        fft_sizes: Sequence[int] = (1024, 512),
+        channels: int = 16,
         segment: int = 12800,
         warm_up_steps: int = 0,
         mel_weight: float = 15.0,
@@ -57,7 +58,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     ):
         super().__init__()
         self.generator = Vocoder(build_features(**features), **(generator or {}))
-        self.discriminator = MultiScaleSTFTDiscriminator(**(discriminator or {}))
+        self.discriminator = _Discriminators(fft_sizes, channels)
         self.segment = segment
         self.warm_up_steps = warm_up_steps
         self.mel_weight = mel_weight
@@ -77,9 +78,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
             )
             for size, bands in RESOLUTIONS.items()
         )
-        self.adversarial = GeneratorAdversarialLoss(loss_type="hinge")
-        self.judgement = DiscriminatorAdversarialLoss(loss_type="hinge")
-        self.matching = FeatureMatchLoss()
+        self.adversarial = GeneratorAdversarialLoss(False, loss_type="hinge")
+        self.judgement = DiscriminatorAdversarialLoss(False, loss_type="hinge")
+        self.matching = FeatureMatchLoss(average_by_discriminators=False)
         self._cache = None
 
     def meta_info(self) -> dict:
@@ -134,7 +135,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     def _judge(self, audio: Tensor) -> list[list[Tensor]]:
         """What every discriminator sees in (B, 1, S), its verdict last, in fp32."""
         with bfloat16(audio.device, self.bf16):
-            outputs = self.discriminator(audio)
+            outputs = self.discriminator(audio.squeeze(1))
         return [[layer.float() for layer in own] for own in outputs]
 
     def _discriminator_turn(self, audio: Tensor):
@@ -163,3 +164,20 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         if self.training:
             self.step += 1
         return loss, {"loss": loss, **stats}
+
+
+class _Discriminators(nn.ModuleList):
+    """Discriminators of the ``vocos`` package, which scale what they hear to one peak.
+
+    ESPnet's MultiScaleSTFTDiscriminator does not: on speech at its natural level it
+    stayed at chance for as long as it was tried.
+    """
+
+    def __init__(self, fft_sizes: Sequence[int], channels: int):
+        from vocos.discriminators import DiscriminatorR
+
+        super().__init__(DiscriminatorR(size, channels=channels) for size in fft_sizes)
+
+    def forward(self, audio: Tensor) -> list[list[Tensor]]:
+        """Layers of every discriminator for (B, S) samples, its verdict last."""
+        return [[*layers, verdict] for verdict, layers in (own(audio) for own in self)]
