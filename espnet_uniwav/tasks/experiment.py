@@ -68,8 +68,10 @@ def describe(path: Path, args: dict):
         return Vocoder.from_config, config, {"codec.generator.": ""}
     if args.get("frontend") != "uniwav":
         raise ValueError(
-            f"{path}: expected frontend: uniwav, or codec: uniwav_vocoder, found "
-            f"frontend: {args.get('frontend')}, codec: {args.get('codec')}"
+            f"{path}: expected frontend: uniwav, of pre-training, a tokenizer or a "
+            "downstream task, or codec: uniwav_vocoder; found model: "
+            f"{args.get('model')}, frontend: {args.get('frontend')}, codec: "
+            f"{args.get('codec')}"
         )
     if args.get("model") == "uniwav_tokenizer":
         config = args["model_conf"]["architecture"]

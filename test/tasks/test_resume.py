@@ -205,6 +205,6 @@ def test_export_names_what_is_missing(experiments, tmp_path):
         export_experiment(tmp_path, tmp_path / "x")
     (tmp_path / "config.yaml").write_text("model: espnet\n")
     with pytest.raises(
-        ValueError, match="expected model: uniwav .* found model: espnet"
+        ValueError, match="expected frontend: uniwav.* found model: espnet"
     ):
         export_experiment(tmp_path, tmp_path / "x")
