@@ -31,7 +31,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     the discriminators and the distance of what they see (hinge; Siuzdak 2024).
 
     Args:
-        features: Name and arguments of the feature space; ``checkpoint`` may say them.
+        features: Name and arguments of the feature space.
         generator: Arguments of ``Vocoder``.
         fft_sizes: Samples of the windows, one discriminator for each.
         channels: Of the discriminators' convolutions.
