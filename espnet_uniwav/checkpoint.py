@@ -73,18 +73,20 @@ def load_checkpoint(
         ValueError: If a tensor is missing, extra or misshapen, or if the feature
             spec is not what the configuration or the caller says.
     """
-    model = load_model(folder, _build)
-    if expected_spec is not None:
-        check_spec(expected_spec, model.features.spec, str(folder))
-    return model
+    return load_model(folder, _build, expected_spec)
 
 
-def load_model(folder: str | Path, build: Callable[[dict], nn.Module]) -> nn.Module:
+def load_model(
+    folder: str | Path,
+    build: Callable[[dict], nn.Module],
+    expected_spec: FeatureSpec | None = None,
+) -> nn.Module:
     """Load whatever is made of a UniWav and kept in the same way.
 
     Args:
         folder: Written by ``save_checkpoint``.
         build: Makes the model from its configuration.
+        expected_spec: As of ``load_checkpoint``.
 
     Raises:
         FileNotFoundError, ValueError: As of ``load_checkpoint``.
@@ -97,11 +99,15 @@ def load_model(folder: str | Path, build: Callable[[dict], nn.Module]) -> nn.Mod
         raise ValueError(f"{folder}: {error}") from error
     spec = FeatureSpec.from_dict(config["feature_spec"])
     check_spec(spec, model.features.spec, str(folder))
+    if expected_spec is not None:
+        check_spec(expected_spec, spec, str(folder))
     load_strictly(model, load_file(folder / WEIGHTS), str(folder / WEIGHTS))
     return model.eval()
 
 
 def _build(config: dict) -> UniWav:
+    if "vocoder" in config:
+        raise ValueError("is a vocoder: name it with --vocoder")
     if "tokenizer" in config:
         raise ValueError(
             "is a speech tokenizer: load it with UniWavTokenizer.from_pretrained, or "

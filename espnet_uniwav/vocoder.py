@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import load_model
-from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features, check_spec
+from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
 
 
 class Vocoder(nn.Module):
@@ -66,10 +66,7 @@ class Vocoder(nn.Module):
         Raises:
             FileNotFoundError, ValueError: As of ``load_checkpoint``.
         """
-        vocoder = load_model(folder, cls.from_config)
-        if expected_spec is not None:
-            check_spec(expected_spec, vocoder.features.spec, str(folder))
-        return vocoder
+        return load_model(folder, cls.from_config, expected_spec)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples."""

@@ -76,6 +76,8 @@ def score(args: argparse.Namespace) -> str:
     from espnet_uniwav.features import build_features
     from espnet_uniwav.vocoder import use_vocoder
 
+    if not args.systems and args.vocoder is None:
+        raise ValueError("nothing to score: give NAME=FOLDER, or --vocoder")
     lines = read_lines(args.lines, NEEDED_COLUMNS)
     lines = choose_lines(lines, args.match, args.num_utterances)
     folders = parse_systems(args.systems, lines)

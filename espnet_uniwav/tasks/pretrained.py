@@ -9,7 +9,7 @@ import humanfriendly
 from torch import nn
 
 from espnet_uniwav.checkpoint import load_checkpoint, read_config
-from espnet_uniwav.features import FeatureSpec, check_spec
+from espnet_uniwav.features import FeatureSpec
 
 
 class StartsFromCheckpoint:
@@ -24,21 +24,19 @@ class StartsFromCheckpoint:
     has_weights: bool
 
     def read_weights(
-        self, spec: FeatureSpec, load: Callable[[str], nn.Module] = load_checkpoint
+        self, spec: FeatureSpec, load: Callable[..., nn.Module] = load_checkpoint
     ) -> nn.Module | None:
         """The pre-trained model; None to start from random or trained weights.
 
         Args:
             spec: The features that it must have.
-            load: Loads a folder.
+            load: Loads a folder, given the features.
         """
         self.has_weights = self.checkpoint is None
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return None
         self.has_weights = True
-        model = load(self.checkpoint)
-        check_spec(spec, model.features.spec, str(self.checkpoint))
-        return model
+        return load(self.checkpoint, spec)
 
     def require_weights(self) -> None:
         """Raise FileNotFoundError if no weights were loaded, of whatever origin."""

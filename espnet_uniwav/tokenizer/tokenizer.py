@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.checkpoint import load_model
-from espnet_uniwav.features import AbsFeatures
+from espnet_uniwav.features import AbsFeatures, FeatureSpec
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.flow.sampling import SPEAKING, generate
@@ -87,9 +87,11 @@ class UniWavTokenizer(nn.Module):
         return cls(UniWav.from_config(config), **config["tokenizer"])
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> UniWavTokenizer:
-        """Load a checkpoint folder; see ``load_checkpoint`` for the errors."""
-        return load_model(folder, cls.from_config)
+    def from_pretrained(
+        cls, folder: str | Path, expected_spec: FeatureSpec | None = None
+    ) -> UniWavTokenizer:
+        """Load a checkpoint folder; see ``load_checkpoint``."""
+        return load_model(folder, cls.from_config, expected_spec)
 
     @property
     def features(self) -> AbsFeatures:
