@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 FAILED, TIMES = "failed.tsv", "times.tsv"
+DIED = "the process that worked on it died, alone too; look at the file"
+AHEAD = 4
+
 _work: Callable[[Any], Any]
 
 
@@ -31,37 +36,40 @@ class Outcome:
     name: str
     value: Any
     reason: str
-    spent: float
+    spent: float = 0.0
 
 
 def do_all(
     prepare: Callable[[], Callable[[Any], Any]],
     items: Mapping[str, Any],
-    num_workers: int = 1,
+    num_workers: int = 0,
     title: str = "",
 ) -> Iterator[Outcome]:
     """Do the work for every item, with a progress bar.
 
-    ValueError and OSError of an item are part of its outcome.
+    An exception is part of the outcome of its item. When a process dies, the items that
+    were on their way are tried again, each in a process of its own, so that one costs
+    no other.
 
     Args:
-        prepare: Makes the work, once per process; picklable for several processes.
+        prepare: Makes the work, once per process; picklable if there are workers.
         items: Name -> what the work is given.
-        num_workers: Processes, with one thread each; 1: this one, as it is.
+        num_workers: Processes, with one thread each; 0: this one, as it is.
         title: Of the progress bar.
 
     Yields:
         Outcomes in the order of the items.
     """
-    bar = tqdm(total=len(items), desc=title, unit="utt", disable=None)
-    with bar:
-        for outcome in _outcomes(prepare, items, num_workers):
-            bar.update()
-            yield outcome
+    if num_workers:
+        outcomes = _in_processes(prepare, items, num_workers)
+    else:
+        work = prepare()
+        outcomes = (_try(work, *named) for named in items.items())
+    yield from tqdm(outcomes, desc=title, unit="utt", total=len(items), disable=None)
 
 
 def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
-    """Write failed.tsv (name, reason) and times.tsv (seconds of computing, of speech).
+    """Write failed.tsv, and times.tsv (name, seconds of computing, of speech).
 
     Args:
         folder: Existing.
@@ -70,40 +78,71 @@ def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
     Returns:
         How many failed.
     """
-    failed, times = ["name\treason\n"], ["name\tspent\tspoken\n"]
+    reasons, times = {}, ["name\tspent\tspoken\n"]
     for own in outcomes:
         if own.reason:
-            failed.append(f"{own.name}\t{own.reason}\n")
+            reasons[own.name] = own.reason
         else:
             times.append(f"{own.name}\t{own.spent:.4f}\t{own.value:.4f}\n")
-    (folder / FAILED).write_text("".join(failed), encoding="utf-8")
+    write_failed(folder, reasons)
     (folder / TIMES).write_text("".join(times), encoding="utf-8")
-    return len(failed) - 1
+    return len(reasons)
 
 
-def _outcomes(prepare, items: Mapping[str, Any], num_workers: int):
-    if num_workers <= 1:
-        _start(prepare, None)
-        yield from map(_do, items.items())
-        return
-    with ProcessPoolExecutor(
-        num_workers, get_context("spawn"), _start, (prepare, 1)
-    ) as pool:
-        yield from pool.map(_do, items.items())
+def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Write failed.tsv (name, reason) into a folder that exists."""
+    lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
+    text = "".join(["name\treason\n", *lines])
+    (folder / FAILED).write_text(text, encoding="utf-8")
 
 
-def _start(prepare, num_threads: int | None) -> None:
+def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):
+    queue = deque(items.items())
+    while queue:
+        lost = yield from _until_death(prepare, queue, num_workers)
+        for name, item in lost:
+            if (yield from _until_death(prepare, deque([(name, item)]), 1)):
+                yield Outcome(name, None, DIED)
+
+
+def _until_death(prepare, queue: deque, num_workers: int):
+    """Work until the queue is empty or a process dies; return what was on its way."""
+    flying = deque()
+    executor = ProcessPoolExecutor(
+        num_workers, get_context("spawn"), _start, (prepare,)
+    )
+    with executor as pool:
+        try:
+            while queue or flying:
+                while queue and len(flying) < AHEAD * num_workers:
+                    flying.append((queue[0], pool.submit(_do, *queue[0])))
+                    queue.popleft()
+                outcome = flying[0][1].result()
+                flying.popleft()
+                yield outcome
+        except BrokenProcessPool:
+            return [named for named, _ in flying]
+    return []
+
+
+def _start(prepare) -> None:
     global _work
-    if num_threads is not None:
-        torch.set_num_threads(num_threads)
     _work = prepare()
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
-def _do(named: tuple[str, Any]) -> Outcome:
-    name, item = named
+def _do(name: str, item: Any) -> Outcome:
+    return _try(_work, name, item)
+
+
+def _try(work, name: str, item: Any) -> Outcome:
     start = time.perf_counter()
+    value, reason = None, ""
     try:
-        value, reason = _work(item), ""
+        value = work(item)
     except (ValueError, OSError) as error:
-        value, reason = None, " ".join(str(error).split()) or type(error).__name__
-    return Outcome(name, value, reason, time.perf_counter() - start)
+        reason = str(error) or type(error).__name__
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    return Outcome(name, value, " ".join(reason.split()), time.perf_counter() - start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,15 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
         speaker, text = speakers.get(name, ""), texts.get(name, "")
         utterances.append(Utterance(name, Path(path), speaker, text))
     return utterances
+
+
+def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
+    """One of them by chance, which only the names decide; None if there are none."""
+
+    def draw(utterance: Utterance) -> str:
+        return hashlib.sha256(f"{name} {utterance.name}".encode()).hexdigest()
+
+    return min(utterances, key=draw, default=None)
 
 
 def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:

@@ -26,6 +26,18 @@ TRANSFORMER = dict(
     num_layers=3, embed_dim=DIM, num_heads=4, ffn_dim=48, position="rotary"
 )
 
+# One quick epoch of an ESPnet task.
+TRAINING = dict(
+    batch_type="numel",
+    batch_bins=20000,
+    num_workers=0,
+    max_epoch=1,
+    optim="adam",
+    num_att_plot=0,
+    keep_nbest_models=1,
+    best_model_criterion=[["valid", "loss", "min"]],
+)
+
 
 def sharpen(module: nn.Module) -> nn.Module:
     """Weights large enough that every input of every layer matters."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, write_ctm
-
-FAILED = "failed.tsv"
+from espnet_uniwav.jobs import write_failed
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,4 @@ def write_folder(
     write_ctm(folder / f"{unit}.ctm", units)
     if None not in words.values():
         write_ctm(folder / "words.ctm", words)
-    lines = [
-        f"{utt}\t{' '.join(why.split())}\n" for utt, why in sorted(reasons.items())
-    ]
-    text = "".join(["utt\treason\n", *lines])
-    (folder / FAILED).write_text(text, encoding="utf-8")
+    write_failed(folder, dict(sorted(reasons.items())))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from espnet_uniwav.alignment.folder import FAILED, Alignment, write_folder
-from espnet_uniwav.alignment.pool import align_all, try_align
+from espnet_uniwav.alignment.folder import write_folder
 from espnet_uniwav.command import run_command
+from espnet_uniwav.jobs import FAILED, do_all
 from espnet_uniwav.kaldi import read_data_folder, spread
 
 DESCRIPTION = """\
@@ -67,10 +66,14 @@ def align(args: argparse.Namespace) -> str:
         raise ValueError(f"{args.data / 'wav.scp'}: expected utterances, found none")
     if args.nj < 1:
         raise ValueError(f"--nj: expected one or more processes, found {args.nj}")
-    unit, results, left_over = METHODS[args.method](args, utterances)
+    unit, make_aligner, num_workers, left_over = METHODS[args.method](args)
     alignments, reasons = {}, {}
-    for name, result in _progress(results, len(utterances)):
-        (alignments if isinstance(result, Alignment) else reasons)[name] = result
+    items = {utterance.name: utterance for utterance in utterances}
+    for own in do_all(make_aligner, items, num_workers, "align"):
+        if own.reason:
+            reasons[own.name] = own.reason
+        else:
+            alignments[own.name] = own.value
     summary = f"{args.out}: {len(alignments)} of {len(utterances)} utterances aligned"
     reasons.update(left_over())
     write_folder(args.out, alignments, reasons, unit)
@@ -81,21 +84,21 @@ def align(args: argparse.Namespace) -> str:
     return summary
 
 
-def use_pocketsphinx(args, utterances: list):
+def use_pocketsphinx(args):
     """See ``PocketSphinxAligner``.
 
     Returns:
-        ``phones`` or ``tokens``; an iterable of names with alignments or reasons; a
-        function to call afterwards, which returns what else is to be listed.
+        ``phones`` or ``tokens``; a maker of the aligner; processes, as of ``do_all``;
+        a function to call afterwards, which returns what else is to be listed.
     """
     from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
 
     _need_package("pocketsphinx")
     _need(args.data / "text")
-    return "phones", align_all(PocketSphinxAligner, utterances, args.nj), dict
+    return "phones", PocketSphinxAligner, args.nj, dict
 
 
-def use_mfa(args, utterances: list):
+def use_mfa(args):
     """See ``MFAAligner``."""
     from espnet_uniwav.alignment.mfa import MFAAligner, TextGrids
 
@@ -103,10 +106,10 @@ def use_mfa(args, utterances: list):
         raise ValueError("--method mfa needs --textgrids FOLDER")
     _need_package("praatio")
     aligner = MFAAligner(TextGrids(args.textgrids))
-    return "phones", _one_by_one(aligner, utterances), aligner.unused
+    return "phones", lambda: aligner, 0, aligner.unused
 
 
-def use_ctc(args, utterances: list):
+def use_ctc(args):
     """See ``CTCAligner``."""
     from espnet_uniwav.alignment.ctc import CTCAligner
     from espnet_uniwav.tasks.ctc_aligner import load_recogniser
@@ -116,21 +119,10 @@ def use_ctc(args, utterances: list):
     _need(args.data / "text")
     config = args.config or args.model.with_name("config.yaml")
     aligner = CTCAligner(load_recogniser(config, args.model, args.device))
-    return aligner.unit, _one_by_one(aligner, utterances), dict
+    return aligner.unit, lambda: aligner, 0, dict
 
 
 METHODS = {"pocketsphinx": use_pocketsphinx, "mfa": use_mfa, "ctc": use_ctc}
-
-
-def _one_by_one(aligner, utterances: list) -> Iterator[tuple[str, Alignment | str]]:
-    for utterance in utterances:
-        yield utterance.name, try_align(aligner, utterance)
-
-
-def _progress(results: Iterable, total: int) -> Iterable:
-    from tqdm import tqdm
-
-    return tqdm(results, desc="align", unit="utt", total=total)
 
 
 def _need(path: Path) -> None:

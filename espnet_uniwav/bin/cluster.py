@@ -52,7 +52,11 @@ def cluster(args: argparse.Namespace) -> str:
 
     from espnet_uniwav.audio import read_speech, seconds_of
     from espnet_uniwav.checkpoint import save_checkpoint
-    from espnet_uniwav.tokenizer.fit import collect_frames, fit_codebooks
+    from espnet_uniwav.tokenizer.fit import (
+        collect_frames,
+        describe_usage,
+        fit_codebooks,
+    )
     from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
     model, config = load_with_decoder(args.checkpoint, args.decoder)
@@ -64,6 +68,7 @@ def cluster(args: argparse.Namespace) -> str:
     )
     tokenizer = UniWavTokenizer(model, **conf).eval()
     utterances = read_data_folder(args.wav_scp)
+    usage = []
     if tokenizer.num_codebooks:
         seconds = sum(seconds_of(u.path) for u in utterances)
         step = math.ceil(seconds * tokenizer.frame_rate / args.max_frames)
@@ -72,10 +77,11 @@ def cluster(args: argparse.Namespace) -> str:
             for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
         )
         frames = collect_frames(tokenizer, speech, step)
-        fit_codebooks(tokenizer.quantizer, *frames, args.seed)
+        codes = fit_codebooks(tokenizer.quantizer, *frames, args.seed)
+        usage.append(describe_usage(codes, args.codebook_size))
     about = {"checkpoint": str(args.checkpoint), "wav_scp": str(args.wav_scp)}
     save_checkpoint(tokenizer, {**config, "tokenizer": conf}, args.output, about)
-    return f"{args.output}: {tokenizer.extra_repr()}"
+    return "; ".join([f"{args.output}: {tokenizer.extra_repr()}", *usage])
 
 
 def load_with_decoder(checkpoint: Path, decoder: Path | None):

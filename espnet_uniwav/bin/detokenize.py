@@ -17,10 +17,11 @@ from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.kaldi import read_data_folder
 
 DESCRIPTION = """\
-CODES is a folder that `uniwav tokenize` wrote. OUT gets NAME.wav, failed.tsv with what
-could not be spoken and why, and times.tsv (seconds of computing, of speech). With a
-prompt of another speaker the codes are spoken in that voice, as far as they do not hold
-one of their own.
+CODES is a folder that `uniwav tokenize` wrote; or a wav.scp, whose recordings are
+encoded and spoken at once, also without codebooks, as a control. OUT gets NAME.wav,
+failed.tsv with what could not be spoken and why, and times.tsv (seconds of computing,
+of speech). With a prompt of another speaker the codes are spoken in that voice, as far
+as they do not hold one of their own.
 """
 
 
@@ -31,7 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("codes", type=Path, help="folder of codes")
+    parser.add_argument("codes", type=Path, help="folder of codes, or wav.scp")
     parser.add_argument("output", type=Path, help="folder to write")
     parser.add_argument(
         "--tokenizer", type=Path, required=True, help="checkpoint that made the codes"
@@ -42,7 +43,9 @@ def get_parser() -> argparse.ArgumentParser:
     add_sampling_arguments(parser, SPEAKING)
     add_vocoder_argument(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
-    parser.add_argument("--num_workers", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--num_workers", type=int, default=0, help="processes (default: none)"
+    )
     parser.add_argument("--device", default="cpu", help="torch device")
     return parser
 
@@ -56,7 +59,10 @@ def detokenize(args: argparse.Namespace) -> str:
     from espnet_uniwav.jobs import do_all, write_outcomes
     from espnet_uniwav.tokenizer.files import read_codes
 
-    codes = read_codes(args.codes)
+    if args.codes.is_dir():
+        codes = read_codes(args.codes)
+    else:
+        codes = {u.name: u.path for u in read_data_folder(args.codes)}
     prompts = dict.fromkeys(codes, args.prompt)
     if args.prompts:
         prompts = {u.name: u.path for u in read_data_folder(args.prompts)}
@@ -80,7 +86,7 @@ def detokenize(args: argparse.Namespace) -> str:
 
 
 def _prepare(folder: Path, device: str, vocoder: Path | None, sampling: dict):
-    """(wav to write, codes, prompt) -> seconds of speech."""
+    """(wav to write, codes or recording, prompt) -> seconds of speech."""
     import torch
 
     from espnet_uniwav.audio import read_speech, write_speech
@@ -95,8 +101,12 @@ def _prepare(folder: Path, device: str, vocoder: Path | None, sampling: dict):
         path, codes, prompt = item
         if prompt is not None:
             prompt = torch.from_numpy(read_speech(prompt, rate))
-        codes = torch.from_numpy(codes).to(device)
-        speech = tokenizer.decode(codes[None], prompt=prompt, **sampling)[0]
+        if isinstance(codes, Path):
+            recording = torch.from_numpy(read_speech(codes, rate))
+            speech = tokenizer.resynthesise(recording, prompt, **sampling)
+        else:
+            codes = torch.from_numpy(codes).to(device)
+            speech = tokenizer.decode(codes[None], prompt=prompt, **sampling)[0]
         write_speech(path, speech.numpy(), rate)
         return len(speech) / rate
 

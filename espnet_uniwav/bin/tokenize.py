@@ -31,7 +31,9 @@ def get_parser() -> argparse.ArgumentParser:
         "--tokenizer", type=Path, required=True, help="checkpoint of a tokenizer"
     )
     parser.add_argument("--format", choices=["text", "npz"], default="text")
-    parser.add_argument("--num_workers", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--num_workers", type=int, default=0, help="processes (default: none)"
+    )
     parser.add_argument("--device", default="cpu", help="torch device")
     return parser
 
@@ -42,27 +44,42 @@ def tokenize(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    from espnet_uniwav.jobs import FAILED, do_all
-    from espnet_uniwav.tokenizer.files import CodeWriter
-    from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+    import numpy as np
+    import torch
+
+    from espnet_uniwav.jobs import do_all, write_failed
+    from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
+    from espnet_uniwav.tokenizer.fit import describe_usage
 
     files = {u.name: u.path for u in read_data_folder(args.wav_scp)}
-    tokenizer = UniWavTokenizer.from_pretrained(args.tokenizer)
-    failed = ["name\treason\n"]
+    tokenizer = load_tokenizer(args.tokenizer, args.device)
+    prepare = functools.partial(_prepare, args.tokenizer, args.device)
+    reasons = {}
     with CodeWriter(args.output, tokenizer.num_codebooks, args.format) as writer:
         todo = {name: path for name, path in files.items() if name not in writer.done}
-        prepare = functools.partial(_prepare, args.tokenizer, args.device)
         for own in do_all(prepare, todo, args.num_workers, "tokenize"):
             if own.reason:
-                failed.append(f"{own.name}\t{own.reason}\n")
+                reasons[own.name] = own.reason
             else:
                 writer.write(own.name, own.value)
-    (args.output / FAILED).write_text("".join(failed), encoding="utf-8")
-    number = len(files) - (len(failed) - 1)
-    return (
-        f"{args.output}: {number} of {len(files)} files encoded, "
-        f"{len(files) - len(todo)} of them before; {tokenizer.extra_repr()}"
-    )
+    write_failed(args.output, reasons)
+    said = [
+        f"{args.output}: {len(files) - len(reasons)} of {len(files)} files encoded, "
+        f"{len(files) - len(todo)} of them before",
+        tokenizer.extra_repr(),
+    ]
+    if codes := list(read_codes(args.output).values()):
+        codes = torch.from_numpy(np.concatenate(codes, axis=1))
+        said.append(describe_usage(codes, tokenizer.codebook_size))
+    return "; ".join(said)
+
+
+@functools.cache
+def load_tokenizer(folder: Path, device: str):
+    """The tokenizer of a checkpoint; loaded once in a process."""
+    from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+
+    return UniWavTokenizer.from_pretrained(folder).to(device)
 
 
 def _prepare(folder: Path, device: str):
@@ -70,9 +87,8 @@ def _prepare(folder: Path, device: str):
     import torch
 
     from espnet_uniwav.audio import read_speech, seconds_of
-    from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
-    tokenizer = UniWavTokenizer.from_pretrained(folder).to(device)
+    tokenizer = load_tokenizer(folder, device)
 
     def encode(path: Path):
         if (seconds := seconds_of(path)) > MAX_SECONDS:

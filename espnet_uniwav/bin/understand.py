@@ -24,6 +24,7 @@ from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_under
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.command import run_command
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.tokenizer.files import read_codes
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -44,6 +45,14 @@ def get_parser() -> argparse.ArgumentParser:
         required=True,
         metavar="[NAME=]FOLDER",
         help="exported; raw features and random encoder are those of the first",
+    )
+    add(
+        "--codes",
+        type=named_folder,
+        nargs="+",
+        default=[],
+        metavar="[NAME=]FOLDER",
+        help="written by `uniwav tokenize` of --data: mutual information of each code",
     )
     add("--data", type=Path, required=True, help="held-out Kaldi data folder")
     add("--fit_data", type=Path, help="Kaldi data folder to fit the phone probe on")
@@ -135,14 +144,17 @@ def score_system(
         fit_values = fit_states.layers[layer] if fit_states else None
         if system == name or name == args.checkpoint[0][0]:
             yield from scorer.score(system, layer, values, fit_values)
+    for own, folder in args.codes if name == args.checkpoint[0][0] else ():
+        for k, codes in enumerate(states.frames.pick(read_codes(folder))):
+            yield from scorer.score_codes(own, f"code {k + 1}", codes)
 
 
 def _check(args: argparse.Namespace) -> None:
-    names = [name for name, _ in args.checkpoint] + [RANDOM, RAW]
+    names = [name for name, _ in args.checkpoint + args.codes] + [RANDOM, RAW]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(
-            f"--checkpoint: expected a name of its own for each, found {twice} twice; "
-            "give names with NAME=FOLDER"
+            "--checkpoint, --codes: expected a name of its own for each, found "
+            f"{twice} twice; give names with NAME=FOLDER"
         )
     for option, least in (("runs", 1), ("clusters", 2), ("max_frames", 1)):
         value = getattr(args, option)

@@ -52,7 +52,6 @@ class FlowMatching(nn.Module):
         hidden_states: list[Tensor],
         padding_mask: Tensor | None,
         mask: Tensor,
-        masked: Tensor,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch.
 
@@ -61,20 +60,17 @@ class FlowMatching(nn.Module):
             hidden_states: States of the masked pass of the encoder.
             padding_mask: (B, T), True = padding.
             mask: (B, T), True = masked.
-            masked: (N,) indices of the masked frames in the flattened (B * T).
 
         Returns:
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
-        self.decoder.precondition.fit_first_batch(features, padding_mask)
         loss = flow_matching_loss(
             self.decoder,
             features.float(),
             self.weighted_sum(hidden_states),
             padding_mask,
             mask,
-            masked,
             self.drop_prob,
             self.kept_frames,
         )
@@ -87,11 +83,12 @@ def flow_matching_loss(
     z: Tensor,
     padding_mask: Tensor | None,
     mask: Tensor,
-    masked: Tensor,
     drop_prob: float = 0.1,
     kept_frames: str = "data",
 ) -> Tensor:
     """Mean squared error of the velocity at masked frames.
+
+    The first batch of a training fits the decoder's preconditioning.
 
     Args:
         decoder: The velocity.
@@ -99,12 +96,12 @@ def flow_matching_loss(
         z: (B, T, C) condition.
         padding_mask: (B, T), True = padding.
         mask: (B, T), True = masked.
-        masked: (N,) indices of the masked frames in the flattened (B * T).
         drop_prob, kept_frames: See ``FlowMatching``.
 
     Returns:
         Scalar in fp32.
     """
+    decoder.precondition.fit_first_batch(x_1, padding_mask)
     t = torch.rand(len(x_1), 1, device=x_1.device)
     dropped = torch.rand(len(x_1), 1, device=x_1.device) < drop_prob
     z = z.masked_fill(dropped[..., None], 0.0)
@@ -113,5 +110,5 @@ def flow_matching_loss(
     t = t.expand(x_1.shape[:2])
     x_t, dx_t = sample_path(torch.randn_like(x_1), x_1, t)
     velocity = decoder(x_t, t, z, padding_mask)
-    error = velocity.flatten(0, 1)[masked].float() - dx_t.flatten(0, 1)[masked]
-    return error.square().sum() / max(error.numel(), 1)
+    error = torch.where(mask[..., None], velocity.float() - dx_t, 0.0)
+    return error.square().sum() / (mask.sum() * x_1.shape[-1]).clamp(min=1)

@@ -57,13 +57,7 @@ class FlowMatchingLoss(UniWavLoss):
     """``loss: flow_matching``: see ``FlowMatching`` for the arguments."""
 
     name = "flow_matching"
-    required_inputs = [
-        "features",
-        "hidden_states",
-        "padding_mask",
-        "mask",
-        "masked",
-    ]
+    required_inputs = ["features", "hidden_states", "padding_mask", "mask"]
 
     def __init__(self, encoder_output_size: int, weight: float = 0.25, **conf):
         super().__init__(encoder_output_size, weight, **conf)

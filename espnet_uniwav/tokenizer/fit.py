@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-import numpy as np
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
+from espnet_uniwav.kmeans import kmeans
+from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
@@ -36,7 +37,7 @@ def collect_frames(
 @torch.no_grad()
 def fit_codebooks(
     quantizer: Quantizer, state: Tensor, rest: Tensor, z: Tensor, seed: int = 0
-) -> None:
+) -> Tensor:
     """Cluster frames into codebooks, and place the embeddings.
 
     Every embedding starts as the mean, over the frames of its code, of what the codes
@@ -49,15 +50,13 @@ def fit_codebooks(
         z: (N, D).
         seed: Of k-means.
 
+    Returns:
+        (K, N) codes of the frames.
+
     Raises:
         ValueError: If there are fewer frames than codewords.
     """
-    size = quantizer.codebook_size
-    if len(state) < size:
-        raise ValueError(
-            f"expected at least {size} frames, one for each codeword, found "
-            f"{len(state)}; give more speech or a smaller codebook_size"
-        )
+    size, found = quantizer.codebook_size, []
     for k in range(quantizer.num_codebooks):
         centroids, codes = _cluster(state if k == 0 else rest, size, seed)
         if k == 0:
@@ -67,18 +66,31 @@ def fit_codebooks(
         quantizer.embedding[k] = _means(z, codes, size)
         rest = rest - quantizer.means[k][codes]
         z = z - quantizer.embedding[k][codes]
+        found.append(codes)
+    return torch.stack(found)
+
+
+def describe_usage(codes: Tensor, codebook_size: int) -> str:
+    """How many codewords of each codebook are in use, and how evenly.
+
+    Args:
+        codes: (K, N).
+        codebook_size: V.
+    """
+    counts = count_codes(codes, codebook_size)
+    shares = (counts > 0).float().mean(1)
+    entropies = perplexity(counts).log2()
+    return "; ".join(
+        f"codebook {k + 1}: {100 * share:.1f} % of the codes in use, entropy "
+        f"{entropy:.2f} of {math.log2(codebook_size):.2f} bits"
+        for k, (share, entropy) in enumerate(zip(shares, entropies))
+    )
 
 
 def _cluster(frames: Tensor, size: int, seed: int) -> tuple[Tensor, Tensor]:
     """Centroids (V, D) and the code (N,) of every frame."""
-    kmeans = MiniBatchKMeans(
-        size, batch_size=4096, n_init=1, max_iter=20, random_state=seed
-    )
-    codes = kmeans.fit_predict(frames.numpy().astype(np.float32))
-    return (
-        torch.from_numpy(kmeans.cluster_centers_).float(),
-        torch.from_numpy(codes).long(),
-    )
+    centroids, codes = kmeans(frames.float().cpu().numpy(), size, seed)
+    return torch.from_numpy(centroids).float(), torch.from_numpy(codes).long()
 
 
 def _means(frames: Tensor, codes: Tensor, size: int) -> Tensor:

@@ -13,17 +13,21 @@ from torch.nn.utils.rnn import pad_sequence
 from espnet_uniwav.checkpoint import load_model
 from espnet_uniwav.features import AbsFeatures, FeatureSpec
 from espnet_uniwav.flow.gap import draw_gap
-from espnet_uniwav.flow.matching import flow_matching_loss
-from espnet_uniwav.flow.sampling import SPEAKING, generate
+from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.ssl.teacher import instance_norm
+from espnet_uniwav.tokenizer.checks import (
+    FEATURES,
+    check_arguments,
+    check_codes,
+    valid_samples,
+)
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tts.context import check_prompt
 
-FEATURES = "features"
 PADDING = -1
 
 
@@ -59,7 +63,7 @@ class UniWavTokenizer(nn.Module):
         drop_prob: float = 0.1,
     ):
         super().__init__()
-        _check(uniwav, layer, num_codebooks, codebook_size)
+        check_arguments(uniwav, layer, num_codebooks, codebook_size)
         self.uniwav = uniwav
         self.layer = layer
         self.normalise = normalise
@@ -156,16 +160,8 @@ class UniWavTokenizer(nn.Module):
         gap = (gap | whole) & ~padding
         codes, z = self._quantize(x, padding_mask)
         condition = self.quantizer(codes) if self.num_codebooks else z
-        self.uniwav.decoder.precondition.fit_first_batch(x, padding_mask)
-        loss = flow_matching_loss(
-            self.uniwav.decoder,
-            x,
-            condition,
-            padding_mask,
-            gap,
-            gap.flatten().nonzero().squeeze(1),
-            self.drop_prob,
-            self.uniwav.kept_frames,
+        loss = self.uniwav.flow_matching_loss(
+            x, condition, padding_mask, gap, self.drop_prob
         )
         used = codes.transpose(0, 1).flatten(1)[:, ~padding.flatten()]
         number = perplexity(count_codes(used, self.codebook_size))
@@ -217,7 +213,7 @@ class UniWavTokenizer(nn.Module):
         Raises:
             ValueError: If an utterance has no samples.
         """
-        codes = [self._encode(own) for own in _parts(speech, lengths)]
+        codes = [self._encode(own) for own in valid_samples(speech, lengths)]
         codes = pad_sequence(
             [own.T for own in codes], batch_first=True, padding_value=PADDING
         )
@@ -259,7 +255,7 @@ class UniWavTokenizer(nn.Module):
             lengths = (codes[:, :1] != PADDING).sum((1, 2))
         parts = [own[:, :n] for own, n in zip(codes, lengths.tolist())]
         for own in parts:
-            self._check_codes(own)
+            check_codes(own, self.num_codebooks, self.codebook_size)
         return pad_sequence(
             [
                 self.synthesise(self.quantizer(own[None])[0], prompt, seed, **sampling)
@@ -267,6 +263,16 @@ class UniWavTokenizer(nn.Module):
             ],
             batch_first=True,
         )
+
+    def resynthesise(
+        self, speech: Tensor, prompt: Tensor | None = None, seed: int = 0, **sampling
+    ) -> Tensor:
+        """What is left of a recording: (S,) to (T * hop,) samples.
+
+        Encoded and decoded at once; also without codebooks, from z as it is.
+        """
+        condition = self.condition(self._features(speech))
+        return self.synthesise(condition, prompt, seed, **sampling)
 
     @torch.no_grad()
     def synthesise(
@@ -286,15 +292,10 @@ class UniWavTokenizer(nn.Module):
             x = torch.cat((before, x))
             mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))
             condition = torch.cat((self.condition(before), condition))
-        generated = generate(
-            self.uniwav.decoder,
-            x[None],
-            mask[None],
-            condition[None],
-            None,
-            replace(SPEAKING, **sampling),
-            self.uniwav.kept_frames,
-            torch.Generator(x.device).manual_seed(seed),
+        generator = torch.Generator(x.device).manual_seed(seed)
+        sampling = replace(SPEAKING, **sampling)
+        generated = self.uniwav.generate(
+            x[None], mask[None], condition[None], None, sampling, generator
         )
         return features.invert_one(generated[0, mask])
 
@@ -302,42 +303,3 @@ class UniWavTokenizer(nn.Module):
         """What the decoder reads of frames: (T, F) to (T, D)."""
         codes, z = self._quantize(x[None], None)
         return (self.quantizer(codes) if self.num_codebooks else z)[0]
-
-    def _check_codes(self, codes: Tensor) -> None:
-        if not self.num_codebooks:
-            raise ValueError(f"this tokenizer has no codes: {self.extra_repr()}")
-        good = codes.dim() == 2 and len(codes) == self.num_codebooks and codes.numel()
-        if not good or codes.min() < 0 or codes.max() >= self.codebook_size:
-            raise ValueError(
-                f"expected codes ({self.num_codebooks}, T) from 0 to "
-                f"{self.codebook_size - 1}, found {tuple(codes.shape)}"
-                + (f" from {codes.min()} to {codes.max()}" if codes.numel() else "")
-                + ": were they made by this tokenizer?"
-            )
-
-
-def _check(uniwav: UniWav, layer: int | str, num_codebooks: int, size: int) -> None:
-    if uniwav.decoder is None:
-        raise ValueError(
-            "a tokenizer speaks with the decoder: give the model one (a checkpoint "
-            "trained with the flow_matching loss, or a decoder in its configuration)"
-        )
-    layers = range(uniwav.encoder.num_layers + 1)
-    if layer != FEATURES and layer not in layers:
-        raise ValueError(
-            f"layer: expected {layers[0]} to {layers[-1]} or {FEATURES}, found {layer}"
-        )
-    if num_codebooks < 0 or size < 2:
-        raise ValueError(
-            "expected num_codebooks of 0 or more and codebook_size of 2 or more, "
-            f"found {num_codebooks} and {size}"
-        )
-
-
-def _parts(speech: Tensor, lengths: Tensor | None) -> list[Tensor]:
-    """The valid samples of every utterance."""
-    if lengths is None:
-        lengths = torch.full((len(speech),), speech.shape[1])
-    if empty := [i for i, n in enumerate(lengths.tolist()) if n < 1]:
-        raise ValueError(f"expected speech, found no samples in utterances {empty}")
-    return [own[:n] for own, n in zip(speech, lengths.tolist())]

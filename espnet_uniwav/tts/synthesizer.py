@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.flow.gap import draw_gap
-from espnet_uniwav.flow.matching import flow_matching_loss
-from espnet_uniwav.flow.sampling import SPEAKING, Sampling, generate
+from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.tts.aligner import PromptAligner
@@ -129,8 +128,11 @@ class Synthesizer(nn.Module):
         condition = self.text_condition(states, durations, seen & silent, length)
         known = tokens_outside(gap, durations) & ~silent
         spoken = tokens.gather(1, token_of_frame(durations, length))
+        z = self.uniwav.weighted_sum(hidden_states) + condition
         losses = {
-            "flow": self._flow(x, hidden_states, condition, padding_mask, gap),
+            "flow": self.uniwav.flow_matching_loss(
+                x, z, padding_mask, gap, self.drop_prob
+            ),
             "duration": self.duration_predictor.loss(
                 states, durations, known, text_padding
             ),
@@ -139,26 +141,6 @@ class Synthesizer(nn.Module):
         loss = losses["flow"] + self.duration_weight * losses["duration"]
         loss = loss + self.alignment_weight * losses["alignment"]
         return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
-
-    def _flow(
-        self,
-        x: Tensor,
-        hidden_states: list[Tensor],
-        condition: Tensor,
-        padding_mask: Tensor | None,
-        gap: Tensor,
-    ) -> Tensor:
-        self.uniwav.decoder.precondition.fit_first_batch(x, padding_mask)
-        return flow_matching_loss(
-            self.uniwav.decoder,
-            x,
-            self.uniwav.weighted_sum(hidden_states) + condition,
-            padding_mask,
-            gap,
-            gap.flatten().nonzero().squeeze(1),
-            self.drop_prob,
-            self.uniwav.kept_frames,
-        )
 
     @torch.no_grad()
     def speak(
@@ -200,16 +182,8 @@ class Synthesizer(nn.Module):
         frames = torch.arange(x.shape[1], device=x.device)[None] - len(before.x)
         mask = (frames >= 0) & (frames < len(gap))
         z = self.uniwav.weighted_sum(self.uniwav.hidden_states(x, None, mask))
-        x = generate(
-            self.uniwav.decoder,
-            x,
-            mask,
-            z + self._condition(states, before, durations, behind),
-            None,
-            sampling,
-            self.uniwav.kept_frames,
-            generator,
-        )
+        z = z + self._condition(states, before, durations, behind)
+        x = self.uniwav.generate(x, mask, z, None, sampling, generator)
         return Utterance(x[mask], durations)
 
     @torch.no_grad()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from espnet_uniwav.analysis.layers.probe import chance, probe, probe_halves
-from espnet_uniwav.analysis.layers.units import assign_units, choose_clusters
+from espnet_uniwav.analysis.layers.units import choose_clusters
 from espnet_uniwav.analysis.resampling import best_difference, draw, interval
+from espnet_uniwav.kmeans import kmeans
 
 
 def blobs(rng, labels, distance=6.0, dim=8):
@@ -129,7 +130,7 @@ def test_clusters_follow_the_frames(frames, clusters):
 def test_units_are_the_clusters():
     rng = np.random.default_rng(0)
     true = np.repeat(np.arange(4), 100)
-    units = assign_units(10 * np.eye(4, 6)[true] + rng.standard_normal((400, 6)), 4)
+    _, units = kmeans(10 * np.eye(4, 6)[true] + rng.standard_normal((400, 6)), 4)
     assert len(set(zip(true, units))) == 4
     with pytest.raises(ValueError, match="at least 5 frames, found 4"):
-        assign_units(np.zeros((4, 2)), 5)
+        kmeans(np.zeros((4, 2)), 5)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from factories import make_config, make_model
 
-from espnet_uniwav.alignment.ctm import Segment, write_ctm
+from espnet_uniwav.alignment.ctm import Segment, frame_labels, read_ctm, write_ctm
 from espnet_uniwav.analysis.layers.scores import LayerScorer
 from espnet_uniwav.analysis.layers.states import Frames
 from espnet_uniwav.analysis.layers.tables import read_rows
@@ -15,7 +15,8 @@ from espnet_uniwav.analysis.layers.understanding import understanding_section
 from espnet_uniwav.analysis.page import Page, render_page
 from espnet_uniwav.bin import report, understand
 from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.kaldi import Utterance
+from espnet_uniwav.kaldi import Utterance, read_table
+from espnet_uniwav.tokenizer.files import CodeWriter
 
 TONES = {"AA": 500.0, "IY": 1500.0, "S": 4000.0}
 HUMS = {"low": 120.0, "high": 240.0}
@@ -247,3 +248,46 @@ def test_checkpoints_get_names():
     assert understand.named_folder("joint=exp/a/checkpoint")[0] == "joint"
     assert understand.named_folder("exp/a/checkpoint")[0] == "a"
     assert understand.named_folder("checkpoint")[0] == "checkpoint"
+
+
+def write_codes(folder, out, drop=0):
+    """Two codes that tell the phone, and the speaker."""
+    phones = read_ctm(folder / "dev_alignment/phones.ctm")
+    speakers = read_table(folder / "dev/utt2spk")
+    with CodeWriter(out, 2) as writer:
+        for name in phones:
+            samples = soundfile.info(str(folder / f"dev/{name}.wav")).frames
+            labels = frame_labels(phones[name], -(-samples // 320), 50.0)
+            first = [list(TONES).index(label) + 1 if label else 0 for label in labels]
+            second = [list(HUMS).index(speakers[name])] * len(first)
+            writer.write(name, np.array([first, second])[:, drop:])
+
+
+def test_codes(folder, tmp_path):
+    write_codes(folder, tmp_path / "codes")
+    options = ["--alignment", str(folder / "dev_alignment"), "--clusters", "8"]
+    options += ["--runs", "1", "--codes", f"ours={tmp_path / 'codes'}"]
+    out = run(folder, tmp_path / "out", *options)
+    rows = read_rows(out / "mutual_information.csv")
+    found = {
+        (row["layer"], row["target"]): (row["value"], row["entropy"], row["clusters"])
+        for row in rows
+        if row["system"] == "ours"
+    }
+    assert len(found) == 4
+    value, entropy, clusters = found["code 1", "phones"]
+    assert value == pytest.approx(entropy, rel=0.1) and clusters == 3
+    value, entropy, clusters = found["code 2", "speakers"]
+    assert value > 0.9 * entropy and clusters == 2
+    assert abs(found["code 2", "phones"][0]) < 0.05
+    assert abs(found["code 1", "speakers"][0]) < 0.05
+    page = render_page(Page("t", "l", [], [understanding_section(out)]))
+    assert "code 2" in page
+
+
+@pytest.mark.parametrize("drop, found", [(0, "none"), (1, "47")])
+def test_codes_of_other_frames(folder, tmp_path, drop, found):
+    write_codes(folder, tmp_path / "codes", drop)
+    data = "dev" if drop else "train"
+    with pytest.raises(SystemExit, match=f"found {found}: make them with"):
+        run(folder, tmp_path / "out", "--codes", f"{tmp_path / 'codes'}", data=data)

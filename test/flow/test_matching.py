@@ -32,7 +32,7 @@ def draw(batch=3, length=25):
     lengths = LENGTHS.repeat(batch // 3)
     padding_mask = torch.arange(length) >= lengths[:, None]
     mask = (torch.rand(batch, length) < 0.5) & ~padding_mask
-    return features, states, padding_mask, mask, mask.flatten().nonzero().squeeze(1)
+    return features, states, padding_mask, mask
 
 
 def make_recorded(**conf):
@@ -52,8 +52,8 @@ def velocity_of(recorder, x_1):
 def test_loss_is_the_mean_squared_error_at_masked_frames(answer):
     objective = make_recorded(drop_prob=0.0)
     objective.decoder.answer.data.fill_(answer)
-    features, states, padding_mask, mask, masked = draw()
-    loss, _ = objective(features, states, padding_mask, mask, masked)
+    features, states, padding_mask, mask = draw()
+    loss, _ = objective(features, states, padding_mask, mask)
     _, dx_t = velocity_of(objective.decoder, features)
     expected = (dx_t[mask] - answer).square().mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-3)
@@ -62,8 +62,8 @@ def test_loss_is_the_mean_squared_error_at_masked_frames(answer):
 def test_inputs_of_the_decoder():
     objective = make_recorded(drop_prob=0.0)
     objective.weighted_sum.logits.data = torch.tensor([0.0, 1.0, 2.0, -1.0])
-    features, states, padding_mask, mask, masked = draw()
-    objective(features, states, padding_mask, mask, masked)
+    features, states, padding_mask, mask = draw()
+    objective(features, states, padding_mask, mask)
     seen = objective.decoder
     torch.testing.assert_close(seen.z, objective.weighted_sum(states))
     assert seen.padding_mask is padding_mask
@@ -76,8 +76,8 @@ def test_inputs_of_the_decoder():
 
 def test_time_is_drawn_per_utterance_and_noise_is_standard():
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
-    features, states, padding_mask, mask, masked = draw(300)
-    objective(features, states, padding_mask, mask, masked)
+    features, states, padding_mask, mask = draw(300)
+    objective(features, states, padding_mask, mask)
     times = objective.decoder.t[:, 0]
     assert (objective.decoder.t == times[:, None]).all()
     assert len(set(times.tolist())) > 290
@@ -91,8 +91,8 @@ def test_time_is_drawn_per_utterance_and_noise_is_standard():
 def test_kept_frames_may_lie_on_the_path(monkeypatch):
     monkeypatch.setattr(torch, "randn_like", torch.cos)
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
-    features, states, padding_mask, mask, masked = draw()
-    objective(features, states, padding_mask, mask, masked)
+    features, states, padding_mask, mask = draw()
+    objective(features, states, padding_mask, mask)
     seen = objective.decoder
     assert (seen.t == seen.t[:, :1]).all() and (seen.t < 1).all()
     expected = (1 - (1 - SIGMA_MIN) * seen.t[..., None]) * features.cos()
@@ -104,8 +104,8 @@ def test_kept_frames_may_lie_on_the_path(monkeypatch):
 
 def test_dropped_condition_hides_states_and_kept_frames():
     objective = make_recorded(drop_prob=1.0)
-    features, states, padding_mask, mask, masked = draw()
-    objective(features, states, padding_mask, mask, masked)
+    features, states, padding_mask, mask = draw()
+    objective(features, states, padding_mask, mask)
     seen = objective.decoder
     assert (seen.z == 0).all()
     assert (seen.t == seen.t[:, :1]).all() and (seen.t < 1).all()
@@ -114,8 +114,8 @@ def test_dropped_condition_hides_states_and_kept_frames():
 
 def test_condition_is_dropped_per_utterance():
     objective = make_recorded(drop_prob=0.3)
-    features, states, padding_mask, mask, masked = draw(900)
-    objective(features, states, padding_mask, mask, masked)
+    features, states, padding_mask, mask = draw(900)
+    objective(features, states, padding_mask, mask)
     zero = objective.decoder.z == 0
     dropped = zero.all(-1).all(-1)
     assert torch.equal(dropped, zero.any(-1).any(-1))
@@ -128,10 +128,10 @@ def test_condition_is_dropped_per_utterance():
 
 def test_no_gradient_comes_from_frames_that_are_not_masked():
     objective = make_recorded(drop_prob=0.0)
-    features, states, padding_mask, mask, masked = draw()
+    features, states, padding_mask, mask = draw()
     velocity = torch.randn_like(features).requires_grad_()
     objective.decoder.forward = lambda *inputs: velocity
-    objective(features, states, padding_mask, mask, masked)[0].backward()
+    objective(features, states, padding_mask, mask)[0].backward()
     assert ((velocity.grad != 0).any(-1)).equal(mask)
 
 
@@ -144,23 +144,21 @@ def test_padding_changes_no_loss(monkeypatch):
     fix_noise(monkeypatch)
     encoder = make_encoder()
     objective = sharpen(make_flow_matching(encoder))
-    features, states, padding_mask, _, _ = draw()
+    features, states, padding_mask, _ = draw()
     mask = (torch.arange(25) % 3 == 0) & ~padding_mask
-    masked = mask.flatten().nonzero().squeeze(1)
-    loss, _ = objective(features, states, padding_mask, mask, masked)
+    loss, _ = objective(features, states, padding_mask, mask)
     total = 0.0
     for i, n in enumerate(LENGTHS):
         cut = (slice(i, i + 1), slice(0, n))
         own = mask[cut]
-        indices = own.flatten().nonzero().squeeze(1)
-        part, _ = objective(features[cut], [s[cut] for s in states], None, own, indices)
+        part, _ = objective(features[cut], [s[cut] for s in states], None, own)
         total = total + part * own.sum()
     torch.testing.assert_close(loss, total / mask.sum(), atol=1e-4, rtol=1e-4)
 
 
 def test_fp32_under_autocast():
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
-    features, states, padding_mask, mask, masked = draw()
+    features, states, padding_mask, mask = draw()
     answer = torch.randn_like(features).bfloat16()
     seen = {}
 
@@ -175,7 +173,6 @@ def test_fp32_under_autocast():
             [s.bfloat16() for s in states],
             padding_mask,
             mask,
-            masked,
         )
     assert loss.dtype == seen["x_t"].dtype == seen["t"].dtype == torch.float32
     recorder = objective.decoder
@@ -202,9 +199,9 @@ def test_loss_falls_on_a_fixed_batch():
 
 def test_gradients_reach_the_states():
     objective = sharpen(make_flow_matching(drop_prob=0.0))
-    features, states, padding_mask, mask, masked = draw()
+    features, states, padding_mask, mask = draw()
     states = [s.requires_grad_() for s in states]
-    objective(features, states, padding_mask, mask, masked)[0].backward()
+    objective(features, states, padding_mask, mask)[0].backward()
     assert all(s.grad.abs().sum() > 0 for s in states)
 
 
@@ -216,9 +213,7 @@ def test_decoder_has_the_width_of_the_encoder_unless_told():
 
 def test_batch_without_masked_frames_has_no_loss():
     objective = make_flow_matching()
-    features, states, padding_mask, mask, masked = draw()
-    loss, _ = objective(
-        features, states, padding_mask, torch.zeros_like(mask), masked[:0]
-    )
+    features, states, padding_mask, mask = draw()
+    loss, _ = objective(features, states, padding_mask, torch.zeros_like(mask))
     assert loss.item() == 0.0
     loss.backward()

@@ -216,8 +216,7 @@ def run(objective, seed=0, dtype=torch.float32):
     frames[padding_mask] = 100.0
     states = [torch.randn(3, 20, DIM) for _ in range(4)]
     mask = (torch.arange(20) % 3 == 0) & ~padding_mask
-    masked = mask.flatten().nonzero().squeeze(1)
-    objective(frames, states, padding_mask, mask, masked)
+    objective(frames, states, padding_mask, mask)
     return frames[~padding_mask].float()
 
 
@@ -244,9 +243,7 @@ def test_the_first_batch_may_have_no_padding():
     frames = make_frames(40)
     mask = torch.zeros(2, 20, dtype=torch.bool)
     states = [torch.randn(2, 20, DIM) for _ in range(4)]
-    objective(
-        frames.view(2, 20, -1), states, None, mask, mask.flatten().nonzero()[:, 0]
-    )
+    objective(frames.view(2, 20, -1), states, None, mask)
     assert_fitted(objective, frames)
 
 

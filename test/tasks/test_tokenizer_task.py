@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import make_config, make_model, make_speech
+from factories import TRAINING, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -23,14 +23,7 @@ from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
 CONF = dict(
     model="uniwav_tokenizer",
     use_preprocessor=False,
-    batch_type="numel",
-    batch_bins=40000,
-    num_workers=0,
-    max_epoch=1,
-    optim="adam",
-    num_att_plot=0,
-    keep_nbest_models=1,
-    best_model_criterion=[["valid", "loss", "min"]],
+    **TRAINING,
 )
 QUICK = ["--num_steps", "2"]
 
@@ -140,7 +133,7 @@ def test_trained_model_needs_no_checkpoint(folder, exp):
     assert model(speech=torch.zeros(1, 800), speech_lengths=torch.tensor([800]))
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("form", ["text", "npz"])
 def test_commands_list_every_file(folder, tmp_path, capsys, form, num_workers):
     good = (folder / "wav.scp").read_text()
@@ -153,7 +146,9 @@ def test_commands_list_every_file(folder, tmp_path, capsys, form, num_workers):
     command = [str(tmp_path / "wav.scp"), str(tmp_path / "codes")]
     command += ["--tokenizer", f"{folder}/start", "--format", form]
     tokenize([*command, "--num_workers", str(num_workers)])
-    assert "6 of 10 files encoded, 0 of them before" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "6 of 10 files encoded, 0 of them before" in said
+    assert "codebook 2: " in said and "of 4.00 bits" in said
     failed = (tmp_path / "codes/failed.tsv").read_text().splitlines()[1:]
     reasons = ("cannot be read as audio", "0 samples", "121 s", "no such audio file")
     assert len(failed) == 4
@@ -185,6 +180,20 @@ def test_voices(folder, tmp_path):
     (tmp_path / "few.scp").write_text(f"utt1 {folder}/1.wav\n")
     with pytest.raises(SystemExit, match="few.scp lacks 5 of 6 names"):
         detokenize([*command, "--prompts", f"{tmp_path}/few.scp"])
+
+
+def test_recordings_are_spoken_at_once(folder, tmp_path):
+    tokenizer = ["--tokenizer", f"{folder}/start"]
+    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
+    for kind, out in ((f"{tmp_path}/codes", "a"), (f"{folder}/wav.scp", "b")):
+        detokenize([kind, str(tmp_path / out), *tokenizer, *QUICK])
+    heard = [soundfile.read(tmp_path / name / "utt5.wav")[0] for name in "ab"]
+    np.testing.assert_allclose(*heard, atol=1e-3)
+    start = [f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/none"]
+    cluster([*start, "--layer", "2", "--num_codebooks", "0"])
+    none = ["--tokenizer", start[-1], *QUICK]
+    detokenize([f"{folder}/wav.scp", str(tmp_path / "c"), *none])
+    assert len(soundfile.read(tmp_path / "c/utt5.wav")[0]) == len(heard[0])
 
 
 def test_codes_of_another_tokenizer_are_listed(folder, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import NUM_MELS, make_config, make_model, make_speech
+from factories import NUM_MELS, TRAINING, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -28,14 +28,7 @@ CONF = dict(
     normalize=None,
     tts="uniwav",
     token_type="phn",
-    batch_type="numel",
-    batch_bins=20000,
-    num_workers=0,
-    max_epoch=1,
-    optim="adam",
-    num_att_plot=0,
-    keep_nbest_models=1,
-    best_model_criterion=[["valid", "loss", "min"]],
+    **TRAINING,
 )
 QUICK = ["--num_steps", "2"]
 

@@ -32,6 +32,11 @@ expdir=
 . ../ssl1/options.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
+# What is spoken: codes; without codebooks (the control) the recordings themselves.
+codes_of() {
+    if [ "$num_codebooks" -gt 0 ]; then echo "$expdir/codes/$1"
+    else echo "$data/lines/$1/wav.scp"; fi
+}
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
@@ -82,10 +87,12 @@ if want 5; then
         log "stage 5: ${expdir}/codes/${name}, ${expdir}/speech/${name}"
         ${python} local/lines.py "$data/$name" "$data/lines/$name" \
             ${num_lines:+--num_lines "$num_lines"}
-        ${python} -m espnet_uniwav.bin.tokenize "$data/lines/$name/wav.scp" \
-            "$expdir/codes/$name" --tokenizer "$expdir/checkpoint" \
-            --num_workers "$num_workers"
-        ${python} -m espnet_uniwav.bin.detokenize "$expdir/codes/$name" \
+        if [ "$num_codebooks" -gt 0 ]; then
+            ${python} -m espnet_uniwav.bin.tokenize "$data/lines/$name/wav.scp" \
+                "$expdir/codes/$name" --tokenizer "$expdir/checkpoint" \
+                --num_workers "$num_workers"
+        fi
+        ${python} -m espnet_uniwav.bin.detokenize "$(codes_of "$name")" \
             "$expdir/speech/$name" --tokenizer "$expdir/checkpoint" \
             --num_workers "$num_workers" ${decode_args}
     done
@@ -104,7 +111,7 @@ fi
 if want 7; then
     for name in ${test_sets}; do
         log "stage 7: ${expdir}/voices/${name}"
-        ${python} -m espnet_uniwav.bin.detokenize "$expdir/codes/$name" \
+        ${python} -m espnet_uniwav.bin.detokenize "$(codes_of "$name")" \
             "$expdir/voices/$name" --tokenizer "$expdir/checkpoint" \
             --prompts "$data/lines/$name/voices.scp" \
             --num_workers "$num_workers" ${decode_args}

@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from espnet_uniwav.analysis import pictures
 
 PANEL = (5.6, 3.3)
-# A gap between the last layer and z, which is no layer.
-GAP = 0.5
+# Room for z and codes, which are no layers.
+APART = 1.5
 PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
 
 
@@ -77,7 +77,8 @@ def draw_panel(axes: Axes, panel: LayerPanel) -> None:
     """Draw one panel."""
     names = list(dict.fromkeys(name for line in panel.lines for name in line.layers))
     names.sort(key=lambda name: name in panel.apart)
-    places = {name: i + GAP * (name in panel.apart) for i, name in enumerate(names)}
+    steps = [APART if name in panel.apart else 1.0 for name in names]
+    places = dict(zip(names, np.cumsum(steps)))
     for line in panel.lines:
         _draw_line(axes, line, places, panel.apart)
     if panel.reference is not None:
@@ -107,20 +108,14 @@ def _draw_line(
     """Join the layers; what is no layer stands alone."""
     x = np.array([places[name] for name in line.layers])
     alone = np.array([name in apart for name in line.layers])
-    axes.plot(
-        x[~alone],
-        line.values[~alone],
-        color=line.colour,
-        label=line.label,
-        marker="o",
-        markersize=3.5,
-        clip_on=False,
-    )
+    if not alone.all():
+        axes.plot(x[~alone], line.values[~alone], color=line.colour, clip_on=False)
     axes.errorbar(
         x,
         line.values,
         np.maximum((line.values - line.lows, line.highs - line.values), 0.0),
         color=line.colour,
+        label=line.label,
         linestyle="none",
         marker="o",
         markersize=3.5,

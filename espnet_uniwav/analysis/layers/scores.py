@@ -15,7 +15,8 @@ from espnet_uniwav.analysis.layers.mutual_information import (
 )
 from espnet_uniwav.analysis.layers.probe import chance, probe, probe_halves
 from espnet_uniwav.analysis.layers.states import Frames
-from espnet_uniwav.analysis.layers.units import assign_units, choose_clusters
+from espnet_uniwav.analysis.layers.units import choose_clusters
+from espnet_uniwav.kmeans import kmeans
 
 PHONES, SPEAKERS = "phones", "speakers"
 INFORMATION, PROBE = "mutual_information", "probe"
@@ -111,7 +112,7 @@ class LayerScorer:
             return
         units = np.stack(
             [
-                assign_units(states, self.num_clusters, self.seed + run)
+                kmeans(states, self.num_clusters, self.seed + run)[1]
                 for run in range(self.num_runs)
             ]
         )
@@ -125,6 +126,15 @@ class LayerScorer:
             elif self.fit_labels is not None and fit_states is not None:
                 yield self._phone_probe(place, fit_states, states[known], *frames)
 
+    def score_codes(self, system: str, name: str, codes: np.ndarray) -> Iterator[Score]:
+        """Score the codes (N,) of the held-out frames, which need no clusters."""
+        for target, labels in self.labels.items():
+            known = labels != NONE
+            place = (target, system, name)
+            yield self._information(
+                place, codes[None, known], labels[known], self.owner[known]
+            )
+
     def _information(self, place, units, labels, owner) -> Score:
         codes = np.unique(labels, return_inverse=True)[1]
         runs = [mutual_information(run, codes, owner) for run in units]
@@ -135,8 +145,8 @@ class LayerScorer:
             "share": np.mean([run.held_out for run in runs]) / entropy,
             "chance": chance_information(units[0], codes, owner, seed=self.seed),
             "entropy": entropy,
-            "clusters": self.num_clusters,
-            "runs": self.num_runs,
+            "clusters": len(np.unique(units[0])),
+            "runs": len(units),
             **_sizes(labels, owner),
         }
         sums = np.stack([run.sums for run in runs])

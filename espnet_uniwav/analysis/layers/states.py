@@ -50,6 +50,24 @@ class Frames:
         counts = [len(kept) for kept in self.kept]
         return np.repeat(np.arange(len(counts)), counts)
 
+    def pick(self, codes: dict[str, np.ndarray]) -> np.ndarray:
+        """(K, N) codes of the kept frames, from those (K, T) of every utterance.
+
+        Raises:
+            ValueError: If an utterance has no codes, or not one for each frame.
+        """
+        picked = []
+        for utterance, length, kept in zip(self.utterances, self.lengths, self.kept):
+            own = codes.get(utterance.name)
+            if own is None or own.shape[1] != length:
+                found = "none" if own is None else own.shape[1]
+                raise ValueError(
+                    f"{utterance.name}: expected codes of {length} frames, found "
+                    f"{found}: make them with `uniwav tokenize` of the same data"
+                )
+            picked.append(own[:, kept])
+        return np.concatenate(picked, axis=1)
+
 
 @dataclass(frozen=True)
 class States:

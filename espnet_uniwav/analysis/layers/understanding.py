@@ -153,6 +153,7 @@ def make_panels(rows: list[dict], measure: str) -> dict[str, LayerPanel]:
             chance=float(np.mean([row["chance"] for row in of_target])),
             most=of_target[0].get("entropy"),
             percent=measure == PROBE,
+            apart=tuple({n for line in lines for n in line.layers if not n.isdigit()}),
         )
     return panels
 

@@ -10,12 +10,11 @@ OUT/wav.scp are to be spoken in (OUT/voices.scp). Both are tables for `uniwav sc
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
 from espnet_uniwav.audio import seconds_of
-from espnet_uniwav.kaldi import Utterance, read_data_folder, thin
+from espnet_uniwav.kaldi import Utterance, draw_one, read_data_folder, thin
 from espnet_uniwav.tts.lines import Line, write_lines
 
 MIN_WORDS = 3
@@ -32,7 +31,7 @@ def main() -> None:
     found = read_data_folder(args.data / "wav.scp")
     voices = [u for u in found if SECONDS[0] <= seconds_of(u.path) <= SECONDS[1]]
     spoken = [u for u in found if len(u.text.split()) >= MIN_WORDS]
-    pairs = [(u, choose(u, own_voices(u, voices))) for u in spoken]
+    pairs = [(u, draw_one(u.name, own_voices(u, voices))) for u in spoken]
     pairs = thin([pair for pair in pairs if pair[1]], args.num_lines)
     if not pairs:
         raise ValueError(
@@ -42,7 +41,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     write_lines(args.out / "lines.tsv", [line(*pair) for pair in pairs])
     write_table(args.out / "wav.scp", {u.name: u.path for u, _ in pairs})
-    others = [(u, choose(u, other_voices(u, voices))) for u, _ in pairs]
+    others = [(u, draw_one(u.name, other_voices(u, voices))) for u, _ in pairs]
     if all(voice for _, voice in others):
         write_lines(args.out / "voices.tsv", [line(*pair) for pair in others])
         write_table(args.out / "voices.scp", {u.name: v.path for u, v in others})
@@ -58,15 +57,6 @@ def own_voices(utterance: Utterance, voices: list[Utterance]) -> list[Utterance]
 def other_voices(utterance: Utterance, voices: list[Utterance]) -> list[Utterance]:
     """Recordings of other speakers."""
     return [v for v in voices if v.speaker != utterance.speaker]
-
-
-def choose(utterance: Utterance, voices: list[Utterance]) -> Utterance | None:
-    """One of them by chance, the same on every machine."""
-
-    def draw(voice: Utterance) -> str:
-        return hashlib.sha256(f"{utterance.name} {voice.name}".encode()).hexdigest()
-
-    return min(voices, key=draw, default=None)
 
 
 def line(utterance: Utterance, voice: Utterance) -> Line:

@@ -11,14 +11,19 @@ the recording. Both are tables for `uniwav tts --lines` and `uniwav score`.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, read_ctm
 from espnet_uniwav.audio import read_speech, write_speech
-from espnet_uniwav.kaldi import Utterance, read_data_folder, read_table, thin
+from espnet_uniwav.kaldi import (
+    Utterance,
+    draw_one,
+    read_data_folder,
+    read_table,
+    thin,
+)
 from espnet_uniwav.tts.lines import Line, write_lines
 
 SAMPLE_RATE = 16000
@@ -112,11 +117,7 @@ def choose(prompts: list[Utterance], utterance: Utterance) -> Utterance | None:
         for prompt in prompts
         if prompt.name != utterance.name and not own & phrases(prompt.text)
     ]
-
-    def draw(prompt: Utterance) -> str:
-        return hashlib.sha256(f"{utterance.name} {prompt.name}".encode()).hexdigest()
-
-    return min(others, key=draw, default=None)
+    return draw_one(utterance.name, others)
 
 
 def phrases(text: str) -> set[tuple[str, ...]]:
