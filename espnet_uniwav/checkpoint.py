@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+import torch
+from torch import nn
 
-from espnet_uniwav.features import FeatureSpec, check_spec
+from espnet_uniwav.features import AbsFeatures, FeatureSpec, check_spec
 from espnet_uniwav.model import UniWav
-
-CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+from espnet_uniwav.storage import load_weights, read_config, write_folder
 
 
 def save_checkpoint(
@@ -26,37 +24,26 @@ def save_checkpoint(
         folder: Made if missing.
         about: Anything worth keeping: the training configuration, steps, metrics.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.contiguous().cpu() for k, v in model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     content = {
         "model": config,
         "feature_spec": model.features.spec.to_dict(),
         "about": about or {},
     }
-    with open(folder / CONFIG, "w", encoding="utf-8") as f:
-        yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
+    write_folder(folder, model.state_dict(), content)
 
 
-def read_config(folder: str | Path) -> dict:
-    """The content of a checkpoint's config.yaml.
-
-    Raises:
-        FileNotFoundError: If the folder is no checkpoint.
-    """
-    folder = Path(folder)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(
-                f"{folder / name} is missing: {folder} is no UniWav checkpoint. Make "
-                "one of an ESPnet experiment with `uniwav export EXP FOLDER`."
-            )
-    with open(folder / CONFIG, encoding="utf-8") as f:
-        config = yaml.safe_load(f)
-    if not isinstance(config, dict) or "model" not in config:
-        raise ValueError(f"{folder / CONFIG}: expected a mapping with the key 'model'")
-    return config
+def save_features(features: AbsFeatures, folder: str | Path, about: dict) -> None:
+    """Write a feature space that has weights, for ``features_conf: {checkpoint: }``."""
+    spec = features.spec
+    config = {
+        "name": spec.name,
+        "sample_rate": spec.sample_rate,
+        **spec.conf,
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+    }
+    content = {"model": {"features": config}, "feature_spec": spec.to_dict()}
+    write_folder(folder, features.state_dict(), {**content, "about": about})
 
 
 def load_checkpoint(
@@ -101,36 +88,34 @@ def load_model(
     check_spec(spec, model.features.spec, str(folder))
     if expected_spec is not None:
         check_spec(expected_spec, spec, str(folder))
-    load_strictly(model, load_file(folder / WEIGHTS), str(folder / WEIGHTS))
+    load_weights(model, folder)
+    return model.eval()
+
+
+def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
+    """A model of a checkpoint's configuration, as it was before any training.
+
+    Args:
+        folder: Written by ``save_checkpoint``.
+        seed: Of the weights. Those of the feature space are the checkpoint's.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = UniWav.from_config(read_config(folder)["model"])
+    load_weights(model.features, folder, ("features.",))
     return model.eval()
 
 
 def _build(config: dict) -> UniWav:
     if "vocoder" in config:
         raise ValueError("is a vocoder: name it with --vocoder")
+    if "encoder" not in config:
+        raise ValueError(
+            "is a feature space: name it in features_conf: {checkpoint: FOLDER}"
+        )
     if "tokenizer" in config:
         raise ValueError(
             "is a speech tokenizer: load it with UniWavTokenizer.from_pretrained, or "
             "name the checkpoint that it was made of"
         )
     return UniWav.from_config(config)
-
-
-def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:
-    """Load tensors, or say which ones do not fit.
-
-    Raises:
-        ValueError: Lists missing, extra and misshapen tensors.
-    """
-    own = model.state_dict()
-    problems = [f"missing: {k}" for k in own if k not in weights]
-    problems += [f"extra: {k}" for k in weights if k not in own]
-    problems += [
-        f"misshapen: {k}: expected {tuple(own[k].shape)}, found {tuple(v.shape)}"
-        for k, v in weights.items()
-        if k in own and own[k].shape != v.shape
-    ]
-    if problems:
-        listed = "\n  ".join(problems)
-        raise ValueError(f"{where} does not fit its configuration:\n  {listed}")
-    model.load_state_dict(weights)

@@ -11,7 +11,12 @@ import yaml
 from factories import NUM_MELS, make_config, make_features, make_model
 from safetensors.torch import load_file, save_file
 
-from espnet_uniwav.checkpoint import load_checkpoint, read_config, save_checkpoint
+from espnet_uniwav.checkpoint import (
+    load_checkpoint,
+    save_checkpoint,
+    untrained_model,
+)
+from espnet_uniwav.storage import read_config
 
 
 @pytest.fixture
@@ -146,3 +151,17 @@ def test_yaml_is_not_executed(folder, tmp_path):
     with pytest.raises(yaml.YAMLError):
         load_checkpoint(folder)
     assert not trap.exists()
+
+
+def test_an_untrained_model_depends_on_its_seed_alone(tmp_path):
+    model = make_model()
+    save_checkpoint(model, make_config(), tmp_path)
+    before = torch.get_rng_state()
+    first, again, other = (untrained_model(tmp_path, s) for s in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [m.encoder.input_projection.weight for m in (first, again, other, model)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[0], weights[3])
+    assert weights[0].shape == weights[3].shape
+    assert not first.training

@@ -90,8 +90,9 @@ def load_with_decoder(checkpoint: Path, decoder: Path | None):
     Raises:
         FileNotFoundError, ValueError: If a checkpoint is missing or broken.
     """
-    from espnet_uniwav.checkpoint import load_checkpoint, read_config
+    from espnet_uniwav.checkpoint import load_checkpoint
     from espnet_uniwav.model import UniWav
+    from espnet_uniwav.storage import read_config
 
     model, config = load_checkpoint(checkpoint), read_config(checkpoint)["model"]
     if decoder is not None:
@@ -100,9 +101,9 @@ def load_with_decoder(checkpoint: Path, decoder: Path | None):
             **config,
             **{k: other[k] for k in ("decoder", "kept_frames") if k in other},
         }
-        trained = model.encoder
+        trained = model
         model = UniWav.from_config(config)
-        model.encoder = trained
+        model.features, model.encoder = trained.features, trained.encoder
     return model, config
 
 

@@ -18,10 +18,9 @@ from espnet_uniwav.analysis.layers.scores import NUM_RUNS, LayerScorer, Score
 from espnet_uniwav.analysis.layers.states import (
     FEATURES,
     collect_states,
-    make_random_encoder,
 )
 from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_understanding
-from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.command import run_command
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tokenizer.files import read_codes
@@ -114,7 +113,7 @@ def make_systems(args: argparse.Namespace) -> Iterator[tuple[str, UniWav]]:
                 f"first checkpoint, found {found.frame_rate:g}; measure it by itself"
             )
         yield name, model
-    yield RANDOM, make_random_encoder(args.checkpoint[0][1], args.seed)
+    yield RANDOM, untrained_model(args.checkpoint[0][1], args.seed)
 
 
 def score_system(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, check_spec
 from espnet_uniwav.features.log_mel import LogMel
+from espnet_uniwav.features.neural_codec import NeuralCodec
 
-FEATURES = {"log_mel": LogMel}
+FEATURES = {"log_mel": LogMel, "neural_codec": NeuralCodec}
 
 
 def build_features(name: str = "log_mel", **conf) -> AbsFeatures:
@@ -23,4 +24,24 @@ def build_features(name: str = "log_mel", **conf) -> AbsFeatures:
     return FEATURES[name](**conf)
 
 
-__all__ = ["AbsFeatures", "FeatureSpec", "LogMel", "build_features", "check_spec"]
+def with_weights(conf: dict, checkpoint: str | None) -> dict:
+    """The name and arguments of features, and where their weights are, if any.
+
+    Args:
+        conf: Of a checkpoint's configuration.
+        checkpoint: The folder.
+    """
+    if checkpoint is None or not FEATURES[conf["name"]].has_checkpoint:
+        return dict(conf)
+    return {**conf, "checkpoint": checkpoint}
+
+
+__all__ = [
+    "AbsFeatures",
+    "FeatureSpec",
+    "LogMel",
+    "NeuralCodec",
+    "build_features",
+    "check_spec",
+    "with_weights",
+]

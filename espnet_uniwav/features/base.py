@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -85,6 +85,7 @@ class AbsFeatures(nn.Module, ABC):
     """
 
     spec: FeatureSpec
+    has_checkpoint = False
     vocoder: Callable[[Tensor], Tensor] | None = None
 
     def use_vocoder(self, vocoder: Callable[[Tensor], Tensor] | None) -> None:
@@ -174,3 +175,15 @@ class AbsFeatures(nn.Module, ABC):
     @staticmethod
     def _like(values: tuple[float, ...], x: Tensor) -> Tensor:
         return torch.tensor(values, dtype=x.dtype, device=x.device)
+
+
+def per_dim(value: float | Sequence[float], dim: int, name: str) -> tuple[float, ...]:
+    """One value, or one for every dimension.
+
+    Raises:
+        ValueError: If there are as many as neither.
+    """
+    values = (float(value),) if isinstance(value, (int, float)) else tuple(value)
+    if len(values) not in (1, dim):
+        raise ValueError(f"{name} must hold 1 or {dim} values, found {len(values)}")
+    return values

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import griffinlim, melscale_fbanks
 
-from espnet_uniwav.features.base import AbsFeatures, FeatureSpec
+from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
 
 # Mean and deviation of the log magnitudes of the speech that the recipes use.
 MEAN, STD = -5.7, 2.05
@@ -53,8 +53,8 @@ class LogMel(AbsFeatures):
             sample_rate=sample_rate,
             hop_length=sample_rate // frame_rate,
             dim=num_mels,
-            mean=_per_dim(mean, num_mels, "mean"),
-            std=_per_dim(std, num_mels, "std"),
+            mean=per_dim(mean, num_mels, "mean"),
+            std=per_dim(std, num_mels, "std"),
             conf=dict(
                 frame_rate=frame_rate,
                 sample_rate=sample_rate,
@@ -119,10 +119,3 @@ def _mel_filters(sample_rate: int, num_mels: int, fft_size: int) -> Tensor:
             norm="slaney",
             mel_scale="slaney",
         )
-
-
-def _per_dim(value: float | list[float], dim: int, name: str) -> tuple[float, ...]:
-    values = (float(value),) if isinstance(value, (int, float)) else tuple(value)
-    if len(values) not in (1, dim):
-        raise ValueError(f"{name} must hold 1 or {dim} values, found {len(values)}")
-    return values

@@ -8,12 +8,14 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from espnet_uniwav.checkpoint import load_strictly, save_checkpoint
+from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.storage import load_strictly
 from espnet_uniwav.tasks.pretrained import parse_rate
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import Vocoder
 
+FEATURES = {"frontend.features.": "features."}
 # Parts of the training model that only training needs.
 TRAINING_ONLY = ("teacher.", "codebooks.", "heads.", "usage", "low_epochs")
 
@@ -78,22 +80,25 @@ def describe(path: Path, args: dict):
         return UniWavTokenizer.from_config, config, {"tokenizer.": ""}
     if args.get("model") == "uniwav" and "loss" in args:
         losses = {f"losses.{i}.objective.": "" for i in range(len(args["loss"]))}
-        prefixes = {"encoder.encoder.": "encoder.", **losses}
+        prefixes = {"encoder.encoder.": "encoder.", **FEATURES, **losses}
         return UniWav.from_config, model_config(args), prefixes
     config = encoder_config(args["frontend_conf"])
-    return UniWav.from_config, config, {"frontend.encoder.": "encoder."}
+    prefixes = {"frontend.encoder.": "encoder.", **FEATURES}
+    return UniWav.from_config, config, prefixes
 
 
 def model_config(args: dict) -> dict:
     """ESPnet's arguments of the SSL task -> configuration of ``UniWav``."""
     frontend = args.get("frontend_conf") or {}
     fs = frontend.get("fs", 16000)
+    features = dict(frontend.get("features_conf") or {})
+    features.pop("checkpoint", None)  # what it describes stands beside it
     losses = {loss["name"]: loss.get("conf") or {} for loss in args["loss"]}
     config = {
         "features": {
             "name": frontend.get("features", "log_mel"),
             "sample_rate": parse_rate(fs),
-            **(frontend.get("features_conf") or {}),
+            **features,
         },
         "encoder": dict(args.get("encoder_conf") or {}),
         "decoder": None,

@@ -75,6 +75,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         pretrained = self.read_weights(model.features.spec)
         if pretrained is not None:
             self.encoder.load_state_dict(pretrained.encoder.state_dict())
+            self.features.load_state_dict(pretrained.features.state_dict())
         self.weighted_sum = self._choose(layer)
         self.frame_mask = _span_mask(mask_prob, mask_length)
         self.channel_mask = _span_mask(channel_mask_prob, channel_mask_length)

@@ -8,8 +8,9 @@ from pathlib import Path
 import humanfriendly
 from torch import nn
 
-from espnet_uniwav.checkpoint import load_checkpoint, read_config
+from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features import FeatureSpec
+from espnet_uniwav.storage import read_config
 
 
 class StartsFromCheckpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import time
@@ -14,6 +15,7 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
+from espnet_uniwav.features.neural_codec import read_codec
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16
@@ -46,6 +48,30 @@ class UniWavFrontend(AbsFrontend):
         self.features = build_features(
             features, sample_rate=parse_rate(fs), **(features_conf or {})
         )
+
+    @staticmethod
+    def adapt_task(task: type) -> None:
+        """Let the SSL task save what a codec is made of, instead of where it lies.
+
+        Args:
+            task: ESPnet's SSL task. Nothing happens a second time.
+        """
+        stock = task.build_model.__func__
+        if getattr(stock, "describes_features", False):
+            return
+
+        def build_model(cls, args: argparse.Namespace):
+            conf = args.frontend_conf
+            features = conf.get("features_conf") or {}
+            described = "architecture" in features
+            if args.frontend == "uniwav" and "checkpoint" in features and not described:
+                found = read_codec(features["checkpoint"])
+                found.pop("sample_rate")
+                args.frontend_conf = {**conf, "features_conf": {**found, **features}}
+            return stock(cls, args)
+
+        build_model.describes_features = True
+        task.build_model = classmethod(build_model)
 
     def output_size(self) -> int:
         """Width F of a frame."""

@@ -8,9 +8,9 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
-from espnet_uniwav.checkpoint import load_strictly
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.storage import load_strictly
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 

@@ -11,11 +11,12 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
-from espnet_uniwav.checkpoint import load_strictly
+from espnet_uniwav.features import with_weights
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.storage import load_strictly
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt
@@ -251,7 +252,8 @@ def _describe(args: argparse.Namespace) -> None:
     if conf.get("architecture") is None:
         architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
         args.tts_conf = {**conf, "architecture": architecture}
-    args.feats_extract_conf = dict(args.tts_conf["architecture"]["features"])
+    features = args.tts_conf["architecture"]["features"]
+    args.feats_extract_conf = with_weights(features, conf.get("checkpoint"))
 
 
 def _check_architecture(architecture: dict, checkpoint: str | None) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from s3prl.util.download import urls_to_filepaths
 
-from espnet_uniwav.checkpoint import CONFIG, WEIGHTS
+from espnet_uniwav.storage import CONFIG, WEIGHTS
 
 FILES = (CONFIG, WEIGHTS)
 

@@ -9,7 +9,7 @@ from s3prl.upstream.interfaces import SAMPLE_RATE, UpstreamBase
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from espnet_uniwav.checkpoint import load_checkpoint, read_config
+from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 
@@ -43,7 +43,7 @@ class UpstreamExpert(UpstreamBase):
         if random_seed is None:
             model = load_checkpoint(ckpt)
         else:
-            model = draw_model(read_config(ckpt)["model"], random_seed)
+            model = untrained_model(ckpt, random_seed)
         rate = model.features.spec.sample_rate
         if rate != SAMPLE_RATE:
             raise ValueError(
@@ -81,10 +81,3 @@ class UpstreamExpert(UpstreamBase):
             "last_hidden_state": states[-1],
             "features": x,
         }
-
-
-def draw_model(config: dict, seed: int) -> UniWav:
-    """An untrained model; leaves the global random state as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return UniWav.from_config({**config, "decoder": None})

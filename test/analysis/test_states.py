@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from factories import make_config, make_model, make_speech
+from factories import make_model, make_speech
 
 from espnet_uniwav.alignment.ctm import Segment
 from espnet_uniwav.analysis.layers.corpus import missing_parts, read_corpus
@@ -14,9 +14,7 @@ from espnet_uniwav.analysis.layers.labels import phone_labels, speaker_labels
 from espnet_uniwav.analysis.layers.states import (
     Frames,
     collect_states,
-    make_random_encoder,
 )
-from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.kaldi import Utterance, spread
 
 SAMPLES = (4000, 9000, 2500, 6400)
@@ -73,20 +71,6 @@ def test_thinning_keeps_every_nth_frame_of_each_utterance(utterances):
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match="none.wav: no such audio file"):
         collect_states(make_model(), make_utterances("a"))
-
-
-def test_the_random_encoder_is_the_untrained_network(tmp_path):
-    model = make_model()
-    save_checkpoint(model, make_config(), tmp_path)
-    before = torch.get_rng_state()
-    first, again, other = (make_random_encoder(tmp_path, s) for s in (1, 1, 2))
-    assert torch.equal(torch.get_rng_state(), before)
-    weights = [m.encoder.input_projection.weight for m in (first, again, other, model)]
-    assert torch.equal(weights[0], weights[1])
-    assert not torch.equal(weights[0], weights[2])
-    assert not torch.equal(weights[0], weights[3])
-    assert weights[0].shape == weights[3].shape
-    assert not first.training
 
 
 def test_phones_are_those_at_the_centres_of_frames():

@@ -15,7 +15,8 @@ import torch
 import yaml
 from factories import make_speech
 
-from espnet_uniwav.checkpoint import load_checkpoint, read_config
+from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.storage import read_config
 from espnet_uniwav.tasks.experiment import export_experiment
 
 pytest.importorskip("espnet2")

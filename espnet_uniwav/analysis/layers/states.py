@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from espnet_uniwav.analysis.batches import make_batches
 from espnet_uniwav.audio import read_speech, seconds_of
-from espnet_uniwav.checkpoint import read_config
 from espnet_uniwav.kaldi import Utterance
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
@@ -116,18 +115,6 @@ def collect_states(
             bar.update(len(batch))
     layers = {name: np.concatenate(pieces.pop(name)) for name in list(pieces)}
     return States(Frames(utterances, lengths, step, rate), layers)
-
-
-def make_random_encoder(checkpoint: str | Path, seed: int = 0) -> UniWav:
-    """A model of a checkpoint's configuration, as it was before any training.
-
-    Args:
-        checkpoint: Exported folder.
-        seed: Of the weights.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return UniWav.from_config(read_config(checkpoint)["model"]).eval()
 
 
 @torch.inference_mode()

@@ -1,0 +1,218 @@
+"""Neural codecs: x is what the quantiser would read, the decoder is the vocoder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
+from espnet_uniwav.storage import load_weights, read_config
+
+# Networks (see ``CodecNetwork``) by name; what needs another framework is its door's.
+NETWORKS = {
+    "encodec": "espnet_uniwav.features.encodec:EncodecNetwork",
+    "espnet": "espnet_uniwav.tasks.codec:ESPnetCodecNetwork",
+}
+
+
+class CodecNetwork(nn.Module):
+    """What ``NeuralCodec`` asks of a codec.
+
+    Attributes:
+        sample_rate: Samples per second (Hz).
+        hop_length: Samples per frame.
+        dim: Width F of the latents.
+        context: Samples behind a frame that it depends on, at most.
+    """
+
+    sample_rate: int
+    hop_length: int
+    dim: int
+    context: int
+
+    def encode(self, speech: Tensor) -> Tensor:
+        """Map (B, 1, S) samples to (B, F, ceil(S / hop)) latents."""
+        raise NotImplementedError
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map (B, F, T) latents to (B, 1, T * hop) samples."""
+        raise NotImplementedError
+
+
+class NeuralCodec(AbsFeatures):
+    """The dense latents of a frozen codec, normalised (paper, section 4).
+
+    The weights of the codec are a part of every model that is trained on it. They come
+    from ``checkpoint``, or with the weights of that model.
+
+    Args:
+        checkpoint: Folder of ``uniwav codec``, or of a model that was trained on such
+            features; describes all that follows.
+        codec: Name of the network, one of ``NETWORKS``.
+        architecture: Its arguments.
+        sample_rate: Samples per second (Hz); must be the codec's.
+        mean: Of the latents: one value, or F of them.
+        std: Standard deviation, likewise.
+        checksum: Of the weights, so that features of another training are refused.
+
+    Raises:
+        FileNotFoundError: If there is no such folder and nothing describes the codec.
+        ValueError: If codec and sample rate do not fit.
+    """
+
+    has_checkpoint = True
+
+    def __init__(
+        self,
+        checkpoint: str | None = None,
+        codec: str | None = None,
+        architecture: dict | None = None,
+        sample_rate: int | None = None,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        checksum: str = "",
+    ):
+        super().__init__()
+        if architecture is None:
+            found = read_codec(checkpoint)
+            codec, architecture = found["codec"], found["architecture"]
+            mean, std, checksum = found["mean"], found["std"], found["checksum"]
+        self.network = build_network(codec, architecture)
+        self.has_weights = False
+        if checkpoint is not None and Path(checkpoint).exists():
+            load_weights(self.network, checkpoint, ("network.", "features.network."))
+            self.has_weights = True
+        if sample_rate not in (None, self.network.sample_rate):
+            raise ValueError(
+                f"the codec works at {self.network.sample_rate} Hz, found fs of "
+                f"{sample_rate}: resample the data and set fs"
+            )
+        dim = self.network.dim
+        self.spec = FeatureSpec(
+            name="neural_codec",
+            sample_rate=self.network.sample_rate,
+            hop_length=self.network.hop_length,
+            dim=dim,
+            mean=per_dim(mean, dim, "mean"),
+            std=per_dim(std, dim, "std"),
+            conf=dict(codec=codec, architecture=architecture, checksum=checksum),
+        )
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> NeuralCodec:
+        """A codec is never trained here."""
+        return super().train(False)
+
+    def analyse(self, speech: Tensor) -> Tensor:
+        """Map (B, S) samples to (B, ceil(S / hop), F) latents.
+
+        Behind the end stands as much silence as a frame can see, so neither the batch
+        nor its padding changes one.
+        """
+        self._require_weights()
+        frames = self.spec.num_frames(speech.shape[1])
+        wanted = frames * self.spec.hop_length + self.network.context
+        speech = nn.functional.pad(speech, (0, wanted - speech.shape[1]))
+        return self.network.encode(speech[:, None])[..., :frames].transpose(1, 2)
+
+    def synthesise(self, raw: Tensor) -> Tensor:
+        """Map (B, T, F) latents to (B, T * hop) samples."""
+        self._require_weights()
+        speech = self.network.decode(raw.transpose(1, 2)).squeeze(1)
+        return speech[:, : raw.shape[1] * self.spec.hop_length]
+
+    def _require_weights(self) -> None:
+        if not self.has_weights:
+            raise RuntimeError(
+                "the weights of this codec were not loaded: name an existing folder "
+                "of `uniwav codec` in features_conf: {checkpoint: FOLDER}"
+            )
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        own = {prefix + name for name in self.state_dict()}
+        self.has_weights = self.has_weights or own <= state_dict.keys()
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def build_network(codec: str | None, architecture: dict) -> CodecNetwork:
+    """An untrained network.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    if codec not in NETWORKS:
+        raise ValueError(f"codec: expected one of {sorted(NETWORKS)}, found {codec!r}")
+    module, name = NETWORKS[codec].split(":")
+    return getattr(importlib.import_module(module), name)(**architecture)
+
+
+def read_codec(checkpoint: str | None) -> dict:
+    """Arguments of ``NeuralCodec``, as a folder of ``uniwav codec`` describes it.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If none is given, or it holds something else.
+    """
+    if checkpoint is None:
+        raise ValueError(
+            "features: neural_codec needs features_conf: {checkpoint: FOLDER}, a "
+            "folder of `uniwav codec`"
+        )
+    if not Path(checkpoint).is_dir():
+        raise FileNotFoundError(f"{checkpoint} is missing: make it with `uniwav codec`")
+    features = read_config(checkpoint)["model"].get("features", {})
+    if features.get("name") != "neural_codec":
+        raise ValueError(
+            f"{checkpoint}: expected a folder of `uniwav codec`, found features: "
+            f"{features.get('name')}"
+        )
+    return {key: value for key, value in features.items() if key != "name"}
+
+
+def right_context(encoder: nn.Module, hop_length: int) -> int:
+    """Samples, whole frames, behind a frame that its convolutions reach at most."""
+    reach, stride = 0, 1
+    for layer in encoder.modules():
+        if isinstance(layer, nn.Conv1d):
+            reach += (layer.kernel_size[0] - 1) * layer.dilation[0] * stride
+            stride *= layer.stride[0]
+    return -(-reach // hop_length) * hop_length
+
+
+def checksum(network: nn.Module) -> str:
+    """Of the weights of a network."""
+    found = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        found.update(name.encode() + value.detach().cpu().numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+@torch.no_grad()
+def measure_latents(
+    network: CodecNetwork, speech: Iterable[Tensor]
+) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of every latent over a corpus.
+
+    Args:
+        network: With its weights.
+        speech: Samples (S,) of every utterance.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    count, total, square = 0, 0.0, 0.0
+    for own in speech:
+        latents = network.encode(own[None, None])[0].double()
+        count += latents.shape[1]
+        total = total + latents.sum(1)
+        square = square + latents.square().sum(1)
+    if not count:
+        raise ValueError("expected speech to measure the latents on, found none")
+    mean = total / count
+    std = (square / count - mean.square()).clamp(min=1e-12).sqrt()
+    return mean.tolist(), std.tolist()
