@@ -52,11 +52,7 @@ def cluster(args: argparse.Namespace) -> str:
 
     from espnet_uniwav.audio import read_speech, seconds_of
     from espnet_uniwav.checkpoint import save_checkpoint
-    from espnet_uniwav.tokenizer.fit import (
-        collect_frames,
-        describe_usage,
-        fit_codebooks,
-    )
+    from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
     from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
     model, config = load_with_decoder(args.checkpoint, args.decoder)
@@ -76,8 +72,7 @@ def cluster(args: argparse.Namespace) -> str:
             torch.from_numpy(read_speech(u.path, tokenizer.sample_rate))
             for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
         )
-        frames = collect_frames(tokenizer, speech, step)
-        codes = fit_codebooks(tokenizer.quantizer, *frames, args.seed)
+        codes = fit_tokenizer(tokenizer, speech, step, args.seed)
         usage.append(describe_usage(codes, args.codebook_size))
     about = {"checkpoint": str(args.checkpoint), "wav_scp": str(args.wav_scp)}
     save_checkpoint(tokenizer, {**config, "tokenizer": conf}, args.output, about)

@@ -6,32 +6,55 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from espnet_uniwav.kmeans import kmeans
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
+from espnet_uniwav.tokenizer.checks import FEATURES
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 
-def collect_frames(
-    tokenizer: UniWavTokenizer, speech: Iterable[Tensor], step: int = 1
-) -> tuple[Tensor, Tensor, Tensor]:
-    """State, rest and z of many utterances, see ``UniWavTokenizer.frames``.
+def fit_tokenizer(
+    tokenizer: UniWavTokenizer, speech: Iterable[Tensor], step: int = 1, seed: int = 0
+) -> Tensor:
+    """Fit the map that reads out z, and then the codebooks.
 
     Args:
-        tokenizer: Fitted or not.
-        speech: Samples (S,) of each.
-        step: Every step-th frame is kept.
+        tokenizer: To be fitted.
+        speech: Samples (S,) of every utterance.
+        step: Every step-th frame is used.
+        seed: Of k-means.
 
     Returns:
-        Three of (N, .).
+        (K, N) codes of the frames.
+
+    Raises:
+        ValueError: If there are fewer frames than codewords.
     """
     pieces = []
     for own in speech:
         x = tokenizer.features.extract_one(own)[None]
-        pieces.append([frames[0, ::step] for frames in tokenizer.frames(x)])
-    return tuple(torch.cat(part) for part in zip(*pieces))
+        state, _, z = tokenizer.frames(x)
+        pieces.append([frames[0, ::step] for frames in (x, state, z)])
+    x, state, z = (torch.cat(part) for part in zip(*pieces))
+    rest = x
+    if tokenizer.layer != FEATURES:
+        rest = fit_readout(tokenizer.readout, z, x)
+    return fit_codebooks(tokenizer.quantizer, state, rest, z, seed)
+
+
+@torch.no_grad()
+def fit_readout(readout: nn.Linear, z: Tensor, x: Tensor) -> Tensor:
+    """Fit the linear map from z (N, D) to x (N, F) by least squares.
+
+    Returns:
+        (N, F) what it reads out of z.
+    """
+    center, mean = z.mean(0), x.mean(0)
+    readout.weight.copy_(torch.linalg.lstsq(z - center, x - mean).solution.T)
+    readout.bias.copy_(mean - readout.weight @ center)
+    return readout(z)
 
 
 @torch.no_grad()

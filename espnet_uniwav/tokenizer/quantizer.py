@@ -14,18 +14,18 @@ class Quantizer(nn.Module):
     """A semantic codebook and residual ones (paper, section on tokenisation).
 
     The first codebook clusters one state s of the encoder. Every further one clusters
-    what the codes before it do not say about a rest z:
+    what the codes before it do not say about a rest r, which is read out of z:
 
-        code_1 = argmin_v |s - c_v|        r_1 = z - mean_1[code_1]
+        code_1 = argmin_v |s - c_v|        r_1 = r - mean_1[code_1]
         code_k = argmin_v |r_(k-1) - mean_k[v]|    r_k = r_(k-1) - mean_k[code_k]
 
-    where mean_1[v] is the mean of z over the frames of code v. A decoder reads the sum
+    where mean_1[v] is the mean of r over the frames of code v. A decoder reads the sum
     of the codes' embeddings. Codewords are fitted (``tokenizer.fit``) and then stand
     still; embeddings are trained.
 
     Args:
         state_dim: Width of s.
-        rest_dim: Width of z.
+        rest_dim: Width of r.
         embed_dim: Width D of the embeddings.
         num_codebooks: K; 0 for no codes at all.
         codebook_size: Codewords V of each.
@@ -53,7 +53,7 @@ class Quantizer(nn.Module):
 
         Args:
             state: (N, state_dim) s.
-            rest: (N, rest_dim) z.
+            rest: (N, rest_dim) r.
 
         Returns:
             (K, N) codes.

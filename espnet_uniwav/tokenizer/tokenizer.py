@@ -35,7 +35,11 @@ class UniWavTokenizer(nn.Module):
     """Speech to codes and back.
 
     Encoder and weighted sum stand still; the quantizer reads one state of the encoder
-    and z, the decoder is trained on the embeddings of the codes instead of z.
+    and what a linear map reads out of z, the decoder is trained on the embeddings of
+    the codes instead of z.
+
+    The map is the one from z to the features, by least squares: clusters of z itself
+    would keep what varies most in it, not what the decoder has to know.
 
     Args:
         uniwav: With a decoder; pre-trained or not.
@@ -72,12 +76,13 @@ class UniWavTokenizer(nn.Module):
         self.drop_prob = drop_prob
         width, dim = uniwav.encoder.embed_dim, uniwav.features.spec.dim
         own = dim if layer == FEATURES else width
-        self.quantizer = Quantizer(own, own, width, num_codebooks, codebook_size)
+        self.quantizer = Quantizer(own, dim, width, num_codebooks, codebook_size)
+        self.readout = nn.Linear(width, dim)
         for part in self._frozen():
             part.requires_grad_(False)
 
     def _frozen(self) -> tuple[nn.Module, ...]:
-        return self.uniwav.encoder, self.uniwav.weighted_sum
+        return self.uniwav.encoder, self.uniwav.weighted_sum, self.readout
 
     @classmethod
     def from_config(cls, config: dict) -> UniWavTokenizer:
@@ -170,24 +175,25 @@ class UniWavTokenizer(nn.Module):
 
     @torch.no_grad()
     def frames(self, x: Tensor, padding_mask: Tensor | None = None):
-        """What is quantised, in fp32: the state, the rest and z.
+        """What is quantised, in fp32: the state, what is read out of z, and z.
 
         Args:
             x: (B, T, F) features.
             padding_mask: (B, T), True = padding.
 
         Returns:
-            (B, T, .), (B, T, .) and (B, T, D).
+            (B, T, .), (B, T, F) and (B, T, D).
         """
         with full_precision(x.device):
             hidden_states = self.uniwav.hidden_states(x.float(), padding_mask)
             z = self.uniwav.weighted_sum(hidden_states)
+            rest = self.readout(z)
         if self.layer == FEATURES:
             return x, x, z
         state = hidden_states[self.layer]
         if self.normalise:
             state = instance_norm(state[None], padding_mask)[0]
-        return state, z, z
+        return state, rest, z
 
     def _quantize(self, x: Tensor, padding_mask: Tensor | None):
         """Codes (B, K, T), arbitrary at padding, and z (B, T, D)."""

@@ -5,7 +5,7 @@ import torch
 from factories import make_config, make_model, make_speech
 
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
-from espnet_uniwav.tokenizer.fit import collect_frames, fit_codebooks
+from espnet_uniwav.tokenizer.fit import fit_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 LENGTHS = [16000, 9000, 3333]
@@ -17,7 +17,7 @@ def make_tokenizer(model=None, **overrides):
     if tokenizer.num_codebooks:
         speech, lengths = make_speech(LENGTHS)
         parts = [own[:n] for own, n in zip(speech, lengths)]
-        fit_codebooks(tokenizer.quantizer, *collect_frames(tokenizer, parts))
+        fit_tokenizer(tokenizer, parts)
     return tokenizer
 
 
@@ -44,6 +44,13 @@ def test_batch_equals_single(layer):
         assert torch.equal(own[:, :frames], single)
         assert (own[:, frames:] == -1).all()
     assert len(codes[:, 0].unique()) > 4
+
+
+def test_what_is_read_out_of_z_are_the_features(tokenizer):
+    x = tokenizer.features.extract_one(make_speech(LENGTHS)[0][0])[None]
+    _, rest, z = tokenizer.frames(x)
+    left = (rest - x).square().mean() / (x - x.mean((0, 1))).square().mean()
+    assert rest.shape == x.shape != z.shape and left < 0.2
 
 
 def test_padding_changes_no_code(tokenizer):
