@@ -34,7 +34,11 @@ ESPNET = {
         ("model_choices", "uniwav", "espnet_uniwav.tasks.asr:UniWavASRModel"),
     ),
     "espnet2.tasks.ssl": (
-        ("frontend_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavFrontend"),
+        (
+            "frontend_choices",
+            "uniwav",
+            "espnet_uniwav.tasks.ssl_frontend:UniWavFrontend",
+        ),
         ("encoder_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavEncoder"),
         ("model_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavSSLModel"),
         (

@@ -52,9 +52,11 @@ def tokenize(args: argparse.Namespace) -> str:
     from espnet_uniwav.tokenizer.fit import describe_usage
 
     files = {u.name: u.path for u in read_data_folder(args.wav_scp)}
-    tokenizer = load_tokenizer(args.tokenizer, args.device)
-    prepare = functools.partial(_prepare, args.tokenizer, args.device)
-    reasons = {}
+    load = functools.partial(load_tokenizer, args.tokenizer, args.device)
+    tokenizer, reasons = load(), {}
+    prepare = functools.partial(
+        _prepare, load if args.num_workers else lambda: tokenizer
+    )
     with CodeWriter(args.output, tokenizer.num_codebooks, args.format) as writer:
         todo = {name: path for name, path in files.items() if name not in writer.done}
         for own in do_all(prepare, todo, args.num_workers, "tokenize"):
@@ -74,21 +76,20 @@ def tokenize(args: argparse.Namespace) -> str:
     return "; ".join(said)
 
 
-@functools.cache
 def load_tokenizer(folder: Path, device: str):
-    """The tokenizer of a checkpoint; loaded once in a process."""
+    """The tokenizer of a checkpoint."""
     from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
     return UniWavTokenizer.from_pretrained(folder).to(device)
 
 
-def _prepare(folder: Path, device: str):
+def _prepare(load):
     """Path -> codes (K, T)."""
     import torch
 
     from espnet_uniwav.audio import read_speech, seconds_of
 
-    tokenizer = load_tokenizer(folder, device)
+    tokenizer = load()
 
     def encode(path: Path):
         if (seconds := seconds_of(path)) > MAX_SECONDS:

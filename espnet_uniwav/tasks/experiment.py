@@ -89,17 +89,11 @@ def describe(path: Path, args: dict):
 
 def model_config(args: dict) -> dict:
     """ESPnet's arguments of the SSL task -> configuration of ``UniWav``."""
-    frontend = args.get("frontend_conf") or {}
-    fs = frontend.get("fs", 16000)
-    features = dict(frontend.get("features_conf") or {})
+    features = features_config(args)
     features.pop("checkpoint", None)  # what it describes stands beside it
     losses = {loss["name"]: loss.get("conf") or {} for loss in args["loss"]}
     config = {
-        "features": {
-            "name": frontend.get("features", "log_mel"),
-            "sample_rate": parse_rate(fs),
-            **features,
-        },
+        "features": features,
         "encoder": dict(args.get("encoder_conf") or {}),
         "decoder": None,
     }
@@ -108,6 +102,16 @@ def model_config(args: dict) -> dict:
         config["decoder"] = dict(conf.get("decoder") or {})
         config["kept_frames"] = conf.get("kept_frames", "data")
     return config
+
+
+def features_config(args: dict) -> dict:
+    """ESPnet's arguments of the SSL task -> name and arguments of its features."""
+    frontend = args.get("frontend_conf") or {}
+    return {
+        "name": frontend.get("features", "log_mel"),
+        "sample_rate": parse_rate(frontend.get("fs", 16000)),
+        **(frontend.get("features_conf") or {}),
+    }
 
 
 def encoder_config(frontend_conf: dict) -> dict:

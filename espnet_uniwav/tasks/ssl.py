@@ -2,95 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
-import json
 import time
 
 import torch
 from espnet2.asr.encoder.abs_encoder import AbsEncoder
-from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from espnet2.ssl.espnet_model import ESPnetSSLModel
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
-from espnet_uniwav.features import FeatureSpec, build_features, check_spec
-from espnet_uniwav.features.neural_codec import read_codec
+from espnet_uniwav.features import FeatureSpec
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
-from espnet_uniwav.tasks.pretrained import parse_rate
+from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend
 from espnet_uniwav.tasks.ssl_losses import UniWavLoss
-
-
-class UniWavFrontend(AbsFrontend):
-    """``frontend: uniwav`` of the SSL task: the frozen feature space.
-
-    The feature spec travels in the state dict, so that a checkpoint refuses other
-    features by name and values.
-
-    Args:
-        fs: Sampling rate (Hz), also as ``16k``.
-        features: Name of the feature space.
-        features_conf: Its other arguments, such as ``frame_rate`` (Hz).
-    """
-
-    def __init__(
-        self,
-        fs: int | str = 16000,
-        features: str = "log_mel",
-        features_conf: dict | None = None,
-    ):
-        super().__init__()
-        self.features = build_features(
-            features, sample_rate=parse_rate(fs), **(features_conf or {})
-        )
-
-    @staticmethod
-    def adapt_task(task: type) -> None:
-        """Let the SSL task save what a codec is made of, instead of where it lies.
-
-        Args:
-            task: ESPnet's SSL task. Nothing happens a second time.
-        """
-        stock = task.build_model.__func__
-        if getattr(stock, "describes_features", False):
-            return
-
-        def build_model(cls, args: argparse.Namespace):
-            conf = args.frontend_conf
-            features = conf.get("features_conf") or {}
-            described = "architecture" in features
-            if args.frontend == "uniwav" and "checkpoint" in features and not described:
-                found = read_codec(features["checkpoint"])
-                found.pop("sample_rate")
-                args.frontend_conf = {**conf, "features_conf": {**found, **features}}
-            return stock(cls, args)
-
-        build_model.describes_features = True
-        task.build_model = classmethod(build_model)
-
-    def output_size(self) -> int:
-        """Width F of a frame."""
-        return self.features.spec.dim
-
-    def forward(self, input: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, S) samples and lengths to (B, T, F) features and lengths."""
-        return self.features.extract(input, input_lengths)
-
-    def get_extra_state(self) -> Tensor:
-        """The spec as character codes: a float tensor survives model averaging."""
-        text = json.dumps(self.features.spec.to_dict())
-        return torch.tensor(list(text.encode()), dtype=torch.float32)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Compare the spec of a checkpoint with ours."""
-        text = bytes(state.round().to(torch.uint8).tolist()).decode()
-        found = FeatureSpec.from_dict(json.loads(text))
-        check_spec(found, self.features.spec, "checkpoint")
 
 
 class UniWavEncoder(AbsEncoder):

@@ -1,0 +1,133 @@
+"""Features on disk: Kaldi archives, the spec that made them, and a checksum of each."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from espnet_uniwav.features.base import FeatureSpec, check_spec
+
+SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
+
+
+class FeatureWriter:
+    """Writes features to numbered archives, and goes on behind the last whole one.
+
+    An archive counts once its checksum is in ``checksums`` (as of sha256sum); what an
+    interrupted run left behind it is written again.
+
+    Args:
+        folder: Made if missing.
+        spec: Of the features.
+        shard_size: Utterances of an archive.
+
+    Raises:
+        ValueError: If the folder holds features of another spec.
+    """
+
+    def __init__(self, folder: Path, spec: FeatureSpec, shard_size: int = 1000):
+        self.folder, self.shard_size = folder.absolute(), shard_size
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / SPEC).is_file():
+            check_spec(read_spec(folder), spec, str(folder))
+        (folder / SPEC).write_text(yaml.safe_dump(spec.to_dict(), sort_keys=False))
+        self.done = self._read_done()
+        self.number = len(_lines(folder / CHECKSUMS))
+        self.shapes: list[str] = []
+
+    def write(self, name: str, x: np.ndarray) -> None:
+        """Add the features (T, F) of one utterance."""
+        from kaldiio import save_ark
+
+        places = self.path.with_suffix(".scp")
+        save_ark(str(self.path), {name: x}, str(places), append=bool(self.shapes))
+        self.shapes.append(f"{name} {x.shape[0]},{x.shape[1]}\n")
+        if len(self.shapes) == self.shard_size:
+            self._close()
+
+    def __enter__(self) -> FeatureWriter:
+        return self
+
+    def __exit__(self, kind, *error) -> None:
+        if kind is None and self.shapes:
+            self._close()
+
+    @property
+    def path(self) -> Path:
+        """The archive that is being written."""
+        return self.folder / f"feats.{self.number + 1}.ark"
+
+    def _read_done(self) -> set[str]:
+        """Names in whole archives; the tables are cut back to them."""
+        whole = {line.split()[1] for line in _lines(self.folder / CHECKSUMS)}
+        rows = [line.split() for line in _lines(self.folder / SCP)]
+        done = {
+            name for name, place in rows if Path(place.rsplit(":", 1)[0]).name in whole
+        }
+        for table in (SCP, SHAPES):
+            kept = [
+                own for own in _lines(self.folder / table) if own.split()[0] in done
+            ]
+            text = "".join(f"{line}\n" for line in kept)
+            (self.folder / table).write_text(text, encoding="utf-8")
+        return done
+
+    def _close(self) -> None:
+        places = self.path.with_suffix(".scp")
+        for table, lines in (
+            (SCP, places.read_text(encoding="utf-8")),
+            (SHAPES, "".join(self.shapes)),
+        ):
+            with open(self.folder / table, "a", encoding="utf-8") as f:
+                f.write(lines)
+        places.unlink()
+        with open(self.folder / CHECKSUMS, "a", encoding="utf-8") as f:
+            f.write(f"{file_checksum(self.path)}  {self.path.name}\n")
+        self.number, self.shapes = self.number + 1, []
+
+
+def read_spec(folder: str | Path) -> FeatureSpec:
+    """The spec of stored features.
+
+    Raises:
+        FileNotFoundError: If the folder holds none.
+    """
+    path = Path(folder) / SPEC
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing: make the folder with `uniwav extract`"
+        )
+    return FeatureSpec.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def check_stored(folder: str | Path) -> None:
+    """Compare every archive with its checksum.
+
+    Raises:
+        ValueError: Naming those that are broken or missing.
+    """
+    folder = Path(folder)
+    wrong = []
+    for line in _lines(folder / CHECKSUMS):
+        expected, name = line.split()
+        path = folder / name
+        if not path.is_file() or file_checksum(path) != expected:
+            wrong.append(name)
+    if wrong:
+        raise ValueError(
+            f"{folder}: broken or missing: {', '.join(wrong)}: delete the folder and "
+            "extract again"
+        )
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

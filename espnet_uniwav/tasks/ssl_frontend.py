@@ -1,0 +1,117 @@
+"""ESPnet2's door to the features of pre-training: from samples, or from disk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from espnet2.asr.frontend.abs_frontend import AbsFrontend
+from espnet2.train.collate_fn import CommonCollateFn
+from torch import Tensor
+
+from espnet_uniwav.features import FeatureSpec, build_features, check_spec
+from espnet_uniwav.features.neural_codec import read_codec
+from espnet_uniwav.features.stored import read_spec
+from espnet_uniwav.tasks.pretrained import parse_rate
+
+
+class UniWavFrontend(AbsFrontend):
+    """``frontend: uniwav`` of the SSL task: the frozen feature space.
+
+    The feature spec travels in the state dict, so that a checkpoint refuses other
+    features by name and values.
+
+    Args:
+        fs: Sampling rate (Hz), also as ``16k``.
+        features: Name of the feature space.
+        features_conf: Its other arguments, such as ``frame_rate`` (Hz).
+        extracted: Folder of ``uniwav extract``: the data are features, not samples.
+
+    Raises:
+        ValueError: If the folder holds other features.
+    """
+
+    def __init__(
+        self,
+        fs: int | str = 16000,
+        features: str = "log_mel",
+        features_conf: dict | None = None,
+        extracted: str | None = None,
+    ):
+        super().__init__()
+        self.features = build_features(
+            features, sample_rate=parse_rate(fs), **(features_conf or {})
+        )
+        self.extracted = extracted
+        if extracted is not None and Path(extracted).exists():
+            check_spec(read_spec(extracted), self.features.spec, extracted)
+
+    @staticmethod
+    def adapt_task(task: type) -> None:
+        """Let the SSL task save what a codec is made of, and batch features.
+
+        Stock batches of training take waveforms alone, and crop them to the shortest.
+
+        Args:
+            task: ESPnet's SSL task. Nothing happens a second time.
+        """
+        build_stock, collate_stock = (
+            getattr(task, name).__func__ for name in ("build_model", "build_collate_fn")
+        )
+        if getattr(build_stock, "describes_features", False):
+            return
+
+        def build_model(cls, args: argparse.Namespace):
+            if args.frontend == "uniwav":
+                args.frontend_conf = _describe_codec(args.frontend_conf)
+            return build_stock(cls, args)
+
+        def build_collate_fn(cls, args: argparse.Namespace, train: bool):
+            if args.frontend == "uniwav" and args.frontend_conf.get("extracted"):
+                return CommonCollateFn(float_pad_value=0.0, int_pad_value=-1)
+            return collate_stock(cls, args, train)
+
+        build_model.describes_features = True
+        task.build_model = classmethod(build_model)
+        task.build_collate_fn = classmethod(build_collate_fn)
+
+    def output_size(self) -> int:
+        """Width F of a frame."""
+        return self.features.spec.dim
+
+    def forward(self, input: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, S) samples and lengths to (B, T, F) features and lengths.
+
+        Features that were extracted before, (B, T, F), are returned as they are.
+        """
+        if input.dim() == 2:
+            return self.features.extract(input, input_lengths)
+        if self.extracted is None:
+            raise ValueError(
+                f"expected samples (B, S), found {tuple(input.shape)}: for features "
+                "on disk set frontend_conf: {extracted: FOLDER} of `uniwav extract`"
+            )
+        return input, input_lengths
+
+    def get_extra_state(self) -> Tensor:
+        """The spec as character codes: a float tensor survives model averaging."""
+        text = json.dumps(self.features.spec.to_dict())
+        return torch.tensor(list(text.encode()), dtype=torch.float32)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare the spec of a checkpoint with ours."""
+        text = bytes(state.round().to(torch.uint8).tolist()).decode()
+        found = FeatureSpec.from_dict(json.loads(text))
+        check_spec(found, self.features.spec, "checkpoint")
+
+
+def _describe_codec(conf: dict) -> dict:
+    """Arguments of the front end, with what its codec is made of beside the folder."""
+    features = conf.get("features_conf") or {}
+    if "checkpoint" not in features or "architecture" in features:
+        return conf
+    found = read_codec(features["checkpoint"])
+    found.pop("sample_rate")
+    return {**conf, "features_conf": {**found, **features}}
