@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.nn.precision import full_precision
-from espnet_uniwav.nn.processes import copy_from_first_process
+from espnet_uniwav.nn.processes import copy_from_first_process, sum_over_processes
 
 SHRINKAGE = 1e-3
 
@@ -59,25 +59,27 @@ class Precondition(nn.Module):
 
     @torch.no_grad()
     def fit(self, frames: Tensor) -> None:
-        """Take mean and principal axes from data, the same in every process.
+        """Take mean and principal axes from data, of all processes together.
 
         Args:
             frames: (N, F) frames of x. Those that are not finite are left out; if
                 fewer than F remain, nothing changes and ``num_frames`` stays 0.
         """
-        frames = frames[frames.isfinite().all(-1)]
-        if len(frames) >= frames.shape[1]:
-            self._fit(frames.double())
-        copy_from_first_process(*self.buffers())
-
-    def _fit(self, frames: Tensor) -> None:
-        covariance = torch.cov(frames.T)
+        frames = frames[frames.isfinite().all(-1)].double()
+        count = frames.new_tensor(float(len(frames)))
+        total, square = frames.sum(0), frames.T @ frames
+        sum_over_processes(count, total, square)
+        if count < frames.shape[1]:
+            return
+        mean = total / count
+        covariance = (square - count * mean.outer(mean)) / (count - 1)
         covariance.diagonal().add_(SHRINKAGE)
         variances, axes = torch.linalg.eigh(covariance)
-        self.mean.copy_(frames.mean(0))
+        self.mean.copy_(mean)
         self.axes.copy_(axes)
         self.deviations.copy_(variances.sqrt())
-        self.num_frames.fill_(len(frames))
+        self.num_frames.copy_(count)
+        copy_from_first_process(*self.buffers())
 
     def scale_input(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Map (B, T, F) points at (B, T) times to unit variance, axis by axis."""

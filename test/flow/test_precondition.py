@@ -261,16 +261,23 @@ def work(rank, folder):
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
     )
     objective = make_flow_matching()
-    run(objective, seed=rank)
-    torch.save(objective.decoder.precondition.state_dict(), f"{folder}/{rank}.pt")
+    frames = run(objective, seed=rank)
+    state = objective.decoder.precondition.state_dict()
+    torch.save({**state, "frames": frames}, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-def test_processes_hold_equal_buffers(tmp_path):
+def test_processes_fit_the_joined_batch(tmp_path):
     torch.multiprocessing.spawn(work, args=(str(tmp_path),), nprocs=2)
     first, second = (
         torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)
     )
-    assert int(first["num_frames"]) == 41
+    frames = torch.cat((first.pop("frames"), second["frames"]))
+    assert int(first["num_frames"]) == len(frames) == 82
+    torch.testing.assert_close(first["mean"], frames.mean(0))
+    variances = torch.linalg.eigvalsh(torch.cov(frames.T))
+    torch.testing.assert_close(
+        first["deviations"].square(), variances, atol=2e-3, rtol=1e-3
+    )
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
