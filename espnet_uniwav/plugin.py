@@ -87,6 +87,9 @@ BEFORE = {
     "s3prl.dataio.corpus.base": "espnet_uniwav.upstream.compat:mend_pandas",
 }
 
+# module -> what is called with it behind its import
+BEHIND = {"espnetez.task": "espnet_uniwav.tasks.ez:add_ssl"}
+
 
 def register() -> None:
     """Register everything, now or as soon as ESPnet or S3PRL imports the module.
@@ -99,7 +102,7 @@ def register() -> None:
     """
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterImport())
-    for name in {**ESPNET, **S3PRL, **BEFORE}:
+    for name in _hooked():
         module = sys.modules.get(name)
         if module is not None and not getattr(module.__spec__, "_initializing", False):
             prepare(name)
@@ -124,6 +127,8 @@ def add(module) -> None:
         add_choices(module)
     if module.__name__ in S3PRL:
         add_upstreams(module)
+    if module.__name__ in BEHIND:
+        _load(BEHIND[module.__name__])(module)
 
 
 def add_upstreams(hub) -> None:
@@ -181,6 +186,11 @@ def _tasks_of(module) -> list[type]:
     ]
 
 
+def _hooked() -> set[str]:
+    """Modules that something is done before or behind the import of."""
+    return {*ESPNET, *S3PRL, *BEFORE, *BEHIND}
+
+
 def _load(target: str):
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
@@ -190,7 +200,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
     """Lets the ordinary finders find a module and acts before and after it runs."""
 
     def find_spec(self, fullname, path=None, target=None):
-        if not any(fullname in table for table in (ESPNET, S3PRL, BEFORE)):
+        if fullname not in _hooked():
             return None
         for finder in sys.meta_path:
             if finder is self or not hasattr(finder, "find_spec"):
