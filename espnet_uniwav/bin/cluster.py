@@ -35,6 +35,13 @@ def get_parser() -> argparse.ArgumentParser:
         default=True,
         help="the state over every utterance, which hides who speaks",
     )
+    add("--num_axes", type=int, default=64, help="of the state, whitened")
+    add(
+        "--readout_weight",
+        type=float,
+        default=1.0,
+        help="of what z says about the features, in the first codebook too",
+    )
     add("--decoder", type=Path, help="checkpoint whose decoder's architecture to take")
     add("--max_frames", type=int, default=400000, help="thin the frames to so many")
     add("--seed", type=int, default=0, help="of the clusters")
@@ -61,6 +68,8 @@ def cluster(args: argparse.Namespace) -> str:
         num_codebooks=args.num_codebooks,
         codebook_size=args.codebook_size,
         normalise=args.normalise,
+        num_axes=args.num_axes,
+        readout_weight=args.readout_weight,
     )
     tokenizer = UniWavTokenizer(model, **conf).eval()
     utterances = read_data_folder(args.wav_scp)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from espnet_uniwav.kmeans import kmeans
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
@@ -18,7 +18,7 @@ from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 def fit_tokenizer(
     tokenizer: UniWavTokenizer, speech: Iterable[Tensor], step: int = 1, seed: int = 0
 ) -> Tensor:
-    """Fit the map that reads out z, and then the codebooks.
+    """Fit the maps in front of the codebooks, and then those.
 
     Args:
         tokenizer: To be fitted.
@@ -35,26 +35,16 @@ def fit_tokenizer(
     pieces = []
     for own in speech:
         x = tokenizer.features.extract_one(own)[None]
-        state, _, z = tokenizer.frames(x)
-        pieces.append([frames[0, ::step] for frames in (x, state, z)])
+        frames = (x, *tokenizer.state(x))
+        pieces.append([part[0, ::step] for part in frames])
     x, state, z = (torch.cat(part) for part in zip(*pieces))
     rest = x
     if tokenizer.layer != FEATURES:
-        rest = fit_readout(tokenizer.readout, z, x)
+        tokenizer.readout.fit(z, x)
+        rest = tokenizer.readout(z).detach()
+        tokenizer.metric.fit(state, rest)
+        state = tokenizer.metric(state, rest)
     return fit_codebooks(tokenizer.quantizer, state, rest, z, seed)
-
-
-@torch.no_grad()
-def fit_readout(readout: nn.Linear, z: Tensor, x: Tensor) -> Tensor:
-    """Fit the linear map from z (N, D) to x (N, F) by least squares.
-
-    Returns:
-        (N, F) what it reads out of z.
-    """
-    center, mean = z.mean(0), x.mean(0)
-    readout.weight.copy_(torch.linalg.lstsq(z - center, x - mean).solution.T)
-    readout.bias.copy_(mean - readout.weight @ center)
-    return readout(z)
 
 
 @torch.no_grad()

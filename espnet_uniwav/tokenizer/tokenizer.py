@@ -25,6 +25,7 @@ from espnet_uniwav.tokenizer.checks import (
     check_codes,
     valid_samples,
 )
+from espnet_uniwav.tokenizer.metric import Metric, Readout
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tts.context import check_prompt
 
@@ -34,12 +35,9 @@ PADDING = -1
 class UniWavTokenizer(nn.Module):
     """Speech to codes and back.
 
-    Encoder and weighted sum stand still; the quantizer reads one state of the encoder
-    and what a linear map reads out of z, the decoder is trained on the embeddings of
-    the codes instead of z.
-
-    The map is the one from z to the features, by least squares: clusters of z itself
-    would keep what varies most in it, not what the decoder has to know.
+    Encoder and weighted sum stand still. The first codebook clusters frames by one
+    state of the encoder (``Metric``), the others by what is left of z (``Readout``);
+    the decoder is trained on the embeddings of the codes instead of z.
 
     Args:
         uniwav: With a decoder; pre-trained or not.
@@ -49,6 +47,7 @@ class UniWavTokenizer(nn.Module):
         codebook_size: Codewords V of each.
         normalise: Zero mean and unit variance of every channel of the state over the
             utterance, which hides who speaks.
+        num_axes, readout_weight: See ``Metric``.
         min_share: In training the generated part of an utterance is at least this
             share; the rest stands for a prompt.
         whole_prob: Share of utterances that are generated whole, without a prompt.
@@ -62,6 +61,8 @@ class UniWavTokenizer(nn.Module):
         num_codebooks: int = 1,
         codebook_size: int = 1024,
         normalise: bool = True,
+        num_axes: int = 64,
+        readout_weight: float = 1.0,
         min_share: float = 0.5,
         whole_prob: float = 0.5,
         drop_prob: float = 0.1,
@@ -75,9 +76,10 @@ class UniWavTokenizer(nn.Module):
         self.whole_prob = whole_prob
         self.drop_prob = drop_prob
         width, dim = uniwav.encoder.embed_dim, uniwav.features.spec.dim
-        own = dim if layer == FEATURES else width
+        self.readout = Readout(width, dim)
+        self.metric = Metric(width, dim, num_axes, readout_weight)
+        own = dim if layer == FEATURES else self.metric.dim
         self.quantizer = Quantizer(own, dim, width, num_codebooks, codebook_size)
-        self.readout = nn.Linear(width, dim)
         for part in self._frozen():
             part.requires_grad_(False)
 
@@ -184,16 +186,33 @@ class UniWavTokenizer(nn.Module):
         Returns:
             (B, T, .), (B, T, F) and (B, T, D).
         """
+        state, z = self.state(x, padding_mask)
+        if self.layer == FEATURES:
+            return x, x, z
+        with full_precision(x.device):
+            rest = self.readout(z)
+            return self.metric(state, rest), rest, z
+
+    @torch.no_grad()
+    def state(self, x: Tensor, padding_mask: Tensor | None = None):
+        """The state that the first codebook clusters, and z, in fp32.
+
+        Args:
+            x: (B, T, F) features, which are the state of ``layer: features``.
+            padding_mask: (B, T), True = padding.
+
+        Returns:
+            (B, T, D) each.
+        """
         with full_precision(x.device):
             hidden_states = self.uniwav.hidden_states(x.float(), padding_mask)
             z = self.uniwav.weighted_sum(hidden_states)
-            rest = self.readout(z)
         if self.layer == FEATURES:
-            return x, x, z
+            return x, z
         state = hidden_states[self.layer]
         if self.normalise:
             state = instance_norm(state[None], padding_mask)[0]
-        return state, rest, z
+        return state, z
 
     def _quantize(self, x: Tensor, padding_mask: Tensor | None):
         """Codes (B, K, T), arbitrary at padding, and z (B, T, D)."""

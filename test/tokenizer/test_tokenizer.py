@@ -6,6 +6,7 @@ from factories import make_config, make_model, make_speech
 
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
 from espnet_uniwav.tokenizer.fit import fit_tokenizer
+from espnet_uniwav.tokenizer.metric import Metric
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 LENGTHS = [16000, 9000, 3333]
@@ -51,6 +52,24 @@ def test_what_is_read_out_of_z_are_the_features(tokenizer):
     _, rest, z = tokenizer.frames(x)
     left = (rest - x).square().mean() / (x - x.mean((0, 1))).square().mean()
     assert rest.shape == x.shape != z.shape and left < 0.2
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_the_metric_is_white_beside_what_is_read_out(weight):
+    torch.manual_seed(0)
+    state = torch.randn(500, 6) @ torch.randn(6, 6) + 3.0
+    rest = 5.0 * torch.randn(500, 4)
+    metric = Metric(6, 4, 3, weight)
+    metric.fit(state, rest)
+    seen = metric(state, rest)
+    assert seen.shape == (500, metric.dim) and metric.dim == (7 if weight else 3)
+    torch.testing.assert_close(torch.cov(seen[:, :3].T), torch.eye(3))
+    largest = torch.linalg.eigh(torch.cov(state.T))[1][:, -1]
+    along = (state - state.mean(0)) @ largest
+    torch.testing.assert_close(seen[:, 0].abs(), (along / along.std()).abs())
+    if weight:
+        assert float(seen[:, 3:].var(0).sum()) == pytest.approx(3 * weight**2)
+        torch.testing.assert_close(seen[:, 3:] / seen[:1, 3:], rest / rest[:1])
 
 
 def test_padding_changes_no_code(tokenizer):
