@@ -45,6 +45,10 @@ OTHERS = {
         "Share of frames masked",
         "Steady, about one half with the usual spans. Bad: near 0 or 1.",
     ),
+    "padding_share": (
+        "Share of frames that are padding",
+        "Work for nothing. Bad: above a tenth; sort batches by length.",
+    ),
     "audio_seconds_per_second": (
         "Audio seconds per second",
         "Speed of the training step. Bad: a slow fall (memory) or long dips (the "

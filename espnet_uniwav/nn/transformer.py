@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from espnet_uniwav.nn.positions import Order, Positions, rotate
 
@@ -18,7 +19,13 @@ class TransformerLayer(nn.Module):
         ffn_dim: Width of the feed-forward network.
         norm_first: Normalise the input of each part (pre-norm) instead of the sum.
         dropout: Probability, on attention weights, FFN activations and both outputs.
+
+    Attributes:
+        checkpointing: In training keep the input alone and compute the rest again for
+            the gradient: less memory, a third more time.
     """
+
+    checkpointing = False
 
     def __init__(
         self,
@@ -55,6 +62,11 @@ class TransformerLayer(nn.Module):
             ffn: (B, T, D) output of the feed-forward network before the residual
                 sum and the final norm: DinoSR's target.
         """
+        if self.checkpointing and self.training and torch.is_grad_enabled():
+            return checkpoint(self._run, x, order, use_reentrant=False)
+        return self._run(x, order)
+
+    def _run(self, x: Tensor, order: Order) -> tuple[Tensor, Tensor]:
         if self.norm_first:
             x = x + self._drop(self.attention(self.attention_norm(x), order))
             ffn = self.ffn(self.ffn_norm(x))

@@ -16,6 +16,7 @@ from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
+from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend
@@ -70,6 +71,8 @@ class UniWavSSLModel(ESPnetSSLModel):
         frontend, encoder, losses, normalize, preencoder, **kwargs: As ESPnet builds
             them.
         bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
+        checkpointing: Save memory, see ``TransformerLayer``.
+        compile: Let ``torch.compile`` make every layer faster, after minutes.
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class UniWavSSLModel(ESPnetSSLModel):
         normalize,
         preencoder,
         bf16: bool = False,
+        checkpointing: bool = False,
+        compile: bool = False,
         **kwargs,
     ):
         _check_parts(frontend, encoder, losses, normalize, preencoder)
@@ -96,6 +101,11 @@ class UniWavSSLModel(ESPnetSSLModel):
         for loss in losses:
             loss.attach(encoder.encoder, frontend.output_size())
         self.bf16 = bf16
+        for layer in self.modules():
+            if isinstance(layer, TransformerLayer):
+                layer.checkpointing = checkpointing
+                if compile:
+                    layer.compile(dynamic=True)
         self.register_buffer("nonfinite_steps", torch.zeros(()))
         self._last_forward = None
         after_optimizer_step(self)
@@ -124,6 +134,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         frames = batch["lengths"].sum()
         stats["loss"] = total.detach()
         stats["masked_share"] = batch["masked"].numel() / frames
+        stats["padding_share"] = 1 - frames / batch["mask"].numel()
         stats["nonfinite_steps"] = self.nonfinite_steps.clone()
         stats.update(self._speed(frames))
         weight = float(max(batch["masked"].numel(), 1))

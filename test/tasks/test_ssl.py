@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import shutil
 
 import pytest
 import torch
@@ -88,7 +89,7 @@ def test_statistics(make_model, speech):
     model = make_model()
     layers = range(CODEBOOKS)
     common = {"loss", "loss_dinosr", "loss_flow_matching", "accuracy", "ema_decay"}
-    common |= {"masked_share", "nonfinite_steps"}
+    common |= {"masked_share", "padding_share", "nonfinite_steps"}
     common |= {f"target_perplexity_{k}" for k in layers}
     common |= {f"prediction_perplexity_{k}" for k in layers}
     _, first, weight = model(speech=speech[0], speech_lengths=speech[1])
@@ -103,6 +104,28 @@ def test_statistics(make_model, speech):
     share = float(first["masked_share"])
     assert weight.item() == pytest.approx(share * frames)
     assert 0 < share < 1
+
+
+@pytest.mark.parametrize("saving", ["checkpointing", "compile"])
+def test_savings_change_no_number(make_model, speech, saving):
+    if saving == "compile" and shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler here")
+    results = []
+    for conf in ({}, {saving: True}):
+        model = make_model(model_conf=conf)
+        torch.manual_seed(1)
+        loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
+        loss.backward()
+        gradients = {n: p.grad for n, p in model.named_parameters()}
+        results.append((loss.detach(), gradients))
+    (loss, gradients), (saved_loss, saved_gradients) = results
+    torch.testing.assert_close(saved_loss, loss, atol=1e-5, rtol=1e-5)
+    assert set(saved_gradients) == set(gradients)
+    for name, gradient in gradients.items():
+        if gradient is not None:
+            torch.testing.assert_close(
+                saved_gradients[name], gradient, atol=1e-5, rtol=1e-3, msg=name
+            )
 
 
 def test_loss_is_the_weighted_sum(make_model, speech):

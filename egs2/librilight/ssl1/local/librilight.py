@@ -1,0 +1,145 @@
+"""Cuts Libri-Light, as it is unpacked, into segments for ESPnet's recipes.
+
+    python local/librilight.py LIBRILIGHT OUT
+
+LIBRILIGHT holds small, medium, large: PART/SPEAKER/BOOK/NAME.flac, hours long, and
+NAME.json beside it with `voice_activity`, which says where somebody speaks. Stretches
+of speech are joined up to --max_seconds with the pauses between them, and cut where
+they are longer. OUT/train and OUT/dev get wav.scp (the recordings), segments, utt2spk
+and text (`<unk>`); the speakers of dev are drawn by hash. What cannot be used is listed
+in OUT/skipped.tsv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import soundfile
+from tqdm import tqdm
+
+PARTS = ("small", "medium", "large", "unlab-6k", "unlab-60k")
+
+
+def main() -> None:
+    """Run the command; errors are one line and exit status 1."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--max_seconds", type=float, default=30.0)
+    parser.add_argument("--min_seconds", type=float, default=2.0)
+    parser.add_argument("--dev_share", type=float, default=0.002, help="of speakers")
+    args = parser.parse_args()
+    recordings = sorted(
+        path for part in PARTS for path in (args.corpus / part).glob("*/*/*.flac")
+    )
+    if not recordings:
+        raise ValueError(
+            f"{args.corpus}: expected PART/SPEAKER/BOOK/NAME.flac with a part of "
+            f"{', '.join(PARTS)}, found none"
+        )
+    speakers = sorted({path.parts[-3] for path in recordings}, key=draw)
+    held_out = set(speakers[: max(round(args.dev_share * len(speakers)), 1)])
+    if len(held_out) == len(speakers):
+        raise ValueError(f"{args.corpus}: expected two speakers or more, found one")
+    folders = {name: Folder(args.out / name) for name in ("train", "dev")}
+    skipped = []
+    for path in tqdm(recordings, unit="recording", disable=None):
+        name = "dev" if path.parts[-3] in held_out else "train"
+        try:
+            spans = list(cut(read_activity(path), args.max_seconds, args.min_seconds))
+        except (ValueError, OSError) as error:
+            skipped.append(f"{path}\t{error}\n")
+            continue
+        folders[name].add(path, spans)
+    args.out.mkdir(parents=True, exist_ok=True)
+    lines = "".join(["path\treason\n", *skipped])
+    (args.out / "skipped.tsv").write_text(lines, encoding="utf-8")
+    for name, folder in folders.items():
+        print(f"{folder.close()}, {name}")
+    print(f"{len(skipped)} of {len(recordings)} recordings skipped")
+
+
+def draw(speaker: str) -> str:
+    """An order of speakers, the same on every machine."""
+    return hashlib.sha256(speaker.encode()).hexdigest()
+
+
+def read_activity(path: Path) -> list[tuple[float, float]]:
+    """Stretches of speech (seconds) of a recording, in order.
+
+    Raises:
+        ValueError, OSError: If the recording or its description cannot be read.
+    """
+    described = path.with_suffix(".json")
+    if not described.is_file():
+        raise ValueError(f"{described.name} is missing")
+    found = json.loads(described.read_text(encoding="utf-8")).get("voice_activity")
+    if not found:
+        raise ValueError(f"{described.name} has no voice_activity")
+    try:
+        end = soundfile.info(path).duration
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"cannot be read as audio ({error})") from error
+    return sorted((float(a), min(float(b), end)) for a, b in found if a < end)
+
+
+def cut(
+    stretches: list[tuple[float, float]], longest: float, shortest: float
+) -> Iterator[tuple[float, float]]:
+    """Join stretches up to the longest segment, and cut those that are longer."""
+    joined: list[list[float]] = []
+    for start, end in stretches:
+        if joined and end - joined[-1][0] <= longest:
+            joined[-1][1] = max(end, joined[-1][1])
+        else:
+            joined.append([start, end])
+    for start, end in joined:
+        number = max(math.ceil((end - start) / longest - 1e-6), 1)
+        step = (end - start) / number
+        if step >= shortest:
+            yield from (
+                (start + i * step, start + (i + 1) * step) for i in range(number)
+            )
+
+
+class Folder:
+    """One Kaldi data folder, written when all is known, in Kaldi's order."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.tables = {name: {} for name in ("wav.scp", "segments", "utt2spk", "text")}
+
+    def add(self, recording: Path, spans: list[tuple[float, float]]) -> None:
+        """Add the segments of one recording."""
+        speaker, book, name = (*recording.parts[-3:-1], recording.stem)
+        key = f"{speaker}-{book}-{name}"
+        if spans:
+            self.tables["wav.scp"][key] = recording.absolute()
+        for start, end in spans:
+            utt = f"{key}-{round(100 * start):07d}-{round(100 * end):07d}"
+            self.tables["segments"][utt] = f"{key} {start:.2f} {end:.2f}"
+            self.tables["utt2spk"][utt] = speaker
+            self.tables["text"][utt] = "<unk>"
+
+    def close(self) -> str:
+        """Write the tables; returns how much there is."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name, table in self.tables.items():
+            lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
+            (self.path / name).write_text("".join(lines), encoding="utf-8")
+        spans = (value.split()[1:] for value in self.tables["segments"].values())
+        hours = sum(float(end) - float(start) for start, end in spans) / 3600
+        return f"{len(self.tables['segments'])} segments, {hours:.1f} hours"
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"librilight.py: {error}")
