@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.command import run_command
@@ -12,8 +13,9 @@ from espnet_uniwav.kaldi import read_data_folder
 DESCRIPTION = """\
 OUT gets codes_1 to codes_K, one line per utterance (name, then the code of every
 frame), as ESPnet's recipes for discrete tokens read them, or NAME.npz with `codes`
-(K, T); and failed.tsv, which lists every file that was left out and why. Given again,
-the command goes on where it was interrupted.
+(K, T); failed.tsv, which lists every file that was left out and why; and times.tsv
+(seconds of computing, of speech). Given again, the command goes on where it was
+interrupted.
 """
 MAX_SECONDS = 120.0
 
@@ -47,26 +49,23 @@ def tokenize(args: argparse.Namespace) -> str:
     import numpy as np
     import torch
 
-    from espnet_uniwav.jobs import do_all, write_failed
+    from espnet_uniwav.jobs import do_all, write_outcomes
     from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
     from espnet_uniwav.tokenizer.fit import describe_usage
 
     files = {u.name: u.path for u in read_data_folder(args.wav_scp)}
     load = functools.partial(load_tokenizer, args.tokenizer, args.device)
-    tokenizer, reasons = load(), {}
+    tokenizer = load()
     prepare = functools.partial(
         _prepare, load if args.num_workers else lambda: tokenizer
     )
     with CodeWriter(args.output, tokenizer.num_codebooks, args.format) as writer:
         todo = {name: path for name, path in files.items() if name not in writer.done}
-        for own in do_all(prepare, todo, args.num_workers, "tokenize"):
-            if own.reason:
-                reasons[own.name] = own.reason
-            else:
-                writer.write(own.name, own.value)
-    write_failed(args.output, reasons)
+        outcomes = do_all(prepare, todo, args.num_workers, "tokenize")
+        written = _write(writer, outcomes, tokenizer.frame_rate)
+        failed = write_outcomes(args.output, written)
     said = [
-        f"{args.output}: {len(files) - len(reasons)} of {len(files)} files encoded, "
+        f"{args.output}: {len(files) - failed} of {len(files)} files encoded, "
         f"{len(files) - len(todo)} of them before",
         tokenizer.extra_repr(),
     ]
@@ -74,6 +73,15 @@ def tokenize(args: argparse.Namespace) -> str:
         codes = torch.from_numpy(np.concatenate(codes, axis=1))
         said.append(describe_usage(codes, tokenizer.codebook_size))
     return "; ".join(said)
+
+
+def _write(writer, outcomes, frame_rate: float):
+    """Write codes; yields the outcomes with the seconds of speech instead."""
+    for own in outcomes:
+        if not own.reason:
+            writer.write(own.name, own.value)
+            own = replace(own, value=own.value.shape[1] / frame_rate)
+        yield own
 
 
 def load_tokenizer(folder: Path, device: str):

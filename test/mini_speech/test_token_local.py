@@ -6,10 +6,12 @@ import importlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpus_case import noise, write
 
 from espnet_uniwav.kaldi import read_table
+from espnet_uniwav.tokenizer.files import CodeWriter
 from espnet_uniwav.tts.lines import read_lines
 
 LOCAL = Path(__file__).parents[2] / "egs2/mini_speech/token1/local"
@@ -21,12 +23,13 @@ def run(monkeypatch):
     """Runs the script in this process."""
     monkeypatch.syspath_prepend(str(LOCAL))
 
-    def run(*argv):
-        monkeypatch.setattr(sys, "argv", ["lines", *map(str, argv)])
-        importlib.import_module("lines").main()
+    def run(*argv, script="lines"):
+        monkeypatch.setattr(sys, "argv", [script, *map(str, argv)])
+        importlib.import_module(script).main()
 
     yield run
-    sys.modules.pop("lines", None)
+    for script in ("lines", "sizes"):
+        sys.modules.pop(script, None)
 
 
 @pytest.fixture
@@ -53,6 +56,22 @@ def test_voices(run, data):
         assert Path(line.prompt).stem[0] != line.speaker
         assert read_table(data / "out/voices.scp")[line.name] == line.prompt
     assert list(read_table(data / "out/wav.scp")) == ["a1", "a2", "b1", "b2"]
+
+
+def test_sizes(run, data, capsys):
+    with CodeWriter(data / "codes", 2) as writer:
+        for name in SPEAKERS:
+            writer.write(name, np.full((2, 125), 1023))
+    run(data / "wav.scp", data / "codes", script="sizes")
+    said = capsys.readouterr().out
+    assert "5 utterances, 12 s" in said
+    rows = [line.strip("| ").split(" | ") for line in said.splitlines()[5:]]
+    rate = {name: float(kbits) for name, _, kbits in rows}
+    assert rate["wav, 16 bit"] == pytest.approx(256, abs=0.5)
+    assert rate[f"{data / 'codes'}, packed"] == pytest.approx(1.0, abs=0.01)
+    CodeWriter(data / "empty", 2)
+    with pytest.raises(ValueError, match="lacks 5 of 5 names"):
+        run(data / "wav.scp", data / "empty", script="sizes")
 
 
 def test_number_of_lines(run, data):

@@ -154,6 +154,11 @@ def test_commands_list_every_file(folder, tmp_path, capsys, form, num_workers):
     assert len(failed) == 4
     for line, name, reason in zip(failed, bad, reasons):
         assert line.startswith(f"{name}\t") and reason in line
+    times = (tmp_path / "codes/times.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[::2] for row in times[:2]] == [
+        ["utt0", "0.8000"],
+        ["utt1", "0.8200"],
+    ]
     tokenize(command)
     assert "6 of 10 files encoded, 6 of them before" in capsys.readouterr().out
 
