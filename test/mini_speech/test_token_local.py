@@ -65,7 +65,7 @@ def test_sizes(run, data, capsys):
     run(data / "wav.scp", data / "codes", script="sizes")
     said = capsys.readouterr().out
     assert "5 utterances, 12 s" in said
-    rows = [line.strip("| ").split(" | ") for line in said.splitlines()[5:]]
+    rows = [line.strip("| ").split(" | ") for line in said.splitlines()[4:]]
     rate = {name: float(kbits) for name, _, kbits in rows}
     assert rate["wav, 16 bit"] == pytest.approx(256, abs=0.5)
     assert rate[f"{data / 'codes'}, packed"] == pytest.approx(1.0, abs=0.01)
