@@ -10,7 +10,7 @@ from torch import nn
 
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, check_spec
 from espnet_uniwav.model import UniWav
-from espnet_uniwav.storage import load_weights, read_config, write_folder
+from espnet_uniwav.storage import find_folder, load_weights, read_config, write_folder
 
 
 def save_checkpoint(
@@ -52,7 +52,7 @@ def load_checkpoint(
     """Load a model for inference. Executes no pickle.
 
     Args:
-        folder: Written by ``save_checkpoint``.
+        folder: Written by ``save_checkpoint``; or OWNER/NAME on Hugging Face's hub.
         expected_spec: Refuse the checkpoint unless its features are these.
 
     Raises:
@@ -78,7 +78,7 @@ def load_model(
     Raises:
         FileNotFoundError, ValueError: As of ``load_checkpoint``.
     """
-    folder = Path(folder)
+    folder = find_folder(folder)
     config = read_config(folder)
     try:
         model = build(config["model"])

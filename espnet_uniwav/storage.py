@@ -21,6 +21,29 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
         yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
 
 
+def find_folder(name: str | Path) -> Path:
+    """A folder, or a copy of the repository OWNER/NAME on Hugging Face's hub.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    folder = Path(name)
+    parts = str(name).split("/")
+    if folder.exists() or len(parts) != 2 or not all(parts) or parts[0][0] in ".~":
+        return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else error
+        raise FileNotFoundError(
+            f"{name} is no folder here, and nothing of that name was found on the hub "
+            f"({reason})"
+        ) from error
+
+
 def read_config(folder: str | Path) -> dict:
     """The content of a checkpoint's config.yaml.
 

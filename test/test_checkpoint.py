@@ -11,6 +11,7 @@ import yaml
 from factories import NUM_MELS, make_config, make_features, make_model
 from safetensors.torch import load_file, save_file
 
+from espnet_uniwav.card import write_card
 from espnet_uniwav.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -165,3 +166,39 @@ def test_an_untrained_model_depends_on_its_seed_alone(tmp_path):
     assert not torch.equal(weights[0], weights[3])
     assert weights[0].shape == weights[3].shape
     assert not first.training
+
+
+def test_the_hub(tmp_path, monkeypatch):
+    model = make_model()
+    save_checkpoint(model, make_config(), tmp_path / "there")
+    asked = []
+
+    def download(name, allow_patterns):
+        asked.append((name, allow_patterns))
+        if name != "owner/model":
+            raise OSError("404 no such repository\nmore")
+        return str(tmp_path / "there")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    found = load_checkpoint("owner/model")
+    assert asked == [("owner/model", ["config.yaml", "model.safetensors"])]
+    for name, value in model.state_dict().items():
+        assert torch.equal(found.state_dict()[name], value)
+    with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder.*404"):
+        load_checkpoint("nobody/nothing")
+    for name in ("./nowhere", "/tmp/nowhere", "a/b/c", "nowhere"):
+        with pytest.raises(FileNotFoundError, match="is no UniWav checkpoint"):
+            load_checkpoint(name)
+    assert len(asked) == 2
+
+
+def test_model_card(tmp_path):
+    about = {"experiment": "exp/x", "updates": 7, "training": {"lr": 1}}
+    save_checkpoint(make_model(), make_config(), tmp_path, about)
+    card = write_card(tmp_path, "two hours", "cc-by-4.0", metrics="| WER | 3 |")
+    head, body = card.read_text().split("---\n")[1:]
+    assert yaml.safe_load(head)["license"] == "cc-by-4.0"
+    for part in ("on two hours", "| WER | 3 |", "load_checkpoint(", "updates: 7"):
+        assert part in body
+    assert "lr: 1" not in body and "num_layers: 3" in body
+    assert load_checkpoint(tmp_path)

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# A neural codec, and its latents as features of pre-training. Stages:
+#   1 corpus and data folders   2 training   3 feature space
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stage=1
+stop_stage=3
+ngpu=0
+python="python3 -m espnet_uniwav.run"
+corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
+codec_config=conf/codec_tiny.yaml
+train_args=             # more arguments of espnet2.bin.gan_codec_train
+model=latest.pth
+seed=0
+data=data
+expdir=
+
+. ../ssl1/options.sh
+. ./path.sh
+[ -n "$expdir" ] || expdir=exp/$(basename "$codec_config" .yaml)_seed$seed
+
+if want 1; then
+    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
+    if [ -z "$corpus" ]; then
+        corpus=downloads/asterisk
+        ${python} ../ssl1/local/asterisk.py "$corpus"
+    fi
+    ${python} ../ssl1/local/data.py "$corpus" "$data"
+fi
+
+if want 2; then
+    log "stage 2: training ${codec_config}; log: ${expdir}/train.log"
+    mkdir -p "$expdir"
+    conf=$expdir/$(basename "$codec_config")
+    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
+    ${python} -m espnet_uniwav.bin.config "$codec_config" > "$conf"
+    ${python} -m espnet2.bin.gan_codec_train --config "$conf" --output_dir "$expdir" \
+        --resume true --seed "$seed" --ngpu "$ngpu" \
+        --multiprocessing_distributed "$multi" \
+        --train_data_path_and_name_and_type "$data/train/wav.scp,audio,sound" \
+        --valid_data_path_and_name_and_type "$data/dev/wav.scp,audio,sound" \
+        --train_shape_file "$data/train/speech_shape" \
+        --valid_shape_file "$data/dev/speech_shape" ${train_args} \
+        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+fi
+
+if want 3; then
+    log "stage 3: ${expdir} -> ${expdir}/features"
+    ${python} -m espnet_uniwav.bin.codec "$expdir" "$data/train/wav.scp" \
+        "$expdir/features" --model_file "$model"
+fi
