@@ -70,10 +70,9 @@ def read_experiment(
             f"{config}: expected codec: {' or '.join(KINDS)}, found {args.get('codec')}"
         )
     conf = args["codec_conf"]
-    architecture = {
-        "sampling_rate": conf.get("sampling_rate", 24000),
-        **conf.get("generator_params", {}),
-    }
+    architecture = dict(conf.get("generator_params", {}))
+    architecture.pop("sample_rate", None)  # ESPnet adds it to what it saves
+    architecture["sampling_rate"] = conf.get("sampling_rate", 24000)
     state = torch.load(model, map_location="cpu", weights_only=True)
     state = state.get("model", state)
     prefix = "codec.generator."

@@ -58,7 +58,9 @@ def save_experiment(folder, kind="encodec"):
     torch.manual_seed(0)
     network = build_network("espnet", dict(sampling_rate=16000, **ESPNET))
     folder.mkdir()
-    conf = dict(sampling_rate=16000, generator_params=ESPNET)
+    # ESPnet adds sample_rate to the parameters that were given.
+    generator = dict(ESPNET, sample_rate=16000)
+    conf = dict(sampling_rate=16000, generator_params=generator)
     args = dict(codec=kind, codec_conf=conf)
     (folder / "config.yaml").write_text(yaml.safe_dump(args))
     state = {f"codec.generator.{k}": v for k, v in network.state_dict().items()}
