@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.precision import compute_dtype
+
 KINDS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")
 
 
@@ -15,8 +17,8 @@ class Order(NamedTuple):
     """What the attention of every layer needs to know of positions and padding.
 
     Attributes:
-        bias: Added to the attention logits, or bool (True = attend): broadcasts to
-            (B, H, T, T). None attends everywhere.
+        bias: Added to the attention logits, in their type, or bool (True = attend):
+            broadcasts to (B, H, T, T). None attends everywhere.
         rotation: cos and sin, each (T, D / H / 2), or None.
     """
 
@@ -63,7 +65,7 @@ class Positions(nn.Module):
         length = x.shape[1]
         bias = None if padding_mask is None else ~padding_mask[:, None, None, :]
         if self.alibi:
-            slopes = alibi_bias(length, self.num_heads, x)
+            slopes = alibi_bias(length, self.num_heads, x).to(compute_dtype(x))
             bias = slopes if bias is None else slopes.masked_fill(~bias, float("-inf"))
         rotation = rotary_angles(length, self.head_dim, x) if self.rotary else None
         return x, Order(bias, rotation)

@@ -14,6 +14,14 @@ def full_precision(device: torch.device):
     return torch.autocast(device.type, enabled=False)
 
 
+def compute_dtype(like: torch.Tensor) -> torch.dtype:
+    """Type that matrix products of a tensor have here: autocast's, or its own."""
+    kind = like.device.type
+    if kind != "meta" and torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return like.dtype
+
+
 def bfloat16(device: torch.device, enabled: bool = True):
     """Context in which matrix products and convolutions are computed in bfloat16.
 

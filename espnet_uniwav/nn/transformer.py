@@ -84,11 +84,8 @@ class TransformerLayer(nn.Module):
             qk = rotate(qk, order.rotation)
         q, k = qk.transpose(1, 2).chunk(2, dim=1)
         v = v.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-        bias = order.bias
-        if bias is not None and bias.dtype != torch.bool:
-            bias = bias.to(q.dtype)
         x = F.scaled_dot_product_attention(
-            q, k, v, bias, dropout_p=self.dropout if self.training else 0.0
+            q, k, v, order.bias, dropout_p=self.dropout if self.training else 0.0
         )
         return self.out(x.transpose(1, 2).reshape(batch, length, dim))
 

@@ -124,3 +124,21 @@ def test_runs_under_autocast(position):
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="embed_dim 30 must be a multiple of num_hea"):
         TransformerLayer(30, 4, 8)
+
+
+def test_the_bias_of_attention_is_kept_once_for_all_layers():
+    transformer = make_transformer(position="alibi").train()
+    length, kept = 33, set()
+    size = transformer.positions.num_heads * length**2
+
+    def keep(tensor):
+        if tensor.numel() == size:
+            kept.add(tensor.untyped_storage().data_ptr())
+        return tensor
+
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        torch.autocast("cpu", torch.bfloat16),
+    ):
+        states, _ = transformer(torch.randn(2, length, DIM))
+    assert len(kept) == 1

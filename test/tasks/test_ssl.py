@@ -171,11 +171,14 @@ def test_step_that_is_not_finite_is_skipped_and_counted(make_model, speech, valu
     assert all(v.isfinite().all() for v in model.state_dict().values())
 
 
-def test_fp32_under_autocast(make_model, speech):
-    model = make_model()
-    with torch.autocast("cpu", torch.bfloat16):
+@pytest.mark.parametrize("dtype", (torch.bfloat16, torch.float16))
+@pytest.mark.parametrize("position", ("conv_alibi", "conv_rotary"))
+def test_fp32_under_autocast(make_model, speech, dtype, position):
+    size = dict(num_layers=3, embed_dim=32, num_heads=4, ffn_dim=48)
+    model = make_model(encoder_conf=dict(size, position=position))
+    with torch.autocast("cpu", dtype):
         loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
-        assert model.encoder.encoder.embed(torch.zeros(1, 80)).dtype == torch.bfloat16
+        assert model.encoder.encoder.embed(torch.zeros(1, 80)).dtype == dtype
     loss.backward()
     make_optimizer(model).step()
     assert loss.dtype == torch.float32

@@ -11,6 +11,7 @@ python="python3 -m espnet_uniwav.run"
 corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
 codec_config=conf/codec_tiny.yaml
 train_args=             # more arguments of espnet2.bin.gan_codec_train
+num_valid=32            # utterances of dev to validate with
 model=latest.pth
 seed=0
 data=data
@@ -33,15 +34,19 @@ if want 2; then
     log "stage 2: training ${codec_config}; log: ${expdir}/train.log"
     mkdir -p "$expdir"
     conf=$expdir/$(basename "$codec_config")
+    # Some utterances of dev are enough: a chunk of GAN validation takes a second.
+    for table in wav.scp speech_shape; do
+        head -n "$num_valid" "$data/dev/$table" > "$expdir/valid_$table"
+    done
     multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
     ${python} -m espnet_uniwav.bin.config "$codec_config" > "$conf"
     ${python} -m espnet2.bin.gan_codec_train --config "$conf" --output_dir "$expdir" \
         --resume true --seed "$seed" --ngpu "$ngpu" \
         --multiprocessing_distributed "$multi" \
         --train_data_path_and_name_and_type "$data/train/wav.scp,audio,sound" \
-        --valid_data_path_and_name_and_type "$data/dev/wav.scp,audio,sound" \
+        --valid_data_path_and_name_and_type "$expdir/valid_wav.scp,audio,sound" \
         --train_shape_file "$data/train/speech_shape" \
-        --valid_shape_file "$data/dev/speech_shape" ${train_args} \
+        --valid_shape_file "$expdir/valid_speech_shape" ${train_args} \
         2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
 fi
 

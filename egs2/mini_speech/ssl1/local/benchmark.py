@@ -5,6 +5,7 @@ timed steps (A B C D A B C D ...) while the others wait on a pipe.
 
     python local/benchmark.py --size 6x384 --batch 8 --seconds 8
     python local/benchmark.py --size 12x768 --batch 2 --seconds 8 --csv base.csv
+    python local/benchmark.py --batch 1 --seconds 5 10 20 40 --csv growth.csv
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ CONTESTANTS = {
     OURS: "UniWav (ours), wav to update",
     "uniwav_from_features": "UniWav, from features only",
     "uniwav_features": "UniWav, feature extraction alone",
+    "uniwav_checkpointing": "UniWav, activation checkpointing",
     "torchaudio": "torchaudio hubert_pretrain_model",
     "espnet": "ESPnet HuBERT (espnet2.tasks.ssl)",
     "huggingface": "Hugging Face Wav2Vec2ForPreTraining",
 }
+USUAL = [name for name in CONTESTANTS if name != "uniwav_checkpointing"]
 SETTING = ["size", "batch", "seconds", "num_classes", "threads", "malloc", "device"]
 SETTING += ["dtype", "wav", "conf", "seed"]
 CONF = Path(__file__).parents[1] / "conf" / "train_tiny.yaml"
@@ -56,10 +59,16 @@ def get_parser() -> argparse.ArgumentParser:
         help="layers x width; heads are 64 wide, FFN 4x",
     )
     add("--batch", type=int, default=8, help="utterances per step")
-    add("--seconds", type=float, default=8.0, help="length of an utterance")
+    add(
+        "--seconds",
+        type=float,
+        nargs="+",
+        default=[8.0],
+        help="length of an utterance; several are measured one after the other",
+    )
     add("--rounds", type=int, default=5, help="how often everybody has a turn")
     add("--steps", type=int, default=3, help="timed steps per turn")
-    add("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    add("--contestants", nargs="+", choices=CONTESTANTS, default=USUAL)
     add("--num_classes", type=int, default=100, help="labels of the HuBERT routes")
     add("--threads", type=int, default=os.cpu_count(), help="threads of torch")
     add("--malloc", choices=["tuned", "default"], default="tuned", help="for everybody")
@@ -126,7 +135,7 @@ def run_rounds(args: argparse.Namespace, setting: dict) -> list[dict]:
         ``speed`` (audio seconds per second) and ``cpu`` (CPU seconds per audio second).
     """
     workers, results = [], []
-    audio = args.batch * args.seconds * args.steps
+    audio = args.batch * setting["seconds"] * args.steps
     try:
         for name in args.contestants:
             print(f"start {name}", file=sys.stderr)
@@ -209,28 +218,37 @@ def format_known(value: float, spec: str) -> str:
     return "-" if math.isnan(value) else format(value, spec)
 
 
-def write_csv(path: str, setting: dict, peak: float, rows: list[dict]) -> None:
-    """Write the rows, each with the setting and the matmul peak."""
+def describe(setting: dict, peak: float, rows: list[dict]) -> list[dict]:
+    """Add the setting and the matmul peak to every row, for the table on disk."""
     names = {"wav": len(setting["wav"]), "conf": Path(setting["conf"]).name}
     setting = {**setting, **names, "matmul_gflop_per_s": peak}
+    return [{**row, **setting} for row in rows]
+
+
+def write_csv(path: str, rows: list[dict]) -> None:
+    """Write rows of ``describe``."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*rows[0], *setting])
+        writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
-        writer.writerows({**row, **setting} for row in rows)
+        writer.writerows(rows)
 
 
 def main() -> None:
     """Run the benchmark and print its report."""
     args = get_parser().parse_args()
-    setting = {name: getattr(args, name) for name in SETTING}
-    matmul = Worker("peak", setting)
-    matmul.close()
-    peak = matmul.facts["gflop_per_s"]
-    rows = summarise(run_rounds(args, setting))
     rounds = f"median (min to max) of {args.rounds} rounds of {args.steps} steps"
-    print(format_report(setting, rounds, peak, rows))
-    if args.csv:
-        write_csv(args.csv, setting, peak, rows)
+    table = []
+    for seconds in args.seconds:
+        setting = {name: getattr(args, name) for name in SETTING}
+        setting["seconds"] = seconds
+        matmul = Worker("peak", setting)
+        matmul.close()
+        peak = matmul.facts["gflop_per_s"]
+        rows = summarise(run_rounds(args, setting))
+        print(format_report(setting, rounds, peak, rows), flush=True)
+        table += describe(setting, peak, rows)
+        if args.csv:
+            write_csv(args.csv, table)
 
 
 if __name__ == "__main__":

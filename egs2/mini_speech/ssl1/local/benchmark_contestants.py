@@ -229,6 +229,8 @@ class Uniwav(Contestant):
     the layers, a decoder of half the depth. The teacher follows ``optimizer.step()``.
     """
 
+    model_conf: dict = {}
+
     def build(self):
         register_uniwav()
         conf = {name: self.setting.recipe()[name] for name in UNIWAV_PARTS}
@@ -243,7 +245,8 @@ class Uniwav(Contestant):
         losses = {loss["name"]: loss["conf"] for loss in conf["loss"]}
         losses["dinosr"].pop("num_codebooks", None)
         losses["flow_matching"]["decoder"].update(size, num_layers=max(1, layers // 2))
-        return build_espnet_model(token_list=[], **conf)
+        model_conf = self.model_conf
+        return build_espnet_model(token_list=[], **conf, model_conf=model_conf)
 
     def loss(self):
         return self.model(self.speech, self.lengths)[0]
@@ -257,6 +260,12 @@ class UniwavFromFeatures(Uniwav):
         with torch.no_grad():
             x, lengths = self.model.frontend(self.speech, self.lengths)
         self.model.frontend.forward = lambda *speech: (x.clone(), lengths)
+
+
+class UniwavCheckpointing(Uniwav):
+    """The joint step with ``model_conf: {checkpointing: true}``."""
+
+    model_conf = {"checkpointing": True}
 
 
 class UniwavFeatures(Uniwav):
@@ -280,6 +289,7 @@ CONTESTANTS = {
     "uniwav": Uniwav,
     "uniwav_from_features": UniwavFromFeatures,
     "uniwav_features": UniwavFeatures,
+    "uniwav_checkpointing": UniwavCheckpointing,
     "torchaudio": TorchaudioHubert,
     "espnet": EspnetHubert,
     "huggingface": HuggingFaceWav2Vec2,
