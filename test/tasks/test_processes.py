@@ -63,17 +63,26 @@ def data(tmp_path_factory):
     return folder
 
 
-def train(data, name, launcher=(), **environment):
-    """Run to the end; returns the exit status and what was logged."""
+def get_options(name):
     options = ["--config", "conf.yaml", "--token_list", "tokens", "--ngpu", "0"]
     options += ["--multiprocessing_distributed", "false", "--resume", "true"]
     for split in ("train", "valid"):
         kind = "wav.scp,speech,sound"
         options += [f"--{split}_data_path_and_name_and_type", kind]
         options += [f"--{split}_shape_file", "shape"]
+    return [*options, "--output_dir", name]
+
+
+def train(data, name, launcher=(), **environment):
+    """Run to the end; returns the exit status and what was logged."""
+    command = [sys.executable, *launcher, str(SCRIPT), *get_options(name)]
+    return run(data, command, **environment)
+
+
+def run(data, command, **environment):
     paths = os.pathsep.join([str(ROOT), str(ROOT / "test")])
     ended = subprocess.run(
-        [sys.executable, *launcher, str(SCRIPT), *options, "--output_dir", name],
+        command,
         cwd=data,
         capture_output=True,
         text=True,
@@ -117,6 +126,25 @@ def test_two_processes_equal_one_with_the_joined_batch(two):
         torch.testing.assert_close(
             value, expected[name], atol=1e-4, rtol=1e-3, msg=name
         )
+
+
+def test_the_launcher_for_several_machines_equals_torchrun(two, tmp_path):
+    """``espnet2.bin.launch``, which enters both machines by an ssh that stays here."""
+    (tmp_path / "ssh").write_text('#!/bin/sh\nshift\nexec bash -c "$*"\n')
+    (tmp_path / "ssh").chmod(0o755)
+    python = [sys.executable, "-m", "espnet_uniwav.run"]
+    launch = [*python, "-m", "espnet2.bin.launch", "--host", "here,there"]
+    launch += ["--ngpu", "0", "--envfile", "none", "--log", "launched.log", "--"]
+    status, log = run(
+        two,
+        [*launch, *python, str(SCRIPT), *get_options("launched")],
+        PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+    )
+    assert status == 0, log[-3000:]
+    assert ":0/2]" in (two / "launched.log").read_text()  # first of two processes
+    for phase in ("train", "valid"):
+        found, expected = (losses(two, name, phase) for name in ("launched", "two"))
+        assert found == pytest.approx(expected, rel=1e-5), phase
 
 
 def test_one_dies_and_the_run_goes_on(two):
