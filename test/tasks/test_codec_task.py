@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -103,6 +104,29 @@ def test_trained_model_needs_no_codec_folder(folder):
     model, _ = SSLTask.build_model_from_file(*files, device="cpu")
     speech, lengths = make_speech([9600, 4000])
     assert model.eval()(speech=speech, speech_lengths=lengths)[0].isfinite()
+
+
+@pytest.mark.integration
+def test_packed_experiment_is_exported_where_it_is_unpacked(
+    folder, tmp_path, monkeypatch
+):
+    from espnet2.bin.pack import main as pack
+    from espnet_model_zoo.downloader import ModelDownloader
+
+    shutil.copytree(folder / "exp", tmp_path / "exp")
+    monkeypatch.chdir(tmp_path)
+    pack(
+        ["ssl", "--ssl_train_config", "exp/config.yaml", "--outpath", "model.zip"]
+        + ["--ssl_model_file", "exp/1epoch.pth"]
+    )
+    shutil.rmtree("exp")
+    zoo = ModelDownloader(tmp_path / "cache")
+    files = zoo.download_and_unpack(str(tmp_path / "model.zip"))
+    model_file = Path(files["ssl_model_file"])
+    export_experiment(model_file.parent, tmp_path / "checkpoint", model_file.name)
+    expected = load_checkpoint(folder / "checkpoint").state_dict()
+    for name, value in load_checkpoint(tmp_path / "checkpoint").state_dict().items():
+        assert torch.equal(value, expected[name]), name
 
 
 @pytest.mark.integration
