@@ -40,7 +40,9 @@ if want 2; then
     done
     multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
     ${python} -m espnet_uniwav.bin.config "$codec_config" > "$conf"
+    [ -f "$expdir/start.pth" ] || ${python} local/start.py "$conf" "$expdir/start.pth"
     ${python} -m espnet2.bin.gan_codec_train --config "$conf" --output_dir "$expdir" \
+        --init_param "$expdir/start.pth" \
         --resume true --seed "$seed" --ngpu "$ngpu" \
         --multiprocessing_distributed "$multi" \
         --train_data_path_and_name_and_type "$data/train/wav.scp,audio,sound" \

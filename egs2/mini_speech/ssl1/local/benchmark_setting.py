@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import yaml
+
+from espnet_uniwav.tasks.config import resolve
 
 SAMPLE_RATE = 16000
 CONV_LAYERS = [(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512, 2, 2)] * 2
@@ -60,9 +61,8 @@ class Setting:
         return 4 * self.embed_dim
 
     def recipe(self) -> dict:
-        """Read ``conf``."""
-        with open(self.conf, encoding="utf-8") as file:
-            return yaml.safe_load(file)
+        """Read ``conf`` with its includes."""
+        return resolve(self.conf)
 
     @property
     def num_samples(self) -> int:

@@ -18,8 +18,9 @@ import statistics
 import sys
 from pathlib import Path
 
-import yaml
 from benchmark_setting import SAMPLE_RATE
+
+from espnet_uniwav.tasks.config import resolve
 
 # bf16 matrix products without sparsity, TFLOP/s, by the makers' data sheets.
 GPUS = {"v100": 125, "rtx4090": 165, "a100": 312, "h100": 989, "h200": 989}
@@ -82,10 +83,10 @@ def get_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Print the expectation as one line."""
     args = get_parser().parse_args()
-    conf = yaml.safe_load(args.conf.read_text(encoding="utf-8"))
     try:
+        conf = resolve(args.conf)
         rows = read_rows(args.tables, CHECKPOINTED if args.checkpointing else OURS)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         sys.exit(str(error))
     fixed, slope = fit_memory(rows)
     # ESPnet shares a batch among the GPUs.
