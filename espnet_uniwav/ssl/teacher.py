@@ -62,13 +62,10 @@ class EMATeacher(nn.Module):
     @torch.no_grad()
     def update(self, student: Transformer) -> None:
         """Follow the student, once per optimiser step."""
-        decay = self.decay()
         moving = _split(self.network)
         source = _split(student)
-        torch._foreach_mul_(moving["averaged"], decay)
-        torch._foreach_add_(
-            moving["averaged"], torch._foreach_mul(source["averaged"], 1 - decay)
-        )
+        share = [1 - self.decay()] * len(source["averaged"])
+        torch._foreach_lerp_(moving["averaged"], source["averaged"], share)
         if moving["copied"]:
             torch._foreach_copy_(moving["copied"], source["copied"])
         self.num_updates += 1
