@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from espnet_uniwav.nn.precision import compute_dtype
 
+# exp(-40) = 4e-18: nothing beside fp32's resolution of 6e-8, but no denormal number.
+LOWEST_BIAS = -40.0
 KINDS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")
 
 
@@ -111,12 +113,17 @@ class ConvPosition(nn.Module):
 
 
 def alibi_bias(length: int, num_heads: int, like: Tensor) -> Tensor:
-    """(1, H, T, T) of - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H."""
+    """(1, H, T, T) of - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H.
+
+    Not below LOWEST_BIAS: a CPU computes the gradient of attention 2 to 5 times as
+    slowly from weights that are denormal numbers, which say nothing.
+    """
     heads = torch.arange(1, num_heads + 1, device=like.device)
     slopes = torch.exp2(-8.0 * heads / num_heads)
     frames = torch.arange(length, device=like.device)
     distance = (frames[:, None] - frames).abs().float()
-    return -(slopes[:, None, None] * distance)[None]
+    bias = -(slopes[:, None, None] * distance)[None]
+    return bias.clamp(min=LOWEST_BIAS)
 
 
 def rotary_angles(length: int, head_dim: int, like: Tensor) -> tuple[Tensor, Tensor]:

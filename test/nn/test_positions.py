@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from factories import DIM, POSITIONS, sharpen
+from torch.nn.functional import scaled_dot_product_attention
 
 from espnet_uniwav.nn.positions import (
+    LOWEST_BIAS,
     ConvPosition,
     Positions,
     alibi_bias,
@@ -56,6 +58,21 @@ def test_convolutions_move_with_their_input():
     torch.testing.assert_close(
         moved[:, 8:28], conv(x, None).roll(3, 1)[:, 8:28], atol=1e-5, rtol=1e-5
     )
+
+
+def test_far_frames_count_as_without_a_lowest_bias():
+    """Frames farther than LOWEST_BIAS reaches are nothing in fp32."""
+    length, heads = 700, 4
+    bias = alibi_bias(length, heads, torch.zeros(1))
+    assert bias.min() == LOWEST_BIAS
+    slopes = torch.exp2(-8.0 * torch.arange(1, heads + 1) / heads)
+    frames = torch.arange(length)
+    whole = -slopes[:, None, None] * (frames[:, None] - frames).abs()
+    q, k, v = torch.randn(3, 1, heads, length, 16)
+    found, expected = (
+        scaled_dot_product_attention(q, k, v, own) for own in (bias, whole[None])
+    )
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
 
 
 def test_convolutions_are_silent_at_padding_in_front_of_every_layer():

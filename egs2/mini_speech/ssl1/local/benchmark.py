@@ -167,6 +167,7 @@ def summarise(results: list[dict]) -> list[dict]:
         row.update(spread("audio_s_per_s", speed))
         row.update(spread("cpu_s_per_audio_s", result["cpu"]))
         row["peak_mib"] = result["peak_mib"]
+        row["live_mib"] = result["live_mib"]
         row["parameters"] = result["parameters"]
         row["gflop_per_audio_s"] = result["gflop_per_audio_s"]
         row["gflop_per_s"] = result["gflop_per_audio_s"] * row["audio_s_per_s_median"]
@@ -194,8 +195,8 @@ def format_report(setting: dict, rounds: str, peak: float, rows: list[dict]) -> 
         f"Peak of torch's fp32 matmul (1024^3) here: {peak:.0f} GFLOP/s.",
         "",
         "| contestant | audio s per s | CPU s per audio s | peak memory (MiB) "
-        "| trained parameters (M) | GFLOP/s | ours / this |",
-        "|---|---|---|---|---|---|---|",
+        "| of tensors | trained parameters (M) | GFLOP/s | ours / this |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join(lines + [format_row(row) for row in rows])
 
@@ -206,7 +207,7 @@ def format_row(row: dict) -> str:
     for name in ("audio_s_per_s", "cpu_s_per_audio_s"):
         median, low, high = (row[f"{name}_{x}"] for x in ("median", "min", "max"))
         cells.append(f"{median:.3g} ({low:.3g} to {high:.3g})")
-    cells.append(f"{row['peak_mib']:.0f}")
+    cells += [f"{row['peak_mib']:.0f}", f"{row['live_mib']:.0f}"]
     cells.append(f"{row['parameters'] / 1e6:.2f}")
     cells.append(format_known(row["gflop_per_s"], ".0f"))
     cells.append(format_known(row["ours_over_this"], ".2f"))

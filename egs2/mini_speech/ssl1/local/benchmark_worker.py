@@ -14,7 +14,6 @@ import sys
 import time
 from typing import TextIO
 
-WARM_UP_STEPS = 2
 MATRIX_SIZE = 1024
 
 
@@ -65,7 +64,7 @@ def build_contestant(name: str, setting: dict):
 
 
 def warm_up(contestant) -> dict:
-    """Take the untimed steps; the first one also counts operations.
+    """Take the untimed steps; the first counts operations, the last memory.
 
     Counted are matrix products, convolutions and attention, forward and backward, a
     multiply-add as two; the FFT of the feature extraction and pointwise work are not.
@@ -79,14 +78,28 @@ def warm_up(contestant) -> dict:
         flop_registry[on_cpu] = flop_registry[getattr(aten, name + suffix)]
     with FlopCounterMode(display=False) as counter:
         contestant.step(contestant.draw())
-    for _ in range(WARM_UP_STEPS - 1):
-        contestant.step(contestant.draw())
+    live = count_live_memory(contestant)
     audio = contestant.setting.batch * contestant.setting.seconds
     gflop = counter.get_total_flops() / 1e9 if contestant.countable else math.nan
     return {
         "parameters": contestant.num_parameters,
         "gflop_per_audio_s": gflop / audio,
+        "live_mib": live / 2**20,
     }
+
+
+def count_live_memory(contestant) -> int:
+    """Take a step; returns the most bytes that tensors had at one time."""
+    from live_memory import LiveMemory
+
+    optimizer = contestant.optimizer
+    state = optimizer.state.values() if optimizer else []
+    tensors = [contestant.speech, *contestant.model.parameters()]
+    tensors += contestant.model.buffers()
+    tensors += [v for own in state for v in own.values() if hasattr(v, "grad")]
+    with LiveMemory(tensors) as memory:
+        contestant.step(contestant.draw())
+    return memory.peak
 
 
 def measure(contestant, num_steps: int) -> dict:

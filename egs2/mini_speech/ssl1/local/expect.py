@@ -5,7 +5,8 @@
     ... --batch 3 --csv three.csv
     python local/expect.py one.csv three.csv --conf conf/train_base.yaml --num_gpus 4
 
-Memory is a straight line through the peaks of two batches or more. Hours: a table of a
+Memory is a straight line through the peaks of the tensors in two batches or more; a
+process on a GPU needs about 1 GiB besides. Hours: a table of a
 GPU is taken at its word; in one of a CPU the operations are what counts, done at
 ``--utilisation`` of the GPU's peak, which is an assumption.
 """
@@ -52,7 +53,7 @@ def read_rows(paths: list[Path], contestant: str) -> list[dict]:
 def fit_memory(rows: list[dict]) -> tuple[float, float]:
     """Fit GiB = fixed + slope * seconds of audio in the batch; return both."""
     audio = [float(row["batch"]) * float(row["seconds"]) for row in rows]
-    memory = [float(row["peak_mib"]) / 1024 for row in rows]
+    memory = [float(row["live_mib"]) / 1024 for row in rows]
     slope, fixed = statistics.linear_regression(audio, memory)
     return fixed, slope
 

@@ -22,7 +22,8 @@ def read_table(path: Path) -> dict[str, list[tuple[float, float, float]]]:
     """Read a table of ``benchmark.py``.
 
     Returns:
-        For every contestant, by length: seconds, GiB, CPU seconds per audio second.
+        For every contestant, by length: seconds, GiB of the process, CPU seconds per
+        second of audio.
     """
     found = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as file:
