@@ -95,18 +95,17 @@ def main() -> None:
     updates = conf["scheduler_conf"]["max_steps"]
     accumulated = conf.get("accum_grad", 1)
     step = expect_seconds(rows[-1], audio, args)
-    where = (
-        "measured"
-        if rows[-1]["device"] == "cuda"
-        else (
-            f"{rows[-1]['gflop_per_audio_s']} GFLOP per second of audio at "
-            f"{args.utilisation:.0%} of the peak of a {args.gpu}"
+    where = "measured there"
+    if rows[-1]["device"] != "cuda":
+        work = float(rows[-1]["gflop_per_audio_s"])
+        where = (
+            f"{work:.0f} GFLOP per second of audio at {args.utilisation:.0%} of the "
+            f"peak of {args.gpu}"
         )
-    )
+    memory = f"{fixed:.1f} GiB + {1024 * slope:.1f} MiB per second of audio"
     print(
-        f"{args.conf.name}, {args.num_gpus} GPUs: {fixed:.1f} GiB + {1024 * slope:.1f} "
-        f"MiB per second of audio = {fixed + slope * audio:.0f} GiB each for "
-        f"{audio:.0f} s; {updates} updates in "
+        f"{args.conf.name}, {args.num_gpus} GPU(s): {memory} = "
+        f"{fixed + slope * audio:.0f} GiB each for {audio:.0f} s; {updates} updates in "
         f"{updates * accumulated * step / 3600:.0f} hours ({where})"
     )
 
