@@ -42,6 +42,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("systems", nargs="*", metavar="NAME=FOLDER")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     add_vocoder_argument(parser)
+    parser.add_argument(
+        "--codec", type=Path, metavar="FOLDER", help="copies by a `uniwav codec`, too"
+    )
     parser.add_argument("--title", default="Generated speech", help="on the page")
     parser.add_argument("--match", default="", help="group: regular expression")
     parser.add_argument("--num_utterances", type=int, help="score this many")
@@ -67,7 +70,10 @@ def score(args: argparse.Namespace) -> str:
     from espnet_uniwav.analysis.page import Page, save_sections, write_page
     from espnet_uniwav.analysis.synthesis.page import speech_sections
     from espnet_uniwav.analysis.synthesis.scores import (
+        CODED,
+        COPY,
         RATE,
+        VOCODED,
         Judges,
         fixed_systems,
         judge_system,
@@ -76,16 +82,20 @@ def score(args: argparse.Namespace) -> str:
     from espnet_uniwav.features import build_features
     from espnet_uniwav.vocoder import use_vocoder
 
-    if not args.systems and args.vocoder is None:
-        raise ValueError("nothing to score: give NAME=FOLDER, or --vocoder")
+    if not args.systems and args.vocoder is None and args.codec is None:
+        raise ValueError("nothing to score: give NAME=FOLDER, --vocoder or --codec")
     lines = read_lines(args.lines, NEEDED_COLUMNS)
     lines = choose_lines(lines, args.match, args.num_utterances)
     folders = parse_systems(args.systems, lines)
     args.output.mkdir(parents=True, exist_ok=True)
     judges = Judges(args.cache or args.output / "cache.json")
-    plain, vocoded = (build_features(frame_rate=args.frame_rate) for _ in range(2))
-    use_vocoder(vocoded, args.vocoder)
-    speakers = fixed_systems(lines, plain, vocoded if args.vocoder else None)
+    copies = {COPY: build_features(frame_rate=args.frame_rate)}
+    if args.vocoder is not None:
+        copies[VOCODED] = build_features(frame_rate=args.frame_rate)
+        use_vocoder(copies[VOCODED], args.vocoder)
+    if args.codec is not None:
+        copies[CODED] = build_features("neural_codec", checkpoint=str(args.codec))
+    speakers = fixed_systems(lines, copies)
     for name, folder in folders.items():
         speakers[name] = functools.partial(_read, folder, RATE)
     systems = {

@@ -12,6 +12,7 @@ import soundfile
 from espnet_uniwav.analysis.page import load_sections
 from espnet_uniwav.analysis.synthesis import scores
 from espnet_uniwav.analysis.synthesis.scores import (
+    CODED,
     COPY,
     RECORDING,
     STRANGER,
@@ -22,6 +23,8 @@ from espnet_uniwav.analysis.synthesis.scores import (
 from espnet_uniwav.analysis.synthesis.table import means
 from espnet_uniwav.analysis.word_errors import Errors
 from espnet_uniwav.bin import score as command
+from espnet_uniwav.checkpoint import save_features
+from espnet_uniwav.features import NeuralCodec
 from espnet_uniwav.tts.lines import Line
 
 RATE = 16000
@@ -101,6 +104,17 @@ def test_command(lines, judged, capsys):
     asked = FakeJudge.asked
     run(lines)
     assert FakeJudge.asked == asked
+
+
+def test_copies_by_a_codec_of_another_rate(lines, judged):
+    pytest.importorskip("espnet2")
+    sizes = dict(hidden_dim=8, encdec_n_filters=4, encdec_lstm=1)
+    architecture = dict(sampling_rate=8000, **sizes)
+    codec = NeuralCodec(codec="espnet", architecture=architecture)
+    save_features(codec, lines.parent / "codec", {})
+    rows = run(lines, "--codec", f"{lines.parent}/codec")
+    seconds = {row["seconds"] for row in rows if row["system"] == CODED}
+    assert seconds == {row["seconds"] for row in rows if row["system"] == RECORDING}
 
 
 def test_groups_and_thinning(lines, judged):

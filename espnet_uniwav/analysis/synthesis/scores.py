@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 import torch
 from tqdm import tqdm
 
@@ -26,7 +28,7 @@ from espnet_uniwav.tts.lines import Line
 # Of the judges: another value forgets what they said.
 VERSION = "whisper tiny.en beam 5, resemblyzer 0.1.4, distillmos 0.9.1"
 RECORDING, STRANGER = "recording", "another speaker"
-COPY, VOCODED = "Griffin-Lim copy", "vocoder copy"
+COPY, VOCODED, CODED = "Griffin-Lim copy", "vocoder copy", "codec copy"
 
 
 @dataclass(frozen=True)
@@ -114,31 +116,30 @@ def judge_system(
 
 
 def fixed_systems(
-    lines: list[Line], features: AbsFeatures, vocoded: AbsFeatures | None = None
+    lines: list[Line], copies: Mapping[str, AbsFeatures]
 ) -> dict[str, Callable[[Line], np.ndarray]]:
     """Ceilings and floor: the recordings, their copies, and other speakers.
 
     Args:
         lines: All lines.
-        features: The copy is the recording through these and back.
-        vocoded: The same features with a vocoder, for a second copy.
+        copies: Features by the name of a copy: the recording through these and back.
     """
     others = strangers(lines)
-    systems = {
-        RECORDING: lambda line: read_speech(line.reference, RATE),
-        COPY: lambda line: copy(features, read_speech(line.reference, RATE)),
-    }
-    if vocoded is not None:
-        systems[VOCODED] = lambda line: copy(vocoded, read_speech(line.reference, RATE))
+    systems = {RECORDING: lambda line: read_speech(line.reference, RATE)}
+    for name, features in copies.items():
+        systems[name] = functools.partial(copy, features)
     if others:
         systems[STRANGER] = lambda line: read_speech(others[line.name], RATE)
     return systems
 
 
-def copy(features: AbsFeatures, speech: np.ndarray) -> np.ndarray:
-    """Samples (S,) of a recording, analysed and synthesised again."""
+def copy(features: AbsFeatures, line: Line) -> np.ndarray:
+    """Samples (S,) at 16 kHz of a recording, analysed and synthesised again."""
+    rate = features.spec.sample_rate
+    speech = read_speech(line.reference, rate)
     x = features.extract_one(torch.as_tensor(speech))
-    return features.invert_one(x).numpy()[: len(speech)]
+    found = features.invert_one(x).numpy()[: len(speech)]
+    return found if rate == RATE else soxr.resample(found, rate, RATE)
 
 
 def strangers(lines: list[Line]) -> dict[str, str]:

@@ -1,12 +1,19 @@
-"""Weights for a codec to start from, which let a signal through.
+"""Weights for a codec to start from, whose codes code and which lets a signal through.
 
     python local/start.py CONF OUT.pth
 
-In ESPnet's SoundStream and EnCodec each convolution starts with PyTorch's weights, all
-of which make a signal smaller: the latents are 0.002 wide, and a short training never
-gets beyond one buzz for any input. Here encoder and decoder start with Glorot's. Give
-OUT.pth as `--init_param`; the configuration needs `encdec_norm: none`, because a weight
-norm has weights of its own.
+Each stage of ESPnet's residual quantiser (SoundStream, EnCodec) maps the latents to 512
+values and back. Unless the latents are 512 wide themselves, these are two random
+matrices, whose product has nothing of the identity; the decoder's gradient goes past
+them, copied from the quantised latents to the latents, so they never learn to be one.
+The codes then do not code the latents, which grow without end. Here the columns of the
+first matrix are orthonormal and the second is its transpose: on the way there and back
+nothing happens but the rounding to codes. `freeze_param: [codec.generator.quantizer]`
+keeps them so; the codes learn all the same.
+
+With `encdec_norm: none` the convolutions and the LSTM start with Glorot's weights:
+PyTorch's make every signal smaller, the latents are 0.002 wide, and a short training
+never gets beyond one buzz for any input. Give OUT.pth as `--init_param`.
 """
 
 from __future__ import annotations
@@ -19,6 +26,8 @@ import torch
 from espnet2.tasks.gan_codec import GANCodecTask
 from espnet2.torch_utils.initialize import initialize
 
+FROZEN = "codec.generator.quantizer"
+
 
 def main() -> None:
     """Run the command; errors are one line and exit status 1."""
@@ -30,14 +39,28 @@ def main() -> None:
     args = GANCodecTask.get_parser().parse_args(
         ["--config", str(own.conf), "--output_dir", str(own.out.parent)]
     )
-    norm = args.codec_conf["generator_params"].get("encdec_norm", "weight_norm")
-    if norm != "none":
-        raise ValueError(f"{own.conf}: expected encdec_norm: none, found {norm}")
+    if FROZEN not in args.freeze_param:
+        raise ValueError(f"{own.conf}: expected freeze_param: [{FROZEN}]")
     torch.manual_seed(own.seed)
     model = GANCodecTask.build_model(args)
-    for part in (model.codec.generator.encoder, model.codec.generator.decoder):
-        initialize(part, "xavier_normal")
+    start(model.codec.generator)
     torch.save(model.state_dict(), own.out)
+
+
+@torch.no_grad()
+def start(generator: torch.nn.Module) -> None:
+    """Set the weights of an ESPnet SoundStream generator."""
+    for part in (generator.encoder, generator.decoder):
+        if not any(name.endswith("weight_g") for name, _ in part.named_parameters()):
+            initialize(part, "xavier_normal")
+    for stage in generator.quantizer.vq.layers:
+        there, back = stage.project_in, stage.project_out
+        if isinstance(there, torch.nn.Identity):
+            continue
+        torch.nn.init.orthogonal_(there.weight)
+        back.weight.copy_(there.weight.T)
+        torch.nn.init.zeros_(there.bias)
+        torch.nn.init.zeros_(back.bias)
 
 
 if __name__ == "__main__":
