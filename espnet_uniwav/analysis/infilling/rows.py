@@ -89,7 +89,7 @@ def make_row(
     for title, frames, marked in (
         ("Masked", silent, gaps),
         ("Filled in by the model", filled, gaps),
-        ("Griffin-Lim copy (ceiling)", x, []),
+        ("Copy by the features (ceiling)", x, []),
     ):
         versions[title] = features.invert_one(frames)[: len(speech)], marked
     clips = _make_clips(versions, spec.sample_rate)

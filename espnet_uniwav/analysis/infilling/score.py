@@ -25,7 +25,7 @@ from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.kaldi import read_data_folder, thin
 
-ORIGINAL, COPY = "original", "Griffin-Lim copy"
+ORIGINAL, COPY = "original", "copy by the features"
 MEAN, LINEAR, MODEL = "utterance mean", "linear interpolation", "filled in"
 
 
