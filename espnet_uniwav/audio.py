@@ -50,8 +50,12 @@ def read_speech(path: str | Path, sample_rate: int) -> np.ndarray:
             f"{path}: expected finite samples, found {count} NaN or infinite ones; "
             "write the file again without them"
         )
-    speech = samples.mean(axis=1)
-    return speech if rate == sample_rate else soxr.resample(speech, rate, sample_rate)
+    return resample(samples.mean(axis=1), rate, sample_rate)
+
+
+def resample(speech: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Samples (S,) at one rate (Hz) to samples at a wanted one; equal: untouched."""
+    return speech if rate == wanted else soxr.resample(speech, rate, wanted)
 
 
 def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from tqdm import tqdm
 
@@ -21,7 +20,7 @@ from espnet_uniwav.analysis.synthesis.judges import (
     SpeakerJudge,
 )
 from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_errors
-from espnet_uniwav.audio import read_speech
+from espnet_uniwav.audio import read_speech, resample
 from espnet_uniwav.features import AbsFeatures
 from espnet_uniwav.tts.lines import Line
 
@@ -138,8 +137,7 @@ def copy(features: AbsFeatures, line: Line) -> np.ndarray:
     rate = features.spec.sample_rate
     speech = read_speech(line.reference, rate)
     x = features.extract_one(torch.as_tensor(speech))
-    found = features.invert_one(x).numpy()[: len(speech)]
-    return found if rate == RATE else soxr.resample(found, rate, RATE)
+    return resample(features.invert_one(x).numpy()[: len(speech)], rate, RATE)
 
 
 def strangers(lines: list[Line]) -> dict[str, str]:
