@@ -139,10 +139,11 @@ def make_model(**overrides):
     return model
 
 
-def make_synthesizer(num_tokens=8, **overrides):
+def make_synthesizer(num_tokens=8, visible_only=False, **overrides):
     """A tiny ``Synthesizer`` that has seen all its tokens."""
     torch.manual_seed(0)
-    synthesizer = Synthesizer(make_model(), num_tokens, dropout=0.0, **overrides)
+    model = make_model(encoder=dict(TRANSFORMER, visible_only=visible_only))
+    synthesizer = Synthesizer(model, num_tokens, dropout=0.0, **overrides)
     synthesizer.known_tokens.fill_(True)
     return synthesizer.eval()
 
@@ -150,15 +151,17 @@ def make_synthesizer(num_tokens=8, **overrides):
 class Pretraining(nn.Module):
     """Encoder and DinoSR under the optimiser hook: the ESPnet model without ESPnet."""
 
-    def __init__(self, **overrides):
+    def __init__(self, visible_only=False, **overrides):
         super().__init__()
-        self.encoder = make_encoder()
+        self.encoder = make_encoder(visible_only=visible_only)
         self.objective = make_dinosr(self.encoder, **overrides)
         after_optimizer_step(self)
 
     def forward(self, x, mask):
+        """Of (B, T, F) frames and (V * B, T) masks of V views."""
         embedded = self.encoder.embed(x)
-        states = self.encoder(embedded, None, mask)
+        views = embedded.repeat(len(mask) // len(x), 1, 1)
+        states = self.encoder(views, None, mask)
         masked = mask.flatten().nonzero().squeeze(1)
         return self.objective(embedded, states, None, masked)[0]
 

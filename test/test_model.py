@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from factories import DIM, NUM_MELS, make_model
+from factories import DIM, NUM_MELS, TRANSFORMER, make_model
 
 from espnet_uniwav.flow.solver import METHODS, num_evaluations
 
@@ -24,8 +24,10 @@ def fill(model, x, mask, **conf):
     return model.infill(x, mask, **{"num_steps": 2, "generator": generator(), **conf})
 
 
-@pytest.fixture(params=("data", "path"))
+@pytest.fixture(params=("data", "path", "visible_only"))
 def model(request):
+    if request.param == "visible_only":
+        return make_model(encoder=dict(TRANSFORMER, visible_only=True))
     return make_model(kept_frames=request.param)
 
 
@@ -58,6 +60,12 @@ def test_generator_makes_it_repeatable(model):
     first = fill(model, x, mask)
     assert torch.equal(first, fill(model, x, mask))
     assert not torch.equal(first, fill(model, x, mask, generator=generator(6)))
+
+
+def test_nothing_given_is_filled_too(model):
+    x, _ = draw()
+    filled = fill(model, x, torch.ones(2, 20, dtype=torch.bool))
+    assert filled.isfinite().all()
 
 
 def test_padding_changes_no_frame(model):

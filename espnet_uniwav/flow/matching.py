@@ -57,9 +57,10 @@ class FlowMatching(nn.Module):
 
         Args:
             features: (B, T, F) data x_1.
-            hidden_states: States of the masked pass of the encoder.
+            hidden_states: (V * B, T, D) states of the masked pass of the encoder; the
+                decoder learns from the first of V views.
             padding_mask: (B, T), True = padding.
-            mask: (B, T), True = masked.
+            mask: (B, T), True = masked in the first view.
 
         Returns:
             loss: Scalar in fp32.
@@ -68,7 +69,7 @@ class FlowMatching(nn.Module):
         loss = flow_matching_loss(
             self.decoder,
             features.float(),
-            self.weighted_sum(hidden_states),
+            self.weighted_sum([state[: len(features)] for state in hidden_states]),
             padding_mask,
             mask,
             self.drop_prob,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.conv_stack import ConvStack
 from espnet_uniwav.nn.precision import compute_dtype
 
 # exp(-40) = 4e-18: nothing beside fp32's resolution of 6e-8, but no denormal number.
@@ -21,7 +21,7 @@ class Order(NamedTuple):
     Attributes:
         bias: Added to the attention logits, in their type, or bool (True = attend):
             broadcasts to (B, H, T, T). None attends everywhere.
-        rotation: cos and sin, each (T, D / H / 2), or None.
+        rotation: cos and sin, each (1 or B, T, D / H / 2), or None.
     """
 
     bias: Tensor | None
@@ -45,7 +45,7 @@ class Positions(nn.Module):
         if kind not in KINDS:
             raise ValueError(f"unknown position {kind!r}: choose from {KINDS}")
         parts = kind.split("_")
-        self.conv = ConvPosition(embed_dim) if "conv" in parts else None
+        self.conv = ConvStack(embed_dim) if "conv" in parts else None
         self.num_heads = num_heads
         self.head_dim = embed_dim // num_heads
         self.alibi = "alibi" in parts
@@ -62,80 +62,58 @@ class Positions(nn.Module):
             x: (B, T, D).
             order: For every ``TransformerLayer``.
         """
-        if self.conv is not None:
-            x = x + self.conv(x, padding_mask)
-        length = x.shape[1]
+        return self.add(x, padding_mask), self.order(x, padding_mask)
+
+    def add(self, x: Tensor, padding_mask: Tensor | None) -> Tensor:
+        """Add the convolutional positions, if any, to x (B, T, D)."""
+        return x if self.conv is None else x + self.conv(x, padding_mask)
+
+    def order(
+        self, x: Tensor, padding_mask: Tensor | None, frames: Tensor | None = None
+    ) -> Order:
+        """What the attention needs to know.
+
+        Args:
+            x: (B, T, D).
+            padding_mask: (B, T), True = padding.
+            frames: (B, T) place of every frame in its utterance; None: 0 to T - 1.
+        """
+        if frames is None:
+            frames = torch.arange(x.shape[1], device=x.device)[None]
         bias = None if padding_mask is None else ~padding_mask[:, None, None, :]
         if self.alibi:
-            slopes = alibi_bias(length, self.num_heads, x).to(compute_dtype(x))
+            slopes = alibi_bias(frames, self.num_heads).to(compute_dtype(x))
             bias = slopes if bias is None else slopes.masked_fill(~bias, float("-inf"))
-        rotation = rotary_angles(length, self.head_dim, x) if self.rotary else None
-        return x, Order(bias, rotation)
+        rotation = rotary_angles(frames, self.head_dim) if self.rotary else None
+        return Order(bias, rotation)
 
 
-class ConvPosition(nn.Module):
-    """Relative positions from a stack of grouped convolutions (data2vec).
-
-    Args:
-        embed_dim: Width D.
-        num_layers: Convolutions.
-        kernel_size: Frames of each, odd.
-        groups: Groups of channels, fewer if D is too small.
-    """
-
-    def __init__(
-        self,
-        embed_dim: int,
-        num_layers: int = 5,
-        kernel_size: int = 19,
-        groups: int = 16,
-    ):
-        super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Conv1d(
-                embed_dim,
-                embed_dim,
-                kernel_size,
-                padding=kernel_size // 2,
-                groups=groups,
-            )
-            for _ in range(num_layers)
-        )
-
-    def forward(self, x: Tensor, padding_mask: Tensor | None) -> Tensor:
-        """Map (B, T, D) to (B, T, D); padding is silent in front of every layer."""
-        for layer in self.layers:
-            if padding_mask is not None:
-                x = x.masked_fill(padding_mask[..., None], 0.0)
-            x = layer(x.transpose(1, 2)).transpose(1, 2)
-            x = F.gelu(F.layer_norm(x, x.shape[-1:]))
-        return x
-
-
-def alibi_bias(length: int, num_heads: int, like: Tensor) -> Tensor:
-    """(1, H, T, T) of - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H.
+def alibi_bias(frames: Tensor, num_heads: int) -> Tensor:
+    """(B, H, T, T) of - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H.
 
     Not below LOWEST_BIAS: a CPU computes the gradient of attention 2 to 5 times as
     slowly from weights that are denormal numbers, which say nothing.
+
+    Args:
+        frames: (B, T) places of the frames.
+        num_heads: H.
     """
-    heads = torch.arange(1, num_heads + 1, device=like.device)
+    heads = torch.arange(1, num_heads + 1, device=frames.device)
     slopes = torch.exp2(-8.0 * heads / num_heads)
-    frames = torch.arange(length, device=like.device)
-    distance = (frames[:, None] - frames).abs().float()
-    bias = -(slopes[:, None, None] * distance)[None]
+    distance = (frames[:, :, None] - frames[:, None]).abs().float()
+    bias = -slopes[:, None, None] * distance[:, None]
     return bias.clamp(min=LOWEST_BIAS)
 
 
-def rotary_angles(length: int, head_dim: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position * 10000^(-2 i / d), each (T, d / 2)."""
-    frequencies = torch.arange(0, head_dim, 2, device=like.device) / head_dim
-    positions = torch.arange(length, device=like.device)
-    angles = positions[:, None] * torch.pow(10000.0, -frequencies)
+def rotary_angles(frames: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of frame * 10000^(-2 i / d), each (B, T, d / 2)."""
+    frequencies = torch.arange(0, head_dim, 2, device=frames.device) / head_dim
+    angles = frames[..., None] * torch.pow(10000.0, -frequencies)
     return angles.cos(), angles.sin()
 
 
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     """Rotate pairs of channels (B, T, H, d) by their position's angle."""
-    cos, sin = (r[:, None].to(x.dtype) for r in rotation)
+    cos, sin = (r[:, :, None].to(x.dtype) for r in rotation)
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from espnet_uniwav.nn.positions import Order, Positions, rotate
+from espnet_uniwav.nn.visible import VisibleFrames
 
 
 class TransformerLayer(nn.Module):
@@ -141,13 +142,18 @@ class Transformer(nn.Module):
         self.apply(initialise)
 
     def forward(
-        self, x: Tensor, padding_mask: Tensor | None = None
+        self,
+        x: Tensor,
+        padding_mask: Tensor | None = None,
+        visible: VisibleFrames | None = None,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Run the stack.
 
         Args:
             x: (B, T, D).
             padding_mask: (B, T), True = padding.
+            visible: Leave all other frames out, as if they were padding, and the
+                states packed; replaces padding_mask.
 
         Returns:
             hidden_states: num_layers + 1 times (B, T, D): the input of the layers
@@ -155,7 +161,11 @@ class Transformer(nn.Module):
             ffn_outputs: num_layers times (B, T, D), see ``TransformerLayer``. A
                 layer dropped in training repeats its input and adds no output.
         """
-        x, order = self.positions(x, padding_mask)
+        if visible is None:
+            x, order = self.positions(x, padding_mask)
+        else:
+            x = visible.pack(self.positions.add(x, visible.hidden))
+            order = self.positions.order(x, visible.padding_mask, visible.frames)
         if not self.norm_first:
             x = self.norm(x)
         if self.dropout:

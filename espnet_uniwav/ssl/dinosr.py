@@ -9,12 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.conv_stack import ConvStack
 from espnet_uniwav.nn.processes import sum_over_processes
 from espnet_uniwav.nn.transformer import initialise
 from espnet_uniwav.ssl.codebook import OnlineCodebook, count_codes, perplexity
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.teacher import EMATeacher
 
+# Of the predictor, as in data2vec 2.0.
+PREDICTOR_KERNEL = 7
 COLLAPSE_SHARE = 0.1
 COLLAPSE_EPOCHS = 2
 
@@ -27,6 +30,10 @@ class DinoSR(nn.Module):
     of the masked frames. Loss: cross-entropy, averaged over heads and masked frames.
     With ``unmasked_weight``, frames that the student sees count too (as in HuBERT):
     that is learned much sooner, because nothing has to be guessed.
+
+    The student may see several views of every utterance, with masks of their own, for
+    one pass of the teacher (data2vec 2.0). An encoder that leaves masked frames out
+    says nothing about them: a few convolutions in front of the heads fill the gaps.
 
     A codebook is reported as collapsing if, for COLLAPSE_EPOCHS epochs in a row, it
     used less than COLLAPSE_SHARE of its codes, or its perplexity stayed below
@@ -44,6 +51,8 @@ class DinoSR(nn.Module):
         codebook_init: ``random`` (DinoSR) or ``data``, see ``OnlineCodebook``.
         unmasked_weight: Of a frame that is not masked in the average; 0 (DinoSR)
             leaves such frames out, of the codebooks too.
+        predictor_layers: Convolutions in front of the heads; None: 4 if the encoder
+            leaves masked frames out (``visible_only``), else 0.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class DinoSR(nn.Module):
         freeze_step: int | None = None,
         codebook_init: str = "random",
         unmasked_weight: float = 0.0,
+        predictor_layers: int | None = None,
     ):
         super().__init__()
         if unmasked_weight < 0:
@@ -84,6 +94,11 @@ class DinoSR(nn.Module):
             codebook_decay,
             codebook_init,
         )
+        if predictor_layers is None:
+            predictor_layers = 4 if encoder.visible_only else 0
+        self.predictor = ConvStack(
+            encoder.embed_dim, predictor_layers, PREDICTOR_KERNEL
+        )
         self.heads = nn.Linear(encoder.embed_dim, num_codebooks * codebook_size)
         initialise(self.heads)
         usage = torch.zeros(num_codebooks, codebook_size)
@@ -102,20 +117,24 @@ class DinoSR(nn.Module):
 
         Args:
             embedded: (B, T, D) unmasked input of the student's transformer.
-            hidden_states: States of the masked pass of the student.
+            hidden_states: (V * B, T, D) states of the masked pass of the student, all
+                utterances of the first view before those of the second.
             padding_mask: (B, T), True = padding.
-            masked: (N,) indices of the masked frames in the flattened (B * T).
+            masked: (N,) indices of the masked frames in the flattened (V * B * T).
 
         Returns:
             loss: Scalar in fp32.
             stats: Detached scalars, of the masked frames.
         """
+        student = hidden_states[-1]
+        views = len(student) // len(embedded)
+        padding = None if padding_mask is None else padding_mask.repeat(views, 1)
+        frames = self._frames(student, padding, masked)
         targets = self.teacher(embedded.detach(), padding_mask, self.num_codebooks)
-        frames = self._frames(embedded, padding_mask, masked)
-        codes = self.codebooks.assign(
-            targets.flatten(1, 2)[:, frames], collect=self.training
-        )
-        student = hidden_states[-1].flatten(0, 1)[frames]
+        codes = self._assign(targets.flatten(1, 2), frames, views)
+        if len(self.predictor.layers):
+            student = student + self.predictor(student, padding)
+        student = student.flatten(0, 1)[frames]
         logits = self.heads(student).unflatten(-1, (self.num_codebooks, -1))
         logits = logits.transpose(0, 1).float()
         number = len(masked)
@@ -134,13 +153,26 @@ class DinoSR(nn.Module):
         self.codebooks.update()
         self.teacher.update(encoder.transformer)
 
+    def _assign(self, targets: Tensor, frames: Tensor, views: int) -> Tensor:
+        """Codes (K, N); a frame that counts in several views is clustered once.
+
+        Args:
+            targets: (K, B * T, D).
+            frames: (N,) indices in the flattened (V * B * T).
+            views: V.
+        """
+        own, place = frames, slice(None)
+        if views > 1:
+            own, place = (frames % targets.shape[1]).unique(return_inverse=True)
+        return self.codebooks.assign(targets[:, own], collect=self.training)[:, place]
+
     def _frames(
-        self, embedded: Tensor, padding_mask: Tensor | None, masked: Tensor
+        self, student: Tensor, padding_mask: Tensor | None, masked: Tensor
     ) -> Tensor:
         """Indices of the frames that count, the masked ones first."""
         if not self.unmasked_weight:
             return masked
-        kept = embedded.new_ones(embedded.shape[:2], dtype=torch.bool)
+        kept = student.new_ones(student.shape[:2], dtype=torch.bool)
         if padding_mask is not None:
             kept &= ~padding_mask
         kept = kept.flatten().index_fill_(0, masked, False)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.nn.transformer import Transformer
+from espnet_uniwav.nn.visible import VisibleFrames
 
 
 class Encoder(nn.Module):
@@ -24,6 +25,9 @@ class Encoder(nn.Module):
         norm_first: Pre-norm layers; DinoSR is post-norm.
         dropout: Probability.
         layer_drop: Probability of leaving out a layer in training.
+        visible_only: Leave masked frames out of the layers instead of hiding them
+            behind the mask embedding, which then stands in their states (data2vec
+            2.0); training costs as much less as frames are masked.
     """
 
     def __init__(
@@ -37,8 +41,10 @@ class Encoder(nn.Module):
         norm_first: bool = False,
         dropout: float = 0.1,
         layer_drop: float = 0.0,
+        visible_only: bool = False,
     ):
         super().__init__()
+        self.visible_only = visible_only
         self.embed_dim = embed_dim
         self.num_layers = num_layers
         self.input_projection = nn.Linear(input_dim, embed_dim)
@@ -78,12 +84,19 @@ class Encoder(nn.Module):
         Args:
             embedded: (B, T, D) from ``embed``.
             padding_mask: (B, T), True = padding.
-            mask: (B, T), True = masked: replaced by the mask embedding.
+            mask: (B, T), True = masked: replaced by the mask embedding, in front of
+                the layers or, with ``visible_only``, in all states.
 
         Returns:
             num_layers + 1 hidden states, each (B, T, D).
         """
-        if mask is not None:
-            hidden = self.mask_embedding.to(embedded.dtype)
-            embedded = torch.where(mask[..., None], hidden, embedded)
+        if mask is None:
+            return self.transformer(embedded, padding_mask)[0]
+        if self.visible_only:
+            hidden = mask if padding_mask is None else mask | padding_mask
+            visible = VisibleFrames(hidden)
+            states = self.transformer(embedded, visible=visible)[0]
+            return [visible.unpack(state, self.mask_embedding) for state in states]
+        hidden = self.mask_embedding.to(embedded.dtype)
+        embedded = torch.where(mask[..., None], hidden, embedded)
         return self.transformer(embedded, padding_mask)[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from espnet_uniwav.nn.masks import lengths_to_padding_mask
 
 
 class SpanMask(nn.Module):
@@ -15,9 +18,14 @@ class SpanMask(nn.Module):
     Args:
         mask_prob: Masked share if no spans overlapped.
         mask_length: Frames of a span.
+        exact: Draw spans until exactly the share mask_prob is masked, overlaps or not.
+            Utterances of one length then keep equally many frames, so that an encoder
+            of visible frames has nothing to pad.
     """
 
-    def __init__(self, mask_prob: float = 0.8, mask_length: int = 10):
+    def __init__(
+        self, mask_prob: float = 0.8, mask_length: int = 10, exact: bool = False
+    ):
         super().__init__()
         if not 0 < mask_prob <= 1 or mask_length < 1:
             raise ValueError(
@@ -26,6 +34,7 @@ class SpanMask(nn.Module):
             )
         self.mask_prob = mask_prob
         self.mask_length = mask_length
+        self.exact = exact
 
     @torch.no_grad()
     def forward(self, lengths: Tensor, num_frames: int) -> Tensor:
@@ -42,6 +51,8 @@ class SpanMask(nn.Module):
         Returns:
             (B, T) bool on the device of lengths, True = masked.
         """
+        if self.exact:
+            return self._draw_exactly(lengths, num_frames)
         device = lengths.device
         frames = torch.arange(num_frames, device=device)
         span = torch.minimum(lengths - 1, lengths.new_tensor(self.mask_length))
@@ -56,3 +67,17 @@ class SpanMask(nn.Module):
         # A frame is masked if a span started at most span - 1 frames before it.
         last_start = torch.where(chosen, frames, -num_frames).cummax(1).values
         return (frames - last_start < span[:, None]) & (frames < lengths[:, None])
+
+    def _draw_exactly(self, lengths: Tensor, num_frames: int) -> Tensor:
+        """Spans in a random order, until enough frames are masked.
+
+        A frame is masked as soon as the first of the spans that cover it; of the last
+        span only as many frames as are missing.
+        """
+        turn = torch.rand(len(lengths), num_frames, device=lengths.device)
+        padded = F.pad(-turn, (self.mask_length - 1, 0), value=-2.0)
+        turn = -F.max_pool1d(padded[:, None], self.mask_length, stride=1)[:, 0]
+        turn = turn.masked_fill(lengths_to_padding_mask(lengths, num_frames), 2.0)
+        rank = turn.argsort(dim=1, stable=True).argsort(1)
+        number = (self.mask_prob * lengths).round().long().clamp(min=1)
+        return rank < torch.minimum(number, lengths - 1)[:, None]

@@ -17,7 +17,14 @@ from espnet_uniwav.vocoder import Vocoder
 
 FEATURES = {"frontend.features.": "features."}
 # Parts of the training model that only training needs.
-TRAINING_ONLY = ("teacher.", "codebooks.", "heads.", "usage", "low_epochs")
+TRAINING_ONLY = (
+    "teacher.",
+    "codebooks.",
+    "predictor.",
+    "heads.",
+    "usage",
+    "low_epochs",
+)
 
 
 def export_experiment(

@@ -73,6 +73,8 @@ class UniWavSSLModel(ESPnetSSLModel):
         bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
         checkpointing: Save memory, see ``TransformerLayer``.
         compile: Let ``torch.compile`` make every layer faster, after minutes.
+        num_views: Masked (and perturbed) views of every utterance that the student
+            learns from for one pass of the teacher; the decoder learns from the first.
     """
 
     def __init__(
@@ -85,8 +87,13 @@ class UniWavSSLModel(ESPnetSSLModel):
         bf16: bool = False,
         checkpointing: bool = False,
         compile: bool = False,
+        num_views: int = 1,
         **kwargs,
     ):
+        if num_views < 1:
+            raise ValueError(
+                f"model_conf: num_views must be 1 or more, found {num_views}"
+            )
         _check_parts(frontend, encoder, losses, normalize, preencoder)
         super().__init__(
             frontend=frontend,
@@ -101,6 +108,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         for loss in losses:
             loss.attach(encoder.encoder, frontend.output_size())
         self.bf16 = bf16
+        self.num_views = num_views
         for layer in self.modules():
             if isinstance(layer, TransformerLayer):
                 layer.checkpointing = checkpointing
@@ -131,9 +139,9 @@ class UniWavSSLModel(ESPnetSSLModel):
             nonfinite = (~total.detach().isfinite()).float()
             sum_over_processes(nonfinite)
             self.nonfinite_steps += nonfinite.clamp(max=1.0)
-        frames = batch["lengths"].sum()
+        frames, views = batch["lengths"].sum(), batch["views"]
         stats["loss"] = total.detach()
-        stats["masked_share"] = batch["masked"].numel() / frames
+        stats["masked_share"] = batch["masked"].numel() / (views * frames)
         stats["padding_share"] = 1 - frames / batch["mask"].numel()
         stats["nonfinite_steps"] = self.nonfinite_steps.clone()
         stats.update(self._speed(frames))
@@ -150,27 +158,32 @@ class UniWavSSLModel(ESPnetSSLModel):
         return total, stats
 
     def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
-        """Features, mask and the states of the masked pass.
+        """Features, masks and the states of the masked pass of all views.
 
         ``embedded``, which the teacher reads, is of the recording; the student and
-        the decoder see the perturbed view, where there is one.
+        the decoder see perturbed views, where there are any.
         """
         features, lengths = self._extract_feats(speech, speech_lengths)
-        length = features.shape[1]
+        length, views = features.shape[1], self.num_views if self.training else 1
         padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, length))
-        mask = self.util_modules["span_mask"](lengths, length)
+        padding = None if padding_mask is None else padding_mask.repeat(views, 1)
+        mask = self.util_modules["span_mask"](lengths.repeat(views), length)
         embedded = self.encoder.encoder.embed(features)
-        view, seen = self.util_modules["perturb"](features), embedded
-        if view is not features:
-            seen = self.encoder.encoder.embed(view)
+        if self.util_modules["perturb"].is_active:
+            seen = self.util_modules["perturb"](features.repeat(views, 1, 1))
+            features = seen[: len(features)]
+            student = self.encoder.encoder.embed(seen)
+        else:
+            student = embedded.repeat(views, 1, 1)
         return dict(
-            features=view,
+            features=features,
             lengths=lengths,
             padding_mask=padding_mask,
-            mask=mask,
+            views=views,
+            mask=mask[: len(features)],
             masked=mask.flatten().nonzero().squeeze(1),
             embedded=embedded,
-            hidden_states=self.encoder.encoder(seen, padding_mask, mask),
+            hidden_states=self.encoder.encoder(student, padding, mask),
         )
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):

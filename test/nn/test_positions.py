@@ -7,9 +7,9 @@ import torch
 from factories import DIM, POSITIONS, sharpen
 from torch.nn.functional import scaled_dot_product_attention
 
+from espnet_uniwav.nn.conv_stack import ConvStack
 from espnet_uniwav.nn.positions import (
     LOWEST_BIAS,
-    ConvPosition,
     Positions,
     alibi_bias,
     rotary_angles,
@@ -18,7 +18,7 @@ from espnet_uniwav.nn.positions import (
 
 
 def test_alibi_falls_linearly_with_distance():
-    bias = alibi_bias(6, 8, torch.zeros(1))
+    bias = alibi_bias(torch.arange(6)[None], 8)
     for head in range(8):
         for i in range(6):
             for j in range(6):
@@ -28,7 +28,7 @@ def test_alibi_falls_linearly_with_distance():
 
 def test_rotary_products_depend_on_the_distance_only():
     length, head_dim = 9, 8
-    rotation = rotary_angles(length, head_dim, torch.zeros(1))
+    rotation = rotary_angles(torch.arange(length)[None], head_dim)
     q, k = torch.randn(2, head_dim)
     queries = rotate(q.expand(1, length, 1, -1), rotation)[0, :, 0]
     keys = rotate(k.expand(1, length, 1, -1), rotation)[0, :, 0]
@@ -43,15 +43,15 @@ def test_rotary_products_depend_on_the_distance_only():
 
 
 def test_rotary_frequencies():
-    cos, sin = rotary_angles(5, 6, torch.zeros(1))
+    cos, sin = rotary_angles(torch.arange(5)[None], 6)
     for i in range(3):
         angle = torch.arange(5) * 10000.0 ** (-2 * i / 6)
-        torch.testing.assert_close(cos[:, i], angle.cos())
-        torch.testing.assert_close(sin[:, i], angle.sin())
+        torch.testing.assert_close(cos[0, :, i], angle.cos())
+        torch.testing.assert_close(sin[0, :, i], angle.sin())
 
 
 def test_convolutions_move_with_their_input():
-    conv = sharpen(ConvPosition(DIM, num_layers=2, kernel_size=3))
+    conv = sharpen(ConvStack(DIM, num_layers=2, kernel_size=3))
     x = torch.zeros(1, 30, DIM)
     x[:, 10:20] = torch.randn(1, 10, DIM)
     moved = conv(x.roll(3, 1), None)
@@ -63,7 +63,7 @@ def test_convolutions_move_with_their_input():
 def test_far_frames_count_as_without_a_lowest_bias():
     """Frames farther than LOWEST_BIAS reaches are nothing in fp32."""
     length, heads = 700, 4
-    bias = alibi_bias(length, heads, torch.zeros(1))
+    bias = alibi_bias(torch.arange(length)[None], heads)
     assert bias.min() == LOWEST_BIAS
     slopes = torch.exp2(-8.0 * torch.arange(1, heads + 1) / heads)
     frames = torch.arange(length)
@@ -76,7 +76,7 @@ def test_far_frames_count_as_without_a_lowest_bias():
 
 
 def test_convolutions_are_silent_at_padding_in_front_of_every_layer():
-    conv = sharpen(ConvPosition(DIM))
+    conv = sharpen(ConvStack(DIM))
     x = torch.randn(2, 40, DIM)
     padding_mask = torch.arange(40) >= torch.tensor([[25], [40]])
     batch = conv(x, padding_mask)

@@ -70,6 +70,83 @@ def test_unmasked_frames_count_by_their_weight(batch, weight):
     assert stats["accuracy"] == on_stats["accuracy"]
 
 
+def views_of(batch, number=3):
+    """The batch with several masks, the views below each other."""
+    embedded, padding_mask, _ = batch
+    mask = (torch.rand(number * 2, 25) < 0.5) & ~padding_mask.repeat(number, 1)
+    return embedded, padding_mask, mask
+
+
+def run_views(objective, encoder, embedded, padding_mask, mask):
+    views = len(mask) // len(embedded)
+    inputs = embedded.repeat(views, 1, 1)
+    states = encoder(inputs, padding_mask.repeat(views, 1), mask)
+    return objective(embedded, states, padding_mask, indices(mask))
+
+
+@pytest.mark.parametrize("visible_only", (False, True))
+@pytest.mark.parametrize("weight", (0.0, 0.5))
+def test_loss_of_several_views_is_that_of_each(batch, visible_only, weight):
+    encoder = make_encoder(visible_only=visible_only)
+    objective = make_dinosr(encoder, unmasked_weight=weight)
+    embedded, padding_mask, mask = views_of(batch)
+    loss, stats = run_views(objective, encoder, embedded, padding_mask, mask)
+    total, number, accuracy = 0.0, 0.0, 0.0
+    for own in mask.split(2):
+        part, own_stats = run(objective, encoder, embedded, padding_mask, own)
+        counts = own.sum() + weight * (~own & ~padding_mask).sum()
+        total, number = total + part * counts, number + counts
+        accuracy = accuracy + own_stats["accuracy"] * own.sum()
+    torch.testing.assert_close(loss, total / number)
+    torch.testing.assert_close(stats["accuracy"], accuracy / mask.sum())
+
+
+def test_a_frame_of_several_views_is_clustered_once(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    embedded, padding_mask, mask = views_of(batch)
+    run_views(objective, encoder, embedded, padding_mask, mask)
+    collected = objective.codebooks.pending_sum.clone()
+    objective.codebooks.pending_sum.zero_()
+    objective.codebooks.pending_count.zero_()
+    anywhere = mask.view(3, 2, 25).any(0)
+    run(objective, encoder, embedded, padding_mask, anywhere)
+    torch.testing.assert_close(objective.codebooks.pending_sum, collected)
+    assert objective.codebooks.pending_count.sum(1).tolist() == [anywhere.sum()] * 2
+
+
+def test_the_teacher_reads_every_utterance_once(batch):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder)
+    seen = []
+    objective.teacher.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
+    embedded, padding_mask, mask = views_of(batch)
+    run_views(objective, encoder, embedded, padding_mask, mask)
+    assert len(seen) == 1 and torch.equal(seen[0], embedded)
+
+
+def test_predictor_fills_gaps_from_their_neighbours(batch):
+    """Gaps of an encoder of visible frames all hold one vector in front of it."""
+    encoder = make_encoder(visible_only=True)
+    objective = make_dinosr(encoder, predictor_layers=2)
+    embedded, padding_mask, mask = batch
+    states = encoder(embedded, padding_mask, mask)
+    assert (states[-1][mask] == states[-1][mask][0]).all()
+    filled = objective.predictor(states[-1], padding_mask)
+    assert (filled[mask] != filled[mask][0]).any()
+    loss, _ = objective(embedded, states, padding_mask, indices(mask))
+    loss.backward()
+    for name, parameter in objective.predictor.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+    assert encoder.mask_embedding.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("visible_only, layers", ((False, 0), (True, 4)))
+def test_predictor_by_default(visible_only, layers):
+    objective = make_dinosr(make_encoder(visible_only=visible_only))
+    assert len(objective.predictor.layers) == layers
+
+
 def test_codebooks_follow_the_frames_that_count(batch):
     encoder = make_encoder()
     objective = make_dinosr(encoder, unmasked_weight=0.1)
@@ -82,9 +159,10 @@ def test_refuses_a_negative_weight():
         make_dinosr(unmasked_weight=-0.5)
 
 
-def test_padding_changes_neither_loss_nor_statistics(batch):
+@pytest.mark.parametrize("visible_only", (False, True))
+def test_padding_changes_neither_loss_nor_statistics(batch, visible_only):
     embedded, padding_mask, mask = batch
-    encoder = make_encoder(position="conv_alibi")
+    encoder = make_encoder(position="conv_alibi", visible_only=visible_only)
     objective = make_dinosr(encoder)
     loss, _ = run(objective, encoder, *batch)
     collected = objective.codebooks.pending_sum.clone()

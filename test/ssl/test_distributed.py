@@ -8,19 +8,19 @@ import torch.distributed as dist
 from factories import NUM_MELS, Pretraining
 from torch.nn.parallel import DistributedDataParallel
 
-STEPS, ACCUMULATE = 3, 2
+STEPS, ACCUMULATE, VIEWS = 3, 2, 2
 
 
-def make_model():
+def make_model(visible_only):
     torch.manual_seed(0)
-    return Pretraining()
+    return Pretraining(visible_only)
 
 
 def make_data():
-    """Per step, micro-batch and rank: (2, 20, F) frames; 8 masked in each."""
+    """(2, 20, F) frames per step, micro-batch and rank; masks per view: 8 each."""
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(STEPS, ACCUMULATE, 2, 2, 20, NUM_MELS, generator=generator)
-    mask = torch.rand(STEPS, ACCUMULATE, 2, 2, 20, generator=generator)
+    mask = torch.rand(STEPS, ACCUMULATE, VIEWS, 2, 2, 20, generator=generator)
     return x, mask.argsort(-1).argsort(-1) < 8
 
 
@@ -35,24 +35,29 @@ def train(model, x, mask):
         yield
 
 
-def work(rank, folder):
+def work(rank, folder, visible_only):
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
     )
-    core = make_model()
+    core = make_model(visible_only)
     model = DistributedDataParallel(core)
     x, mask = make_data()
-    for _ in train(model, x[:, :, rank], mask[:, :, rank]):
+    for _ in train(model, x[:, :, rank], mask[:, :, :, rank].flatten(2, 3)):
         pass
     torch.save(core.state_dict(), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
+@pytest.fixture(scope="module", params=(False, True), ids=("", "visible_only"))
+def visible_only(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def states(tmp_path_factory):
+def states(tmp_path_factory, visible_only):
     folder = tmp_path_factory.mktemp("ddp")
-    torch.multiprocessing.spawn(work, args=(str(folder),), nprocs=2)
+    torch.multiprocessing.spawn(work, args=(str(folder), visible_only), nprocs=2)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
@@ -69,10 +74,10 @@ def test_processes_hold_equal_codebooks_and_teachers(states):
     assert int(first["objective.teacher.num_updates"]) == STEPS
 
 
-def test_processes_equal_one_with_the_joined_batch(states):
-    model = make_model()
-    x, mask = (v.flatten(2, 3) for v in make_data())
-    for _ in train(model, x, mask):
+def test_processes_equal_one_with_the_joined_batch(states, visible_only):
+    model = make_model(visible_only)
+    x, mask = make_data()
+    for _ in train(model, x.flatten(2, 3), mask.flatten(3, 4).flatten(2, 3)):
         pass
     for name, value in model.state_dict().items():
         if "usage" not in name:

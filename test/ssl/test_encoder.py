@@ -11,8 +11,12 @@ def run(encoder, x, padding_mask=None, mask=None):
     return encoder(encoder.embed(x), padding_mask, mask)
 
 
-def test_masked_frames_are_hidden():
-    encoder = make_encoder().eval()
+both_ways = pytest.mark.parametrize("visible_only", (False, True))
+
+
+@both_ways
+def test_masked_frames_are_hidden(visible_only):
+    encoder = make_encoder(visible_only=visible_only).eval()
     mask = torch.zeros(1, 12, dtype=torch.bool)
     mask[:, 3:7] = True
     x, y = torch.randn(2, 1, 12, NUM_MELS)
@@ -34,8 +38,32 @@ def test_masked_frames_become_the_mask_embedding():
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_padding_changes_no_valid_frame(position):
-    encoder = make_encoder(position=position).eval()
+def test_visible_only_leaves_masked_frames_out(position):
+    """As padding, and the mask embedding stands in all states."""
+    encoder = make_encoder(position=position, visible_only=True).eval()
+    x = torch.randn(2, 25, NUM_MELS)
+    padding_mask = torch.arange(25) >= torch.tensor([[25], [11]])
+    mask = (torch.rand(2, 25) < 0.5) & ~padding_mask
+    states = run(encoder, x, padding_mask, mask)
+    hidden = mask | padding_mask
+    for ours, theirs in zip(states, run(encoder, x, hidden)):
+        torch.testing.assert_close(ours[~hidden], theirs[~hidden], atol=2e-5, rtol=1e-4)
+        assert (ours[mask] == encoder.mask_embedding).all()
+
+
+def test_without_a_mask_visible_only_changes_nothing():
+    x = torch.randn(2, 25, NUM_MELS)
+    torch.manual_seed(0)
+    ours, theirs = make_encoder(visible_only=True), make_encoder()
+    theirs.load_state_dict(ours.state_dict())
+    for a, b in zip(run(ours.eval(), x), run(theirs.eval(), x)):
+        assert torch.equal(a, b)
+
+
+@both_ways
+@pytest.mark.parametrize("position", POSITIONS)
+def test_padding_changes_no_valid_frame(position, visible_only):
+    encoder = make_encoder(position=position, visible_only=visible_only).eval()
     lengths = (9, 25, 1)
     x = torch.randn(3, 25, NUM_MELS)
     padding_mask = torch.arange(25) >= torch.tensor(lengths)[:, None]
@@ -66,8 +94,9 @@ def test_evaluation_is_deterministic():
     assert torch.equal(run(encoder, x)[-1], run(encoder, x)[-1])
 
 
-def test_every_parameter_is_trained():
-    encoder = make_encoder(position="conv_alibi")
+@both_ways
+def test_every_parameter_is_trained(visible_only):
+    encoder = make_encoder(position="conv_alibi", visible_only=visible_only)
     mask = torch.rand(2, 14) < 0.5
     run(encoder, torch.randn(2, 14, NUM_MELS), None, mask)[-1].sin().sum().backward()
     for name, parameter in encoder.named_parameters():

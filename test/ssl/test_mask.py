@@ -30,6 +30,35 @@ def test_padding_and_the_last_frame_are_never_masked():
             assert row[:length].any() == (length > 1)
 
 
+@pytest.mark.parametrize("prob", (0.1, 0.5, 1.0))
+def test_exact_share(prob):
+    """Of every utterance; padding stays out, and one frame is masked, one kept."""
+    lengths = torch.tensor([1, 2, 3, 9, 40, 100])
+    expected = [0, 1, max(1, round(3 * prob)), round(9 * prob), *(lengths[4:] * prob)]
+    expected = [min(int(n), int(T) - 1) for n, T in zip(expected, lengths)]
+    for _ in range(50):
+        mask = SpanMask(prob, 10, exact=True)(lengths, 120)
+        assert mask.sum(1).tolist() == expected
+        for row, length in zip(mask, lengths):
+            assert not row[length:].any()
+
+
+def test_exact_shares_are_masked_in_spans():
+    """Only the last span drawn, and one at the end of the utterance, may be cut."""
+    rows = SpanMask(0.5, 7, exact=True)(torch.full((50,), 90), 90)
+    short = [sum(length < 7 for length in runs(row)) for row in rows]
+    assert max(short) <= 2
+    drawn = SpanMask(0.68, 7)(torch.full((50,), 90), 90)
+    ours, theirs = (sum(map(len, map(runs, r))) / r.sum() for r in (rows, drawn))
+    assert 0.8 < float(ours / theirs) < 1.25
+
+
+def test_exact_shares_do_not_depend_on_the_batch():
+    alone = SpanMask(0.5, 5, exact=True)(torch.full((4000,), 40), 40).float().mean(0)
+    padded = SpanMask(0.5, 5, exact=True)(torch.full((4000,), 40), 99).float().mean(0)
+    torch.testing.assert_close(padded[:40], alone, atol=0.05, rtol=0)
+
+
 def test_spans_are_whole():
     for _ in range(20):
         for row in SpanMask(0.5, 7)(torch.full((8,), 90), 90):

@@ -69,6 +69,40 @@ def test_states_know_the_other_frames(model, speech):
     assert changed[valid].all()
 
 
+def test_views_are_masks_and_perturbations_of_their_own(make_model, speech):
+    model = make_model(model_conf=dict(num_views=3)).train()
+    seen = {}
+    for loss in model.losses:
+        loss.objective.register_forward_pre_hook(
+            lambda m, args, kwargs, name=loss.name: seen.update({name: kwargs}),
+            with_kwargs=True,
+        )
+    model(speech=speech[0], speech_lengths=speech[1])
+    dinosr, flow = seen["dinosr"], seen["flow_matching"]
+    assert dinosr["embedded"].shape[:2] == flow["features"].shape[:2] == (2, 13)
+    assert all(state.shape[:2] == (6, 13) for state in dinosr["hidden_states"])
+    mask = torch.zeros(6 * 13, dtype=torch.bool)
+    mask[dinosr["masked"]] = True
+    views = mask.view(3, 2, 13)
+    assert torch.equal(views[0], flow["mask"])
+    assert (views[0] != views[1]).any() and (views[1] != views[2]).any()
+    assert not views[:, 1, 8:].any()
+    features, _ = model.frontend(*speech)
+    assert not torch.allclose(flow["features"], features)  # perturbed
+    embedded = model.encoder.encoder.embed(features)
+    assert torch.equal(dinosr["embedded"], embedded)  # not perturbed
+
+
+def test_one_view_in_evaluation(make_model, speech):
+    losses = [
+        make_model(model_conf=dict(num_views=views))(
+            speech=speech[0], speech_lengths=speech[1]
+        )[0]
+        for views in (1, 3)
+    ]
+    assert torch.equal(*losses)
+
+
 def test_every_loss_reads_the_same_masked_pass(model, speech):
     seen = {}
     for loss in model.losses:

@@ -119,9 +119,11 @@ def test_frozen_for_some_steps_of_training(checkpoint, speech):
 
 
 @pytest.mark.parametrize("freeze", (True, False))
-def test_freeze(checkpoint, speech, freeze):
+@pytest.mark.parametrize("visible_only", (True, False))
+def test_freeze(tmp_path, speech, freeze, visible_only):
+    save(tmp_path, visible_only=visible_only)
     frontend = UniWavEncoderFrontend(
-        checkpoint=checkpoint[1], freeze=freeze, dropout=0.5, mask_prob=0.5
+        checkpoint=str(tmp_path), freeze=freeze, dropout=0.5, mask_prob=0.5
     ).train()
     first, second = frontend(*speech)[0], frontend(*speech)[0]
     assert torch.equal(first, second) == freeze

@@ -67,6 +67,10 @@ def data(tmp_path_factory):
     return folder
 
 
+# Several views of visible frames, beside gradient accumulation.
+VISIBLE = dict(encoder_conf="visible_only=true", model_conf="num_views=2")
+
+
 def start(data, output_dir, accum_grad):
     """Start ``ssl_train`` in a process of its own; its log comes through stderr."""
     options = dict(
@@ -79,6 +83,7 @@ def start(data, output_dir, accum_grad):
         output_dir=output_dir,
         accum_grad=accum_grad,
         ngpu=0,
+        **(VISIBLE if accum_grad > 1 else {}),
     )
     command = [sys.executable, "-m", "espnet_uniwav.run", "-m", "espnet2.bin.ssl_train"]
     for name, value in options.items():

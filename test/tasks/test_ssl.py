@@ -47,12 +47,32 @@ def train(model, optimizer, speech, lengths):
     return loss.item()
 
 
+VIEWS = dict(model_conf=dict(num_views=3))
+VISIBLE = dict(
+    encoder_conf=dict(
+        num_layers=3,
+        embed_dim=32,
+        num_heads=4,
+        ffn_dim=48,
+        position="conv_rotary",
+        dropout=0.0,
+        visible_only=True,
+    ),
+    util=[dict(name="span_mask", conf=dict(mask_prob=0.5, exact=True))],
+)
+MODES = ({}, VIEWS, VISIBLE, {**VISIBLE, **VIEWS})
+every_mode = pytest.mark.parametrize(
+    "mode", MODES, ids=("", "views", "visible", "visible-views")
+)
+
+
 def make_optimizer(model, lr=2e-3):
     return torch.optim.Adam(model.parameters(), lr=lr)
 
 
-def test_one_step_trains_every_parameter(make_model, speech):
-    model = make_model()
+@every_mode
+def test_one_step_trains_every_parameter(make_model, speech, mode):
+    model = make_model(**mode)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     loss, _, weight = model(speech=speech[0], speech_lengths=speech[1])
     loss.backward()
@@ -72,9 +92,11 @@ def test_one_step_trains_every_parameter(make_model, speech):
     assert int(model.global_step) == 1
 
 
-@pytest.mark.parametrize("losses", ([DINOSR], [FLOW_MATCHING], [DINOSR, FLOW_MATCHING]))
-def test_loss_falls_on_a_fixed_batch(make_model, speech, losses):
-    model = make_model(loss=losses, util=[{"name": "span_mask", "conf": {}}])
+@pytest.mark.parametrize(
+    "change", (*MODES, dict(loss=[DINOSR]), dict(loss=[FLOW_MATCHING]))
+)
+def test_loss_falls_on_a_fixed_batch(make_model, speech, change):
+    model = make_model(**{"util": [{"name": "span_mask", "conf": {}}], **change})
     optimizer = make_optimizer(model)
     values = []
     for step in range(60):
@@ -85,8 +107,9 @@ def test_loss_falls_on_a_fixed_batch(make_model, speech, losses):
     assert int(model.global_step) == 60
 
 
-def test_statistics(make_model, speech):
-    model = make_model()
+@every_mode
+def test_statistics(make_model, speech, mode):
+    model = make_model(**mode)
     layers = range(CODEBOOKS)
     common = {"loss", "loss_dinosr", "loss_flow_matching", "accuracy", "ema_decay"}
     common |= {"masked_share", "padding_share", "nonfinite_steps"}
@@ -102,17 +125,19 @@ def test_statistics(make_model, speech):
     assert set(valid) == common | epoch
     frames = sum(-(-int(n) // 320) for n in speech[1])
     share = float(first["masked_share"])
-    assert weight.item() == pytest.approx(share * frames)
+    assert weight.item() == pytest.approx(share * frames * model.num_views)
     assert 0 < share < 1
 
 
+@pytest.mark.parametrize("mode", ({}, {**VISIBLE, **VIEWS}), ids=("", "visible"))
 @pytest.mark.parametrize("saving", ["checkpointing", "compile"])
-def test_savings_change_no_number(make_model, speech, saving):
+def test_savings_change_no_number(make_model, speech, saving, mode):
     if saving == "compile" and shutil.which("g++") is None:
         pytest.skip("torch.compile needs a C++ compiler here")
     results = []
     for conf in ({}, {saving: True}):
-        model = make_model(model_conf=conf)
+        conf = {**mode.get("model_conf", {}), **conf}
+        model = make_model(**{**mode, "model_conf": conf})
         torch.manual_seed(1)
         loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
         loss.backward()
@@ -173,9 +198,10 @@ def test_step_that_is_not_finite_is_skipped_and_counted(make_model, speech, valu
 
 @pytest.mark.parametrize("dtype", (torch.bfloat16, torch.float16))
 @pytest.mark.parametrize("position", ("conv_alibi", "conv_rotary"))
-def test_fp32_under_autocast(make_model, speech, dtype, position):
-    size = dict(num_layers=3, embed_dim=32, num_heads=4, ffn_dim=48)
-    model = make_model(encoder_conf=dict(size, position=position))
+@pytest.mark.parametrize("visible_only", (False, True))
+def test_fp32_under_autocast(make_model, speech, dtype, position, visible_only):
+    size = dict(VISIBLE["encoder_conf"], position=position, visible_only=visible_only)
+    model = make_model(encoder_conf=size, **VIEWS)
     with torch.autocast("cpu", dtype):
         loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
         assert model.encoder.encoder.embed(torch.zeros(1, 80)).dtype == dtype
@@ -247,6 +273,11 @@ def test_wrong_parts_are_named(make_model, overrides, message):
         make_model(**overrides)
 
 
+def test_no_view_is_an_error(make_model):
+    with pytest.raises(ValueError, match="num_views must be 1 or more, found 0"):
+        make_model(model_conf=dict(num_views=0))
+
+
 def test_unknown_keys_are_errors(make_model):
     with pytest.raises(TypeError, match="num_layer"):
         make_model(encoder_conf=dict(num_layer=3))
@@ -275,12 +306,13 @@ def test_spec_survives_model_averaging(make_model):
     make_model().load_state_dict(state)
 
 
-def test_resumed_model_goes_on_as_if_it_had_never_stopped(make_model, speech):
-    model = make_model()
+@every_mode
+def test_resumed_model_goes_on_as_if_it_had_never_stopped(make_model, speech, mode):
+    model = make_model(**mode)
     optimizer = make_optimizer(model)
     for _ in range(2):
         train(model, optimizer, *speech)
-    resumed = make_model()
+    resumed = make_model(**mode)
     resumed.load_state_dict(model.state_dict())
     other = make_optimizer(resumed)
     other.load_state_dict(copy.deepcopy(optimizer.state_dict()))

@@ -39,8 +39,9 @@ def prompt(frames=10, **more):
     return Context(x, **more)
 
 
-def test_all_losses_fall(batch):
-    synthesizer = make_synthesizer().train()
+@pytest.mark.parametrize("visible_only", (False, True))
+def test_all_losses_fall(batch, visible_only):
+    synthesizer = make_synthesizer(visible_only=visible_only).train()
     optimizer = torch.optim.Adam(synthesizer.parameters(), 2e-3)
     history = []
     for step in range(80):
@@ -139,8 +140,9 @@ def test_what_does_not_fit(more, message):
         speak(make_synthesizer(), **more)
 
 
-def test_prompt_matters_and_is_cut_off():
-    synthesizer = make_synthesizer()
+@pytest.mark.parametrize("visible_only", (False, True))
+def test_prompt_matters_and_is_cut_off(visible_only):
+    synthesizer = make_synthesizer(visible_only=visible_only)
     durations = torch.tensor([4, 5, 6])
     alone = speak(synthesizer, durations=durations)
     silent = speak(synthesizer, durations=durations, prompt=prompt())

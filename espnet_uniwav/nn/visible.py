@@ -1,0 +1,48 @@
+"""The visible frames of a batch, packed for the layers and put back afterwards."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from espnet_uniwav.nn.masks import drop_if_unpadded
+
+
+class VisibleFrames:
+    """Packs the frames that are not hidden to the left (data2vec 2.0, section 3.2).
+
+    A layer then costs what the visible frames cost. An utterance without a visible
+    frame keeps a slot, so that its attention is finite; ``unpack`` never reads it.
+
+    Args:
+        hidden: (B, T), True = masked or padding.
+
+    Attributes:
+        frames: (B, T') place of every packed frame in its utterance, ascending.
+        padding_mask: (B, T'), True = empty slot; None if there is none.
+    """
+
+    def __init__(self, hidden: Tensor):
+        self.hidden = hidden
+        number = (~hidden).sum(1).clamp(min=1)
+        order = hidden.to(torch.uint8).argsort(dim=1, stable=True)
+        self.frames = order[:, : int(number.max())]
+        slots = torch.arange(self.frames.shape[1], device=hidden.device)
+        self.padding_mask = drop_if_unpadded(slots >= number[:, None])
+        self._slots = ((~hidden).cumsum(1) - 1).clamp(min=0)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """Map (B, T, D) to (B, T', D)."""
+        return _select(x, self.frames)
+
+    def unpack(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """Map (B, T', D) to (B, T, D), with the vector ``hidden`` (D,) in the gaps."""
+        x = _select(x, self._slots)
+        return torch.where(self.hidden[..., None], hidden.to(x.dtype), x)
+
+
+def _select(x: Tensor, frames: Tensor) -> Tensor:
+    """Frames (B, N) of every utterance of x (B, T, D), as (B, N, D)."""
+    rows = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+    flat = x.flatten(0, 1).index_select(0, (frames + rows).flatten())
+    return flat.view(*frames.shape, -1)
