@@ -18,6 +18,7 @@ class Contestant:
     """A model, its optimiser and one training step."""
 
     countable = True  # by torch's counter, which knows no FFT
+    num_views = 1  # of the audio in a step; speed is given per view
 
     def __init__(self, setting: Setting):
         self.setting = setting
@@ -248,11 +249,36 @@ class Uniwav(Contestant):
         losses = {loss["name"]: loss["conf"] for loss in conf["loss"]}
         losses["dinosr"].pop("num_codebooks", None)
         losses["flow_matching"]["decoder"].update(size, num_layers=max(1, layers // 2))
-        model_conf = self.model_conf
+        model_conf = {**self.model_conf, "num_views": self.num_views}
+        self.change(conf)
         return build_espnet_model(token_list=[], **conf, model_conf=model_conf)
+
+    def change(self, conf: dict) -> None:
+        """Change the configuration of the step."""
 
     def loss(self):
         return self.model(self.speech, self.lengths)[0]
+
+
+class UniwavVisible(Uniwav):
+    """The joint step of an encoder that reads visible frames only, half of them."""
+
+    def change(self, conf):
+        conf["encoder_conf"]["visible_only"] = True
+        masks = [util for util in conf["util"] if util["name"] == "span_mask"]
+        masks[0]["conf"] = dict(mask_prob=0.5, mask_length=10, exact=True)
+
+
+class UniwavVisible2(UniwavVisible):
+    """The same with two views of every utterance."""
+
+    num_views = 2
+
+
+class UniwavVisible4(UniwavVisible):
+    """The same with four views of every utterance."""
+
+    num_views = 4
 
 
 class UniwavFromFeatures(Uniwav):
@@ -290,6 +316,9 @@ class UniwavFeatures(Uniwav):
 
 CONTESTANTS = {
     "uniwav": Uniwav,
+    "uniwav_visible": UniwavVisible,
+    "uniwav_visible_2": UniwavVisible2,
+    "uniwav_visible_4": UniwavVisible4,
     "uniwav_from_features": UniwavFromFeatures,
     "uniwav_features": UniwavFeatures,
     "uniwav_checkpointing": UniwavCheckpointing,

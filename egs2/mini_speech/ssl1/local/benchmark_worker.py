@@ -79,9 +79,11 @@ def warm_up(contestant) -> dict:
     with FlopCounterMode(display=False) as counter:
         contestant.step(contestant.draw())
     live = count_live_memory(contestant)
-    audio = contestant.setting.batch * contestant.setting.seconds
+    views = contestant.num_views
+    audio = contestant.setting.batch * contestant.setting.seconds * views
     gflop = counter.get_total_flops() / 1e9 if contestant.countable else math.nan
     return {
+        "views": views,
         "parameters": contestant.num_parameters,
         "gflop_per_audio_s": gflop / audio,
         "live_mib": live / 2**20,
