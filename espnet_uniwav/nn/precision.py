@@ -25,7 +25,7 @@ def compute_dtype(like: torch.Tensor) -> torch.dtype:
 def bfloat16(device: torch.device, enabled: bool = True):
     """Context in which matrix products and convolutions are computed in bfloat16.
 
-    On CPUs with AMX that is several times as fast as fp32; weights stay fp32. A
+    On CPUs with AMX or AVX512-BF16 that is faster than fp32; weights stay fp32. A
     surrounding autocast (``use_amp`` on a GPU) stays in force where not enabled.
     """
     return torch.autocast(device.type, torch.bfloat16) if enabled else nullcontext()

@@ -19,7 +19,7 @@ test_sets="dev test"
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
 match=                  # regular expression that an utterance id must contain
 minutes=                # of training speech with text; empty: all of it
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
+bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
 expdir=
@@ -70,7 +70,7 @@ if want 3; then
         --output_dir "$expdir" --token_list "$data/token_list" --token_type char \
         --resume true --seed "$seed" \
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
-        --model_conf bf16="${bf16:-$(has_amx)}" \
+        --model_conf bf16="${bf16:-$(has_bf16)}" \
         --train_data_path_and_name_and_type "$data/$train/wav.scp,speech,sound" \
         --train_data_path_and_name_and_type "$data/$train/text,text,text" \
         --train_data_path_and_name_and_type "$data/$train/alignment,alignment,text_int" \

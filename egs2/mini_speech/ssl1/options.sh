@@ -9,6 +9,6 @@ while [ $# -gt 0 ]; do
     printf -v "$name" '%s' "$2"
     shift 2
 done
-has_amx() { grep -qs amx_bf16 /proc/cpuinfo && echo true || echo false; }
+has_bf16() { grep -qsE "amx_bf16|avx512_bf16" /proc/cpuinfo && echo true || echo false; }
 log() { echo "$(date '+%H:%M:%S') $*"; }
 want() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }

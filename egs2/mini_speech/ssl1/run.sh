@@ -12,7 +12,7 @@ python="python3 -m espnet_uniwav.run"
 corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
 train_config=conf/train_tiny.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
+bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 data=data
 expdir=
 report=report/index.html
@@ -51,7 +51,7 @@ if want 3; then
     ${python} -m espnet2.bin.ssl_train --config "$conf" \
         --output_dir "$expdir" --token_list "$data/token_list" --resume true \
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
-        --model_conf bf16="${bf16:-$(has_amx)}" \
+        --model_conf bf16="${bf16:-$(has_bf16)}" \
         --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
         --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
         --train_shape_file "$data/train/speech_shape" \

@@ -24,7 +24,7 @@ num_workers=2           # processes that encode and decode
 decode_args=            # more arguments of `uniwav detokenize`
 score_args=             # more arguments of `uniwav score`
 match=                  # regular expression that an utterance id must contain
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
+bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
 expdir=
@@ -73,7 +73,7 @@ if want 3; then
         --token_list "$expdir/token_list" --resume true --seed "$seed" \
         --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
         --model_conf checkpoint="$expdir/start" \
-        --model_conf bf16="${bf16:-$(has_amx)}" "${inputs[@]}" ${train_args} \
+        --model_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" ${train_args} \
         2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
 fi
 

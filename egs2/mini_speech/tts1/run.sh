@@ -25,7 +25,7 @@ samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
 score_args=             # more arguments of `uniwav score`
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
+bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
 expdir=
@@ -83,7 +83,7 @@ if want 4; then
     done
     ${python} -m espnet2.bin.tts_train --config "$conf" \
         ${checkpoint:+--tts_conf checkpoint="$checkpoint"} \
-        --tts_conf bf16="${bf16:-$(has_amx)}" \
+        --tts_conf bf16="${bf16:-$(has_bf16)}" \
         --output_dir "$expdir" --token_list "$data/token_list" --resume true \
         --seed "$seed" --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
         "${inputs[@]}" ${tts_args} \

@@ -13,7 +13,7 @@ vocoder_config=conf/vocoder_tiny.yaml
 train_args=             # more arguments of espnet2.bin.gan_codec_train
 lines=                  # table for `uniwav score`, such as tts1's; empty: no scores
 score_args=             # more arguments of `uniwav score`
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has AMX
+bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
 expdir=
@@ -39,7 +39,7 @@ if want 2; then
     ${python} -m espnet_uniwav.bin.config "$vocoder_config" > "$conf"
     ${python} -m espnet2.bin.gan_codec_train --config "$conf" --output_dir "$expdir" \
         --resume true --seed "$seed" --ngpu "$ngpu" \
-        --multiprocessing_distributed "$multi" --codec_conf bf16="${bf16:-$(has_amx)}" \
+        --multiprocessing_distributed "$multi" --codec_conf bf16="${bf16:-$(has_bf16)}" \
         --train_data_path_and_name_and_type "$data/train/wav.scp,audio,sound" \
         --valid_data_path_and_name_and_type "$data/dev/wav.scp,audio,sound" \
         --train_shape_file "$data/train/speech_shape" \
