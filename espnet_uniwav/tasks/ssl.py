@@ -11,6 +11,7 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
+from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features import FeatureSpec
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
@@ -19,6 +20,7 @@ from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.storage import load_strictly
 from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend
 from espnet_uniwav.tasks.ssl_losses import UniWavLoss
 
@@ -75,6 +77,9 @@ class UniWavSSLModel(ESPnetSSLModel):
         compile: Let ``torch.compile`` make every layer faster, after minutes.
         num_views: Masked (and perturbed) views of every utterance that the student
             learns from for one pass of the teacher; the decoder learns from the first.
+        checkpoint: Start from the weights of this checkpoint, of the same
+            architecture: continued pre-training. Teacher and codebooks start afresh,
+            from these weights.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         checkpointing: bool = False,
         compile: bool = False,
         num_views: int = 1,
+        checkpoint: str | None = None,
         **kwargs,
     ):
         if num_views < 1:
@@ -105,8 +111,15 @@ class UniWavSSLModel(ESPnetSSLModel):
         )
         if (perturb := self.util_modules["perturb"]).is_active:
             _check_bands(perturb, frontend.features.spec)
+        pretrained = None
+        if checkpoint is not None:
+            pretrained = load_checkpoint(checkpoint, frontend.features.spec)
+            weights = pretrained.encoder.state_dict()
+            load_strictly(encoder.encoder, weights, str(checkpoint))
         for loss in losses:
             loss.attach(encoder.encoder, frontend.output_size())
+            if pretrained is not None:
+                loss.start_from(pretrained, str(checkpoint))
         self.bf16 = bf16
         self.num_views = num_views
         for layer in self.modules():

@@ -6,8 +6,10 @@ from espnet2.ssl.loss.abs_loss import AbsSSLLoss
 from torch import Tensor
 
 from espnet_uniwav.flow.matching import FlowMatching
+from espnet_uniwav.model import UniWav
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
+from espnet_uniwav.storage import load_strictly
 
 
 class UniWavLoss(AbsSSLLoss):
@@ -31,6 +33,14 @@ class UniWavLoss(AbsSSLLoss):
     def attach(self, encoder: Encoder, feature_dim: int) -> None:
         """Build the objective, once the model knows encoder and features."""
         raise NotImplementedError
+
+    def start_from(self, pretrained: UniWav, where: str) -> None:
+        """Take over what a checkpoint knows of this objective, once attached.
+
+        Args:
+            pretrained: Of the same architecture.
+            where: Its folder, for the error.
+        """
 
     def forward(self, **inputs) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted loss and statistics of one batch."""
@@ -64,3 +74,10 @@ class FlowMatchingLoss(UniWavLoss):
 
     def attach(self, encoder: Encoder, feature_dim: int) -> None:
         self.objective = FlowMatching(encoder, feature_dim, **self.conf)
+
+    def start_from(self, pretrained: UniWav, where: str) -> None:
+        """Load the decoder; a checkpoint without one leaves it untrained."""
+        if pretrained.decoder is not None:
+            for name in ("weighted_sum", "decoder"):
+                weights = getattr(pretrained, name).state_dict()
+                load_strictly(getattr(self.objective, name), weights, where)
