@@ -98,15 +98,15 @@ def build(args: argparse.Namespace) -> str:
         ValueError, OSError: Naming the file and what to do.
     """
     folder = args.librispeech or fetch(args.downloads or args.out / "downloads")
-    rows = read_librispeech(folder, args.all)
+    own = read_librispeech(folder, args.all)
     more = [row for other in args.more for row in read_table(other)]
-    if not any(row.split == "dev" for row in rows + more):
-        rows = hold_out(rows, folder)
-    if not any(row.split == "test" for row in rows):
+    if not any(row.split == "test" for row in own):
         given = any(row.split == "test" for row in more)
         then = "that of --more" if given else "the recipes draw one from train"
         print(f"test: no {PARTS['test']} in {folder}: {then}")
-    rows = drop_duplicates(rows + more)
+    rows = drop_duplicates(own + more)
+    if not any(row.split == "dev" for row in rows):
+        rows = hold_out(rows, folder)
     warn_of_shared_speakers(rows)
     return f"{write_table(args.out, rows)}\n{describe(rows)}"
 

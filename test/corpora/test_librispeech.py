@@ -120,7 +120,7 @@ def test_bad_recordings_and_transcripts_are_named(build, tmp_path):
         build("--librispeech", root)
 
 
-def test_a_copy_holds_speakers_out(build, copy, capsys):
+def test_a_copy_holds_speakers_out(build, copy, tmp_path, capsys):
     found = build("--librispeech", copy)
     assert len(found["dev"]) == 3 and len(found["train"]) == 2
     assert found["dev"] | found["train"] == {f"{s}-0" for s in "abcde"}
@@ -130,6 +130,10 @@ def test_a_copy_holds_speakers_out(build, copy, capsys):
         capsys.readouterr().out
     )
     assert build("--librispeech", copy) == found
+    held_out = min(found["dev"])[0]
+    more = [("m-0", held_out, "train", "x")]
+    again = build("--librispeech", copy, "--more", write_copy(tmp_path / "more", more))
+    assert again["dev"] == found["dev"] | {"m-0"}
 
 
 def test_a_copy_with_dev_clean_2(build, tmp_path):

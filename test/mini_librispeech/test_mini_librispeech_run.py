@@ -94,6 +94,17 @@ def test_options_without_values_are_an_error(run, tmp_path):
     assert not (tmp_path / "egs2/ours/data").exists()
 
 
+@pytest.mark.parametrize(
+    "corpus, script",
+    [("", "mini_speech/ssl1/run.sh --corpus"), ("mini_librispeech",) * 2],
+)
+def test_report_of_a_corpus_by_name(tmp_path, corpus, script):
+    (tmp_path / "ready").touch()
+    command = ["make", "-n", "report", f"CORPUS={corpus}", f"UNIWAV_ENV={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"egs2/{script}" in done.stdout and "report/index.html" in done.stdout
+
+
 def test_configuration_of_pretraining():
     conf = resolve(ROOT / "egs2/mini_librispeech/ssl1/conf/train_small.yaml")
     assert conf["encoder"] == "uniwav" and conf["scheduler_conf"]["max_steps"] > 0
