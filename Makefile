@@ -1,4 +1,5 @@
-# The two commands: `make report` (the main job) and `make test`.
+# The two commands: `make report` (the main job) and `make test`. CORPUS is a folder of
+# speech, or mini_librispeech, which is downloaded.
 PYTHON ?= python3
 # The environment is keyed by what it holds, and shared by all checkouts.
 KEY := $(shell cat constraints.txt | sha256sum | cut -c1-12)
@@ -6,13 +7,18 @@ UNIWAV_ENV ?= $(HOME)/.cache/espnet_uniwav/$(KEY)
 CORPUS ?=
 ARGS ?=
 RECIPE := egs2/mini_speech/ssl1
+MINI := egs2/mini_librispeech
+ifeq ($(CORPUS),mini_librispeech)
+REPORT := $(MINI)/ssl1/run.sh
+else
+REPORT := $(RECIPE)/run.sh --corpus "$(if $(CORPUS),$(abspath $(CORPUS)))"
+endif
 BIN := PATH=$(UNIWAV_ENV)/bin:$$PATH
 
 .PHONY: report test env check clean
 
 report: env
-	$(BIN) $(RECIPE)/run.sh --corpus "$(if $(CORPUS),$(abspath $(CORPUS)))" \
-		--report $(CURDIR)/report/index.html $(ARGS)
+	$(BIN) $(REPORT) --report $(CURDIR)/report/index.html $(ARGS)
 	@echo "Open report/index.html"
 
 test: env check
@@ -34,3 +40,4 @@ $(UNIWAV_ENV)/ready:
 
 clean:
 	rm -rf report $(RECIPE)/data $(RECIPE)/exp
+	rm -rf $(MINI)/data $(MINI)/*/data $(MINI)/*/exp $(MINI)/*/report

@@ -1,1 +1,1 @@
-"""When which word and phone was spoken: one file format, three sources."""
+"""When which word and phone was spoken: one file format, four sources."""

@@ -168,12 +168,17 @@ def _parse(place: str, line: str) -> tuple[str, Segment]:
             f"{place}: expected `utt 1 start duration label`, found {line.strip()!r}"
         )
     utt, _, start, duration, label = fields[:5]
-    first = _seconds(place, "start", start)
-    end = first + _seconds(place, "duration", duration)
+    first = parse_seconds(place, "start", start)
+    end = first + parse_seconds(place, "duration", duration)
     return utt, Segment(_round(first), _round(end), label)
 
 
-def _seconds(place: str, name: str, value: str) -> float:
+def parse_seconds(place: str, name: str, value: str) -> float:
+    """Read a time.
+
+    Raises:
+        ValueError: Naming the place and the time, unless it is zero or more.
+    """
     try:
         seconds = float(value)
     except ValueError:

@@ -6,16 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet_uniwav.alignment.ctm import SILENCE, Segment, check_segments, fill_gaps
+from espnet_uniwav.alignment.ctm import Segment
 from espnet_uniwav.alignment.folder import Alignment
-from espnet_uniwav.alignment.lexicon import strip_stress
+from espnet_uniwav.alignment.tiers import check_seconds, make_alignment
 from espnet_uniwav.audio import seconds_of
 
 SUFFIX = ".TextGrid"
-SILENT = {"", "sil", "sp", "<eps>"}
-UNKNOWN = "SPN"
-# Seconds by which a TextGrid may be shorter or longer than its audio.
-TOLERANCE = 0.05
 
 
 class TextGrids:
@@ -83,8 +79,9 @@ class MFAAligner:
         """
         path = self.textgrids.find(utterance.name, utterance.speaker)
         self.used.add(path)
+        seconds = seconds_of(utterance.path)
         return read_textgrid(
-            path, utterance.name, seconds_of(utterance.path), utterance.speaker
+            path, utterance.name, seconds, utterance.speaker, utterance.text
         )
 
     def unused(self) -> dict[str, str]:
@@ -96,7 +93,7 @@ class MFAAligner:
 
 
 def read_textgrid(
-    path: str | Path, utt: str, seconds: float, speaker: str = ""
+    path: str | Path, utt: str, seconds: float, speaker: str = "", text: str = ""
 ) -> Alignment:
     """Read the tiers ``words`` and ``phones``, or ``speaker - words`` and so on.
 
@@ -105,30 +102,22 @@ def read_textgrid(
         utt: Name of the utterance, for the errors.
         seconds: Duration of the audio.
         speaker: Whose tiers to take if there are those of more than one.
+        text: Of the utterance; words are written as in it.
 
     Raises:
         ValueError: If it cannot be read, lacks a tier, or has another duration.
     """
     grid = _open(path)
-    if abs(grid.maxTimestamp - seconds) > TOLERANCE:
-        raise ValueError(
-            f"{path}: expected {seconds:.3f} s as the audio, found "
-            f"{grid.maxTimestamp:.3f} s; is it the TextGrid of another file?"
-        )
+    check_seconds(str(path), grid.maxTimestamp, seconds)
     tiers = {tier.name: tier.entries for tier in grid.tiers}
-    phones = [
-        Segment(entry.start, entry.end, phone_label(entry.label))
-        for entry in choose_tier(path, tiers, "phones", speaker)
-    ]
-    words = [
-        Segment(entry.start, min(entry.end, seconds), entry.label)
-        for entry in choose_tier(path, tiers, "words", speaker)
-        if entry.label not in SILENT
-    ]
-    return Alignment(
-        check_segments(str(path), utt, fill_gaps(phones, seconds)),
-        check_segments(str(path), utt, words),
+    phones, words = (
+        [
+            Segment(entry.start, entry.end, entry.label)
+            for entry in choose_tier(path, tiers, name, speaker)
+        ]
+        for name in ("phones", "words")
     )
+    return make_alignment(str(path), utt, words, phones, seconds, text)
 
 
 def choose_tier(path: str | Path, tiers: Mapping, name: str, speaker: str = ""):
@@ -147,17 +136,6 @@ def choose_tier(path: str | Path, tiers: Mapping, name: str, speaker: str = ""):
         f"{path}: expected a tier {name!r} or '{speaker} - {name}', found "
         f"{', '.join(map(repr, tiers)) or 'none'}"
     )
-
-
-def phone_label(label: str) -> str:
-    """A label of MFA in our words.
-
-    ARPAbet loses its stress, silence becomes SIL; spn, which MFA puts where a word is
-    not in its dictionary, becomes SPN, for it is speech. IPA stays as it is.
-    """
-    if label == "spn":
-        return UNKNOWN
-    return SILENCE if label in SILENT else strip_stress(label)
 
 
 def _open(path: str | Path):

@@ -20,6 +20,8 @@ failed.tsv with the utterances that could not be aligned and why.
 methods:
   pocketsphinx  English texts; offline, in processes; phones in ARPAbet
   mfa           TextGrids of the Montreal Forced Aligner, given with --textgrids
+  table         alignments made by others, given with --alignments: one line for each
+                word and phone, columns utt, tier (words, phones), start, end, label
   ctc           a fine-tuned ESPnet ASR model, given with --model; writes tokens.ctm
                 in place of phones.ctm unless the tokens of the model are phones
 """
@@ -47,6 +49,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="align about this many, a few of each of some speakers (default: all)",
     )
     parser.add_argument("--textgrids", type=Path, help="folder that MFA wrote")
+    parser.add_argument("--alignments", type=Path, help="table (.tsv) of alignments")
     parser.add_argument("--model", type=Path, help="model file (.pth) of ESPnet's ASR")
     parser.add_argument(
         "--config", type=Path, help="of the model (default: config.yaml beside it)"
@@ -109,6 +112,16 @@ def use_mfa(args):
     return "phones", lambda: aligner, 0, aligner.unused
 
 
+def use_table(args):
+    """See ``TableAligner``."""
+    from espnet_uniwav.alignment.table import AlignmentTable, TableAligner
+
+    if args.alignments is None:
+        raise ValueError("--method table needs --alignments FILE.tsv")
+    aligner = TableAligner(AlignmentTable(args.alignments))
+    return "phones", lambda: aligner, 0, aligner.unused
+
+
 def use_ctc(args):
     """See ``CTCAligner``."""
     from espnet_uniwav.alignment.ctc import CTCAligner
@@ -122,7 +135,12 @@ def use_ctc(args):
     return aligner.unit, lambda: aligner, 0, dict
 
 
-METHODS = {"pocketsphinx": use_pocketsphinx, "mfa": use_mfa, "ctc": use_ctc}
+METHODS = {
+    "pocketsphinx": use_pocketsphinx,
+    "mfa": use_mfa,
+    "table": use_table,
+    "ctc": use_ctc,
+}
 
 
 def _need(path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from espnet_uniwav.alignment.ctm import Segment
-from espnet_uniwav.alignment.mfa import MFAAligner, TextGrids, phone_label
+from espnet_uniwav.alignment.mfa import MFAAligner, TextGrids
+from espnet_uniwav.alignment.tiers import phone_label
 
 textgrid = pytest.importorskip("praatio.textgrid")
 

@@ -1,4 +1,4 @@
-"""``uniwav align``: one command, three methods, the same files."""
+"""``uniwav align``: one command, four methods, the same files."""
 
 from __future__ import annotations
 
@@ -140,6 +140,24 @@ def test_mfa(data, tmp_path):
     assert "no TextGrid named s1-b or b" in failed["s1-b"]
 
 
+def test_table(data, tmp_path):
+    lines = ["utt\ttier\tstart\tend\tlabel"]
+    for name, seconds in (("s1-a", 1.5), ("s2-c", 32003 / 16000), ("s3-e", 1.0)):
+        words = TEXTS.get(name, "X").lower().split()
+        borders = np.linspace(0.1, 0.9, len(words) + 1).tolist()
+        for start, end, word in zip(borders, borders[1:], words):
+            lines.append(f"{name}\twords\t{start}\t{end}\t{word}")
+        lines.append(f"{name}\tphones\t0.1\t0.9\tB")
+        lines.append(f"{name}\tphones\t0.9\t{seconds}\tsil")
+    (tmp_path / "a.tsv").write_text("\n".join(lines) + "\n")
+    out, table = tmp_path / "out", str(tmp_path / "a.tsv")
+    align.main([str(data), str(out), "--method", "table", "--alignments", table])
+    check(out, "phones", data, ["s1-a", "s2-c"])
+    failed = read_failed(out)
+    assert set(failed) == {"s1-b", "s2-d", "s3-e"}
+    assert "a.tsv has no line of it" in failed["s1-b"]
+
+
 def test_some_utterances_in_groups_of_a_speaker(data, tmp_path, monkeypatch):
     seen = []
 
@@ -172,6 +190,8 @@ def test_old_files_disappear(data, tmp_path):
         (["--nj", "0"], "--nj: expected one or more"),
         (["--method", "mfa"], "needs --textgrids"),
         (["--method", "mfa", "--textgrids", "nowhere"], "nowhere: expected .*TextGrid"),
+        (["--method", "table"], "needs --alignments"),
+        (["--method", "table", "--alignments", "no.tsv"], "no.tsv: no such file"),
         (["--method", "ctc"], "needs --model"),
         (["--method", "ctc", "--model", "no.pth"], "config.yaml: no such file"),
     ],

@@ -17,18 +17,20 @@ inference_args=         # more arguments of espnet2.bin.asr_inference
 inference_model=latest.pth   # the best by CER may be early ones, which say nothing
 test_sets="dev test"
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+data_args=              # more arguments of ../ssl1/local/data.py
 match=                  # regular expression that an utterance id must contain
 minutes=                # of training speech with text; empty: all of it
 bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
-expdir=
+exp=exp                 # folder of experiments
+expdir=                 # of this one; empty: named in it after the configuration
 
 . ../ssl1/options.sh
 . ./path.sh
 train=train${minutes:+_${minutes}min}
 [ -n "$expdir" ] ||
-    expdir=exp/$(basename "$asr_config" .yaml)${minutes:+_${minutes}min}_seed$seed
+    expdir=$exp/$(basename "$asr_config" .yaml)${minutes:+_${minutes}min}_seed$seed
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
@@ -37,7 +39,7 @@ if want 1; then
         : "${match:=-en-}"
         ${python} ../ssl1/local/asterisk.py "$corpus"
     fi
-    ${python} ../ssl1/local/data.py "$corpus" "$data/all"
+    ${python} ../ssl1/local/data.py "$corpus" "$data/all" ${data_args}
     ${python} ../ssl1/local/texts.py "$data/all" "$data" "--match=$match"
 fi
 

@@ -14,7 +14,8 @@ train_config=conf/train_tiny.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train
 bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 data=data
-expdir=
+exp=exp                 # folder of experiments
+expdir=                 # of this one; empty: named in it after the configuration
 report=report/index.html
 num_utterances=4        # on the report page
 infill_args="--method euler --num_steps 4 --temperature 0"
@@ -28,7 +29,7 @@ score_args=             # more arguments of local/score_infill.py
 
 . ./options.sh
 . ./path.sh
-[ -n "$expdir" ] || expdir=exp/$(basename "$train_config" .yaml)
+[ -n "$expdir" ] || expdir=$exp/$(basename "$train_config" .yaml)
 
 [ -n "$corpus" ] || : "${english:=-en-}" "${prompts:=train}"
 if want 1 && [ -z "$corpus" ]; then

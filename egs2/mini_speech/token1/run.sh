@@ -27,11 +27,12 @@ match=                  # regular expression that an utterance id must contain
 bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
-expdir=
+exp=exp                 # folder of experiments
+expdir=                 # of this one; empty: named in it after the configuration
 
 . ../ssl1/options.sh
 . ./path.sh
-[ -n "$expdir" ] || expdir=exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
+[ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
 # What is spoken: codes; without codebooks (the control) the recordings themselves.
 codes_of() {
     if [ "$num_codebooks" -gt 0 ]; then echo "$expdir/codes/$1"

@@ -28,11 +28,12 @@ frame_rate=50           # Hz, of the checkpoint's features
 bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
 seed=0
 data=data
-expdir=
+exp=exp                 # folder of experiments
+expdir=                 # of this one; empty: named in it after the configuration
 
 . ../ssl1/options.sh
 . ./path.sh
-[ -n "$expdir" ] || expdir=exp/$(basename "$tts_config" .yaml)_seed$seed
+[ -n "$expdir" ] || expdir=$exp/$(basename "$tts_config" .yaml)_seed$seed
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
 from decode import Piece
 
+from espnet_uniwav.corpora.split import hash_share
+
 MIN_SPEAKERS = 10
-
-
-def hash_share(name: str) -> float:
-    """Maps a name to a number in [0, 1) that looks random and never changes."""
-    digest = hashlib.sha256(name.encode("utf-8", "replace")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def assign_splits(pieces: list[Piece], shares: dict[str, float]) -> list[Piece]:

@@ -1,0 +1,179 @@
+"""Downloads that may break: continued, checked, and only then put in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+BLOCK = 1 << 18
+TIMEOUT = 30.0
+
+
+class DownloadError(OSError):
+    """No mirror gave the file; the message says what each of them did."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published file.
+
+    Attributes:
+        place: Its path below the address of a mirror.
+        size: Bytes.
+        md5: In hexadecimal digits.
+    """
+
+    place: str
+    size: int
+    md5: str
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.place.rpartition("/")[2]
+
+
+def download(archive: Archive, folder: Path, mirrors: Sequence[str]) -> Path:
+    """Get an archive from the first mirror that has it.
+
+    What has arrived stays in ``NAME.part``, and the next call goes on from there. A
+    file of another size or checksum is deleted.
+
+    Args:
+        archive: What to get.
+        folder: Where to; a good file that is there already is taken.
+        mirrors: Addresses, without a slash at the end, in order of preference.
+
+    Returns:
+        The file, checked.
+
+    Raises:
+        DownloadError: Naming what every mirror did.
+    """
+    path = folder / archive.name
+    part = path.with_name(f"{path.name}.part")
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.replace(part)
+    problems = []
+    for mirror in mirrors:
+        url = f"{mirror}/{archive.place}"
+        try:
+            _fetch(url, part, archive)
+            check(part, archive)
+        except (OSError, HTTPException, ValueError) as error:
+            problems.append(f"{url}: {error}")
+        else:
+            return part.replace(path)
+    raise DownloadError(f"{archive.name}: {'; '.join(problems)}")
+
+
+def check(path: Path, archive: Archive) -> None:
+    """Compare a file with what was published; delete it if it differs.
+
+    Raises:
+        ValueError: Saying what was expected and what was found.
+    """
+    size, digest = path.stat().st_size, hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    if (size, digest.hexdigest()) != (archive.size, archive.md5):
+        path.unlink()
+        raise ValueError(
+            f"expected {archive.size} bytes with MD5 {archive.md5}, found {size} bytes "
+            f"with MD5 {digest.hexdigest()}; the file is deleted"
+        )
+
+
+def extract(archive: Path, wanted: str, folder: Path) -> Path:
+    """Unpack one folder of a tar file, with the files beside it, such as its licence.
+
+    Everything is unpacked next to its place and then moved, so that a folder which is
+    there is whole.
+
+    Args:
+        archive: A tar file, compressed or not.
+        wanted: The folder, as it is called in the tar file.
+        folder: ``folder/wanted`` is made.
+
+    Raises:
+        ValueError: If it is no tar file, lacks the folder, or would write elsewhere.
+    """
+    draft = folder / f".{archive.name}.unpacked"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        with tarfile.open(archive) as tar:
+            bar = tqdm(tar, f"unpack {archive.name}", unit=" files", disable=None)
+            tar.extractall(draft, members=bar, filter="data")
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{archive}: cannot be unpacked: {error}") from error
+    if not (draft / wanted).is_dir():
+        raise ValueError(f"{archive}: expected a folder {wanted} in it, found none")
+    target = folder / wanted
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for path in (draft / wanted).parent.iterdir():
+        if path.is_file() or path.name == target.name:
+            path.replace(target.with_name(path.name))
+    shutil.rmtree(draft)
+    return target
+
+
+def _fetch(url: str, part: Path, archive: Archive) -> None:
+    """Receive until all bytes are there, again and again as long as more arrive."""
+    if _size(part) > archive.size:
+        part.unlink()
+    while (before := _size(part)) < archive.size:
+        broken: Exception | None = None
+        try:
+            _receive(url, part, archive)
+        except (OSError, HTTPException) as error:
+            broken = error
+        after = _size(part)
+        if after <= before:
+            raise broken or OSError(f"stopped at {after} of {archive.size} bytes")
+
+
+def _receive(url: str, part: Path, archive: Archive) -> None:
+    """One request for what is missing; a server that sends all of it starts anew."""
+    have = _size(part)
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    with urlopen(request, timeout=TIMEOUT) as response:
+        if response.status != 206:
+            have = 0
+        _check_offer(response, have, archive.size)
+        bar = tqdm(
+            desc=archive.name,
+            total=archive.size,
+            initial=have,
+            unit="B",
+            unit_scale=True,
+            disable=None,
+        )
+        with part.open("ab" if have else "wb") as file, bar:
+            while block := response.read(BLOCK):
+                file.write(block)
+                bar.update(len(block))
+
+
+def _check_offer(response: HTTPResponse, have: int, size: int) -> None:
+    """Refuse another file, such as an error page, before it is received."""
+    start = response.headers.get("Content-Range", "bytes 0-").split()[-1].split("-")[0]
+    length = response.headers.get("Content-Length")
+    if have and int(start) != have:
+        raise ValueError(f"asked for the bytes from {have} on, got those from {start}")
+    if length is not None and have + int(length) != size:
+        raise ValueError(f"expected {size} bytes, found {have + int(length)}")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
