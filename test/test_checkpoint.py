@@ -186,7 +186,7 @@ def test_the_hub(tmp_path, monkeypatch):
         assert torch.equal(found.state_dict()[name], value)
     with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder.*404"):
         load_checkpoint("nobody/nothing")
-    for name in ("./nowhere", "/tmp/nowhere", "a/b/c", "nowhere"):
+    for name in ("./nowhere", "/tmp/nowhere", "a/b/c", "nowhere", "nowhere/"):
         with pytest.raises(FileNotFoundError, match="is no UniWav checkpoint"):
             load_checkpoint(name)
     assert len(asked) == 2
@@ -198,7 +198,7 @@ def test_model_card(tmp_path):
     card = write_card(tmp_path, "two hours", "cc-by-4.0", metrics="| WER | 3 |")
     head, body = card.read_text().split("---\n")[1:]
     assert yaml.safe_load(head)["license"] == "cc-by-4.0"
-    for part in ("on two hours", "| WER | 3 |", "load_checkpoint(", "updates: 7"):
+    for part in ("on two hours", "| WER | 3 |", "UniWav.from_pretrained(", "updates: 7"):
         assert part in body
     assert "lr: 1" not in body and "num_layers: 3" in body
     assert load_checkpoint(tmp_path)
