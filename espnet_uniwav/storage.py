@@ -65,6 +65,7 @@ def find_local(name: str | Path) -> Path | None:
             folder = _download(name, local_files_only=True)
         except FileNotFoundError:
             return None
+        folder = folder if (folder / WEIGHTS).is_file() else None
     return folder
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
-from espnet_uniwav.storage import find_folder, find_local, load_weights, read_config
+from espnet_uniwav.storage import find_local, load_weights, read_config
 
 # Networks (see ``CodecNetwork``) by name; what needs another framework is its door's.
 NETWORKS = {
@@ -163,9 +163,10 @@ def read_codec(checkpoint: str | None) -> dict:
             "features: neural_codec needs features_conf: {checkpoint: FOLDER}, a "
             "folder of `uniwav codec`"
         )
-    if not find_folder(checkpoint).is_dir():
-        raise FileNotFoundError(f"{checkpoint} is missing: make it with `uniwav codec`")
-    features = read_config(checkpoint)["model"].get("features", {})
+    try:
+        features = read_config(checkpoint)["model"].get("features", {})
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}. Make a codec with `uniwav codec`") from error
     if features.get("name") != "neural_codec":
         raise ValueError(
             f"{checkpoint}: expected a folder of `uniwav codec`, found features: "

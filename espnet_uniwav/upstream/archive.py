@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from espnet_uniwav.storage import CONFIG, WEIGHTS, read_config
 
 FILES = (CONFIG, WEIGHTS)
-CHECKSUM = "sha256="
+CHECKSUM, CHUNK = "sha256=", 2**20
 # What reading an archive that is cut off or altered raises.
 DAMAGED = (
     tarfile.TarError,
@@ -132,6 +132,8 @@ def _members(archive: Path) -> Iterator[dict]:
         with tarfile.open(archive) as tar:
             files = [member for member in tar.getmembers() if member.isfile()]
             yield {_normal(m.name): partial(tar.extractfile, m) for m in files}
+            while tar.fileobj.read(CHUNK):  # to the end, where gzip has its checksum
+                pass
     elif zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             files = [info for info in zipped.infolist() if not info.is_dir()]
