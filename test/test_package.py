@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 from factories import make_config, make_model
 
-from espnet_uniwav.card import write_card
-from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.card import read_card, write_card
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.storage import packaged_models
 
 ROOT = Path(__file__).parents[1]
+MAX_BYTES = 25e6  # of a model: it is a part of every clone and wheel
 FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 EXPECTED = {
     *(f"models/tiny-test/{name}" for name in ("config.yaml", "model.safetensors")),
@@ -55,6 +58,18 @@ def sources(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("name", sorted(packaged_models()))
+def test_what_comes_with_the_package(name):
+    folder = packaged_models()[name]
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= MAX_BYTES
+    assert load_checkpoint(name).decoder is not None
+    head, text = read_card(folder)
+    assert head["license"] and head["trained_on"]
+    assert f'from_pretrained("{name}")' in text
+    config = (folder / "config.yaml").read_text(encoding="utf-8")
+    assert not re.findall(r"/(?:home|root|work|tmp)/.*", config)
+
+
 @pytest.mark.integration
 def test_an_installed_wheel_holds_the_models(sources, tmp_path):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -71,9 +86,9 @@ def test_an_installed_wheel_holds_the_models(sources, tmp_path):
     where, number = run(sys.executable, "-c", USE, **place).split()
     assert where == str(package)
     assert int(number) == sum(p.numel() for p in make_model().parameters())
-    listed = run(str(target / "bin/uniwav"), "models", **place)
-    assert listed.startswith("tiny-test: encoder + decoder, ")
-    assert listed.endswith("trained on nothing; cc0-1.0\n")
+    listed = run(str(target / "bin/uniwav"), "models", **place).splitlines()
+    (line,) = (line for line in listed if line.startswith("tiny-test: "))
+    assert line.endswith(" MB, trained on nothing; cc0-1.0")
 
 
 @pytest.mark.integration

@@ -39,7 +39,7 @@ def models(args: argparse.Namespace) -> str:
     from espnet_uniwav.card import read_card
     from espnet_uniwav.storage import find_folder, packaged_models, read_config
 
-    if args.folder and args.name is None:
+    if args.folder and not args.name:
         raise ValueError("--folder needs the name of a checkpoint")
     if args.name is None:
         found = sorted(packaged_models().items())

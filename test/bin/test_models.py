@@ -45,7 +45,7 @@ def test_none(tmp_path, monkeypatch, capsys):
         ([], "README.md is missing"),
         (["--folder"], "--folder needs the name"),
         (["--folder", "--", "/gone"], "/gone is no UniWav checkpoint"),
-        (["--folder", "--", ""], "is no UniWav checkpoint"),
+        (["--folder", "--", ""], "--folder needs the name"),
     ),
 )
 def test_bad_input(packaged, options, message):

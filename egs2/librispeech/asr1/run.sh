@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 hours=100
 checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
 asr_args=               # more arguments of espnet2.bin.asr_train
-usage="usage: ESPNET_ROOT=DIR $0 --hours 100|960 --checkpoint DIR [asr.sh OPTION ...]"
+usage="usage: ESPNET_ROOT=DIR $0 --hours 100|960 --checkpoint NAME [asr.sh OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
         --hours) hours=$2 ;;

@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 librispeech=            # folder with train-clean-100, dev-clean, test-clean, ...
 checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
-usage="usage: $0 --librispeech DIR --checkpoint DIR [mini_speech/token1 OPTION ...]"
+usage="usage: $0 --librispeech DIR --checkpoint NAME [mini_speech/token1 OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
         --librispeech) librispeech=$2 ;;

@@ -9,7 +9,7 @@ checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
 hours=960               # 100 or 960
 textgrids=              # of the Montreal Forced Aligner; empty: align with PocketSphinx
 train_args=             # more arguments of espnet2.bin.tts_train
-usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint DIR [--hours 100|960]"
+usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint NAME [--hours 100|960]"
 usage+=" [--textgrids DIR] [tts.sh OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
