@@ -38,7 +38,8 @@ def find_folder(name: str | Path) -> Path:
             exists is taken.
 
     Returns:
-        The folder. A path with another number of slashes is returned as it is.
+        The folder; or a path that cannot be a name as it is, for ``read_config`` to
+        say what is missing there.
 
     Raises:
         FileNotFoundError: If there is none of that name.

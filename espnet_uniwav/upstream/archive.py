@@ -65,6 +65,10 @@ def fetch_checkpoint(url: str, refresh: bool = False) -> Path:
             "uniwav_local"
         )
     url, fragment = urldefrag(str(url))
+    if fragment and not fragment.startswith(CHECKSUM):
+        raise ValueError(
+            f"{url}: expected #{CHECKSUM}HEX or nothing, found #{fragment}"
+        )
     archive = Path(_download(url, refresh))
     folder = archive.with_name(f"{archive.name}.checkpoint")
     with FileLock(f"{folder}.lock"):
@@ -144,8 +148,6 @@ def _members(archive: Path) -> Iterator[dict]:
 
 def _check_sum(archive: Path, fragment: str) -> None:
     """Compare an archive with the ``sha256=HEX`` that its URL ends in."""
-    if not fragment.startswith(CHECKSUM):
-        raise ValueError(f"expected #{CHECKSUM}HEX or nothing behind it: #{fragment}")
     expected = fragment.removeprefix(CHECKSUM).lower()
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != expected:

@@ -184,7 +184,7 @@ def test_an_archive_that_was_altered(checkpoint, cache, ending):
             uniwav_url(url.partition("#")[0], refresh=True)
     archive.write_bytes(whole)
     assert torch.equal(weights(uniwav_url(url)), expected)
-    with pytest.raises(ValueError, match="expected #sha256=HEX or nothing"):
+    with pytest.raises(ValueError, match="expected #sha256=HEX or nothing, found #md5"):
         uniwav_url(f"file://{archive}#md5=1")
 
 
