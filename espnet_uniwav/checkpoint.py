@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, check_spec
 from espnet_uniwav.model import UniWav
@@ -14,7 +14,11 @@ from espnet_uniwav.storage import find_folder, load_weights, read_config, write_
 
 
 def save_checkpoint(
-    model: nn.Module, config: dict, folder: str | Path, about: dict | None = None
+    model: nn.Module,
+    config: dict,
+    folder: str | Path,
+    about: dict | None = None,
+    half: bool = False,
 ) -> None:
     """Write a model to a folder.
 
@@ -23,13 +27,38 @@ def save_checkpoint(
         config: Its configuration, see ``from_config`` of its class.
         folder: Made if missing.
         about: Anything worth keeping: the training configuration, steps, metrics.
+        half: Store what was trained in fp16, at half the size. Loading gives fp32.
+
+    Raises:
+        ValueError: If a value is too large for fp16, naming its tensor.
     """
     content = {
         "model": config,
         "feature_spec": model.features.spec.to_dict(),
         "about": about or {},
     }
-    write_folder(folder, model.state_dict(), content)
+    weights = _halve(model) if half else model.state_dict()
+    write_folder(folder, weights, content)
+
+
+def _halve(model: nn.Module) -> dict[str, Tensor]:
+    """Weights, parameters in fp16; but not buffers (statistics) and the feature space.
+
+    Raises:
+        ValueError: As of ``save_checkpoint``.
+    """
+    weights = model.state_dict()
+    kept = {id(parameter) for parameter in model.features.parameters()}
+    for name, parameter in model.named_parameters():
+        if id(parameter) in kept:
+            continue
+        weights[name] = parameter.detach().half()
+        if not weights[name].isfinite().all():
+            raise ValueError(
+                f"{name}: expected values that fp16 can hold (up to 65504), found "
+                f"{parameter.abs().max().item():g}; export it without --half"
+            )
+    return weights
 
 
 def save_features(features: AbsFeatures, folder: str | Path, about: dict) -> None:
@@ -52,13 +81,14 @@ def load_checkpoint(
     """Load a model for inference. Executes no pickle.
 
     Args:
-        folder: Written by ``save_checkpoint``; or OWNER/NAME on Hugging Face's hub.
+        folder: Written by ``save_checkpoint``; or another name of a checkpoint, see
+            ``storage.find_folder``.
         expected_spec: Refuse the checkpoint unless its features are these.
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
-        ValueError: If a tensor is missing, extra or misshapen, or if the feature
-            spec is not what the configuration or the caller says.
+        ValueError: If a tensor does not fit, see ``storage.load_strictly``, or if the
+            feature spec is not what the configuration or the caller says.
     """
     return load_model(folder, _build, expected_spec)
 
@@ -71,7 +101,7 @@ def load_model(
     """Load whatever is made of a UniWav and kept in the same way.
 
     Args:
-        folder: Written by ``save_checkpoint``.
+        folder: As of ``load_checkpoint``.
         build: Makes the model from its configuration.
         expected_spec: As of ``load_checkpoint``.
 
@@ -96,9 +126,10 @@ def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
     """A model of a checkpoint's configuration, as it was before any training.
 
     Args:
-        folder: Written by ``save_checkpoint``.
+        folder: As of ``load_checkpoint``.
         seed: Of the weights. Those of the feature space are the checkpoint's.
     """
+    folder = find_folder(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = UniWav.from_config(read_config(folder)["model"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
-from espnet_uniwav.features import AbsFeatures, build_features
+from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.flow.sampling import Sampling, generate
@@ -59,6 +61,16 @@ class UniWav(nn.Module):
             FlowDecoder(features.spec.dim, encoder.embed_dim, **decoder),
             config.get("kept_frames", "data"),
         )
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, expected_spec: FeatureSpec | None = None
+    ) -> UniWav:
+        """Load a checkpoint by its folder or name; see ``load_checkpoint``."""
+        # Imported here because checkpoint.py is above this file and imports it.
+        from espnet_uniwav.checkpoint import load_checkpoint
+
+        return load_checkpoint(folder, expected_spec)
 
     def hidden_states(
         self,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+# One folder for each model that comes with the package.
+PACKAGED = Path(__file__).parent / "models"
 
 
 def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) -> None:
@@ -21,22 +24,78 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
         yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
 
 
+def packaged_models() -> dict[str, Path]:
+    """Name -> folder of every model that comes with the package."""
+    return {path.parent.name: path.parent for path in PACKAGED.glob(f"*/{CONFIG}")}
+
+
 def find_folder(name: str | Path) -> Path:
-    """A folder, or a copy of the repository OWNER/NAME on Hugging Face's hub.
+    """The folder of a checkpoint, however it is named.
+
+    Args:
+        name: A folder; a packaged model, such as ``small``; or the repository
+            OWNER/NAME on Hugging Face's hub, which is downloaded. The first that
+            exists is taken.
+
+    Returns:
+        The folder; or a path that cannot be a name as it is, for ``read_config`` to
+        say what is missing there.
 
     Raises:
-        FileNotFoundError: If there is neither.
+        FileNotFoundError: If there is none of that name.
     """
-    folder = Path(name)
-    parts = str(name).split("/")
-    if folder.exists() or len(parts) != 2 or not all(parts) or parts[0][0] in ".~":
+    folder = _find_here(name)
+    if folder is not None:
         return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    if _is_on_hub(name):
+        return _download(name)
+    if "/" not in str(name):
+        listed = ", ".join(sorted(packaged_models())) or "none"
+        raise FileNotFoundError(
+            f"{name} is no UniWav checkpoint: there is no such folder, and the models "
+            f"of this package are: {listed}"
+        )
+    return Path(name)
 
+
+def find_local(name: str | Path) -> Path | None:
+    """As ``find_folder``, of what is on this machine; None if that is nothing."""
+    folder = _find_here(name)
+    if folder is None and _is_on_hub(name):
+        try:
+            folder = _download(name, local_files_only=True)
+        except FileNotFoundError:
+            return None
+        folder = folder if (folder / WEIGHTS).is_file() else None
+    return folder
+
+
+def _find_here(name: str | Path) -> Path | None:
+    folder = Path(name)
+    return folder if folder.is_dir() else packaged_models().get(str(name))
+
+
+def _is_on_hub(name: str | Path) -> bool:
+    """Whether this can be OWNER/NAME, and is not a file here."""
+    parts = str(name).split("/")
+    named = len(parts) == 2 and all(parts) and parts[0][0] not in ".~"
+    return named and not Path(name).exists()
+
+
+def _download(name: str | Path, **options) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
+
+    refused = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError)
     try:
-        return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        return Path(
+            snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **options)
+        )
+    except refused as error:
         reason = str(error).strip().splitlines()[0] if str(error) else error
         raise FileNotFoundError(
             f"{name} is no folder here, and nothing of that name was found on the hub "
@@ -47,10 +106,13 @@ def find_folder(name: str | Path) -> Path:
 def read_config(folder: str | Path) -> dict:
     """The content of a checkpoint's config.yaml.
 
+    Args:
+        folder: Its name, see ``find_folder``.
+
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
     """
-    folder = Path(folder)
+    folder = find_folder(folder)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise FileNotFoundError(
@@ -69,11 +131,16 @@ def load_weights(
 ) -> None:
     """Load the tensors of a folder whose names begin with one of the prefixes.
 
+    The model keeps its own precision, fp32, whatever that of the file is.
+
     Raises:
-        ValueError: As of ``load_strictly``.
+        ValueError: As of ``load_strictly``, or if the file is damaged.
     """
-    path = Path(folder) / WEIGHTS
-    weights = load_file(path)
+    path = find_folder(folder) / WEIGHTS
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}): make it again") from error
     own = {
         name.removeprefix(prefix): value
         for name, value in weights.items()
@@ -87,7 +154,8 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
     """Load tensors, or say which ones do not fit.
 
     Raises:
-        ValueError: Lists missing, extra and misshapen tensors.
+        ValueError: Lists missing, extra and misshapen tensors, those of another type
+            and those with NaN or infinite values.
     """
     own = model.state_dict()
     problems = [f"missing: {k}" for k in own if k not in weights]
@@ -97,7 +165,24 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
         for k, v in weights.items()
         if k in own and own[k].shape != v.shape
     ]
+    problems += [
+        f"of another type: {k}: expected {own[k].dtype}, found {v.dtype}"
+        for k, v in weights.items()
+        if k in own and not _is_same_kind(own[k], v)
+    ]
+    problems += [
+        f"NaN or infinite: {k}: {int((~v.isfinite()).sum())} of {v.numel()} values"
+        for k, v in weights.items()
+        if k in own and not v.isfinite().all()
+    ]
     if problems:
         listed = "\n  ".join(problems)
         raise ValueError(f"{where} does not fit its configuration:\n  {listed}")
     model.load_state_dict(weights)
+
+
+def _is_same_kind(own: Tensor, value: Tensor) -> bool:
+    """Whether both are floating point, of whatever precision, or of one type."""
+    if own.is_floating_point():
+        return value.is_floating_point()
+    return own.dtype == value.dtype

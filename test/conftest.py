@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from factories import make_speech
+from factories import make_config, make_model, make_speech
+
+from espnet_uniwav import storage
+from espnet_uniwav.checkpoint import save_checkpoint
 
 torch.set_num_threads(1)
 
@@ -18,3 +21,12 @@ def seed():
 def speech():
     """(2, S) samples and their lengths, the second utterance padded with zeros."""
     return make_speech([4000, 2500])
+
+
+@pytest.fixture
+def packaged(tmp_path, monkeypatch):
+    """A tiny model that comes with the package, under the name ``tiny-test``."""
+    monkeypatch.setattr(storage, "PACKAGED", tmp_path / "models")
+    model = make_model()
+    save_checkpoint(model, make_config(), tmp_path / "models/tiny-test")
+    return model

@@ -11,7 +11,7 @@ import yaml
 from factories import NUM_MELS, make_config, make_features, make_model
 from safetensors.torch import load_file, save_file
 
-from espnet_uniwav.card import write_card
+from espnet_uniwav.card import read_card, write_card
 from espnet_uniwav.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -186,7 +186,7 @@ def test_the_hub(tmp_path, monkeypatch):
         assert torch.equal(found.state_dict()[name], value)
     with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder.*404"):
         load_checkpoint("nobody/nothing")
-    for name in ("./nowhere", "/tmp/nowhere", "a/b/c", "nowhere"):
+    for name in ("./nowhere", "/tmp/nowhere", "a/b/c", "nowhere", "nowhere/"):
         with pytest.raises(FileNotFoundError, match="is no UniWav checkpoint"):
             load_checkpoint(name)
     assert len(asked) == 2
@@ -198,7 +198,74 @@ def test_model_card(tmp_path):
     card = write_card(tmp_path, "two hours", "cc-by-4.0", metrics="| WER | 3 |")
     head, body = card.read_text().split("---\n")[1:]
     assert yaml.safe_load(head)["license"] == "cc-by-4.0"
-    for part in ("on two hours", "| WER | 3 |", "load_checkpoint(", "updates: 7"):
+    for part in (
+        "on two hours",
+        "| WER | 3 |",
+        "UniWav.from_pretrained(",
+        "updates: 7",
+    ):
         assert part in body
     assert "lr: 1" not in body and "num_layers: 3" in body
     assert load_checkpoint(tmp_path)
+
+
+def test_model_card_of_a_packaged_model(tmp_path):
+    save_checkpoint(make_model(), make_config(), tmp_path)
+    corpora = (
+        "| corpus | hours | licence | source |\n|---|---|---|---|\n| A | 3 | CC0 | x |"
+    )
+    data = f"three hours\nof English speech.\n\n{corpora}\n"
+    write_card(tmp_path, data, "cc-by-4.0", name="tiny-test", limits="No children.")
+    head, text = read_card(tmp_path)
+    assert head["trained_on"] == "three hours of English speech"
+    assert head["license"] == "cc-by-4.0"
+    assert "espnet_uniwav on three hours of English speech.\n" in text
+    assert 'UniWav.from_pretrained("tiny-test")' in text
+    sections = dict(part.split("\n", 1) for part in text.split("## ")[1:])
+    assert corpora in sections["Training data"]
+    assert "No children." in sections["Intended use and limits"]
+    assert "consent" in sections["Responsible use"]
+    (tmp_path / "README.md").unlink()
+    with pytest.raises(FileNotFoundError, match="README.md is missing.*--licence"):
+        read_card(tmp_path)
+
+
+def test_half_is_half_the_size_and_loads_in_fp32(tmp_path):
+    model = make_model()
+    for name, half in (("full", False), ("half", True)):
+        save_checkpoint(model, make_config(), tmp_path / name, half=half)
+    full, half = (tmp_path / name / "model.safetensors" for name in ("full", "half"))
+    stored = load_file(half)
+    assert half.stat().st_size < 0.6 * full.stat().st_size
+    loaded = load_checkpoint(tmp_path / "half").state_dict()
+    buffers = dict(model.named_buffers())
+    for name, value in model.state_dict().items():
+        assert loaded[name].dtype == value.dtype
+        if name in buffers:
+            assert stored[name].dtype == value.dtype
+            assert torch.equal(loaded[name], value)
+        else:
+            assert stored[name].dtype == torch.float16
+            assert torch.equal(loaded[name], value.half().float())
+    assert {"precondition.mean"} < {n.removeprefix("decoder.") for n in buffers}
+
+
+def test_half_is_strict_too(tmp_path):
+    save_checkpoint(make_model(), make_config(), tmp_path, half=True)
+
+    def spoil(weights):
+        weights["encoder.mask_embedding"][0] = float("inf")
+
+    edit(tmp_path / "model.safetensors", spoil)
+    with pytest.raises(ValueError, match="infinite: encoder.mask_embedding: 1 of"):
+        load_checkpoint(tmp_path)
+
+
+def test_half_refuses_what_it_cannot_hold(tmp_path):
+    model = make_model()
+    model.encoder.mask_embedding.data[0] = 7e4
+    save_checkpoint(model, make_config(), tmp_path)
+    message = "encoder.mask_embedding: expected .*65504.*found 70000; .*without --half"
+    with pytest.raises(ValueError, match=message):
+        save_checkpoint(model, make_config(), tmp_path, half=True)
+    assert load_checkpoint(tmp_path).encoder.mask_embedding[0] == 7e4

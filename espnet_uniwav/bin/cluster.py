@@ -23,7 +23,7 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("checkpoint", type=Path, help="exported folder")
+    add("checkpoint", type=Path, help="folder or name")
     add("wav_scp", type=Path, help="table of names and audio files")
     add("output", type=Path, help="checkpoint to write")
     add("--layer", type=_layer, required=True, help="a state's number, or `features`")

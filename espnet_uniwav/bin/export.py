@@ -9,8 +9,8 @@ from espnet_uniwav.command import run_command
 
 DESCRIPTION = """\
 OUT gets config.yaml and model.safetensors; with --data and --licence also a model card
-(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. Every
-`from_pretrained`, and `load_checkpoint`, takes OUT or OWNER/NAME.
+(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and
+OWNER/NAME serve wherever a checkpoint is named.
 """
 
 
@@ -24,10 +24,18 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("experiment", help="ESPnet's output_dir")
     parser.add_argument("folder", help="checkpoint to write")
     parser.add_argument("--model_file", default="latest.pth")
-    parser.add_argument("--data", help="what it was trained on, for the model card")
+    parser.add_argument(
+        "--half", action="store_true", help="fp16: half the size; loading gives fp32"
+    )
+    parser.add_argument(
+        "--data",
+        help="what it was trained on, for the model card; or a markdown file: that in "
+        "one paragraph, then a table of corpora with hours, licence and source",
+    )
     parser.add_argument("--licence", help="of the weights, such as cc-by-4.0")
     parser.add_argument("--language", default="en")
     parser.add_argument("--metrics", type=Path, help="markdown, such as scores.md")
+    parser.add_argument("--limits", type=Path, help="markdown: uses it is not fit for")
     parser.add_argument("--name", help="on the hub: OWNER/NAME")
     return parser
 
@@ -43,14 +51,23 @@ def export(args: argparse.Namespace) -> str:
 
     if bool(args.data) != bool(args.licence):
         raise ValueError("a model card needs both --data and --licence")
-    model = export_experiment(args.experiment, args.folder, args.model_file)
-    if args.data:
-        metrics = args.metrics.read_text(encoding="utf-8") if args.metrics else ""
+    data, metrics, limits = _data(args.data), _text(args.metrics), _text(args.limits)
+    model = export_experiment(args.experiment, args.folder, args.model_file, args.half)
+    if data:
         write_card(
-            args.folder, args.data, args.licence, args.language, metrics, args.name
+            args.folder, data, args.licence, args.language, metrics, args.name, limits
         )
     number = sum(p.numel() for p in model.parameters())
     return f"{args.folder}: {number / 1e6:.1f} M parameters"
+
+
+def _data(data: str | None) -> str:
+    """A sentence, or what the markdown file of that name says."""
+    return _text(Path(data)) if data and data.endswith(".md") else data or ""
+
+
+def _text(path: Path | None) -> str:
+    return path.read_text(encoding="utf-8") if path else ""
 
 
 def main(cmd: list[str] | None = None) -> None:

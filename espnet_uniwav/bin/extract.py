@@ -33,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--config",
         type=Path,
         required=True,
-        help="of the training (its frontend_conf), or of a checkpoint",
+        help="of the training (its frontend_conf), or a checkpoint",
     )
     parser.add_argument("--shard_size", type=int, default=1000, help="of an archive")
     parser.add_argument("--num_workers", type=int, default=0, help="processes")
@@ -80,9 +80,12 @@ def load_features(config: Path, device: str):
         ValueError: If it describes none.
     """
     from espnet_uniwav.features import build_features, with_weights
+    from espnet_uniwav.storage import CONFIG, find_local
     from espnet_uniwav.tasks.config import resolve
     from espnet_uniwav.tasks.experiment import features_config
 
+    checkpoint = find_local(config)
+    config = config if checkpoint is None else checkpoint / CONFIG
     content = resolve(config)
     if "frontend" in content:
         conf = features_config(content)

@@ -32,9 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("input", type=Path, help="any file that libsndfile reads")
     parser.add_argument("output", type=Path, help="wav file to write")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="exported folder"
-    )
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder or name")
     for name in ("start", "end"):
         parser.add_argument(
             f"--{name}",

@@ -29,7 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--exp", type=Path, required=True, help="ESPnet's output_dir")
-    parser.add_argument("--checkpoint", type=Path, help="exported folder")
+    parser.add_argument("--checkpoint", type=Path, help="folder or name")
     parser.add_argument("--wav_scp", type=Path, help="of a held-out data folder")
     parser.add_argument("--output", type=Path, default=Path("report/index.html"))
     parser.add_argument("--title", default="UniWav pre-training")

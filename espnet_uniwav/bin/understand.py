@@ -43,7 +43,7 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         required=True,
         metavar="[NAME=]FOLDER",
-        help="exported; raw features and random encoder are those of the first",
+        help="folder or name; raw features and random encoder are those of the first",
     )
     add(
         "--codes",

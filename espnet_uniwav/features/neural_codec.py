@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
-from espnet_uniwav.storage import load_weights, read_config
+from espnet_uniwav.storage import find_local, load_weights, read_config
 
 # Networks (see ``CodecNetwork``) by name; what needs another framework is its door's.
 NETWORKS = {
@@ -84,8 +83,9 @@ class NeuralCodec(AbsFeatures):
             mean, std, checksum = found["mean"], found["std"], found["checksum"]
         self.network = build_network(codec, architecture)
         self.has_weights = False
-        if checkpoint is not None and Path(checkpoint).exists():
-            load_weights(self.network, checkpoint, ("network.", "features.network."))
+        folder = None if checkpoint is None else find_local(checkpoint)
+        if folder is not None:
+            load_weights(self.network, folder, ("network.", "features.network."))
             self.has_weights = True
         if sample_rate not in (None, self.network.sample_rate):
             raise ValueError(
@@ -163,9 +163,10 @@ def read_codec(checkpoint: str | None) -> dict:
             "features: neural_codec needs features_conf: {checkpoint: FOLDER}, a "
             "folder of `uniwav codec`"
         )
-    if not Path(checkpoint).is_dir():
-        raise FileNotFoundError(f"{checkpoint} is missing: make it with `uniwav codec`")
-    features = read_config(checkpoint)["model"].get("features", {})
+    try:
+        features = read_config(checkpoint)["model"].get("features", {})
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}. Make a codec with `uniwav codec`") from error
     if features.get("name") != "neural_codec":
         raise ValueError(
             f"{checkpoint}: expected a folder of `uniwav codec`, found features: "

@@ -28,7 +28,10 @@ TRAINING_ONLY = (
 
 
 def export_experiment(
-    experiment: str | Path, folder: str | Path, model_file: str = "latest.pth"
+    experiment: str | Path,
+    folder: str | Path,
+    model_file: str = "latest.pth",
+    half: bool = False,
 ) -> nn.Module:
     """Turn an experiment into a checkpoint folder.
 
@@ -40,13 +43,14 @@ def export_experiment(
         experiment: ESPnet's output_dir, with config.yaml.
         folder: The checkpoint to write.
         model_file: Which saved model: a name inside the experiment.
+        half: Store what was trained in fp16.
 
     Returns:
         The exported model.
 
     Raises:
         FileNotFoundError: If the experiment has no such file.
-        ValueError: If it is no UniWav experiment, or a tensor is missing or extra.
+        ValueError: If it is no UniWav experiment, or a tensor does not fit.
     """
     experiment = Path(experiment)
     args = _read(experiment / "config.yaml")
@@ -65,7 +69,7 @@ def export_experiment(
     updates = state.get("global_step")
     about["updates"] = int(updates) if updates is not None else None
     about["training"] = args
-    save_checkpoint(model, config, folder, about)
+    save_checkpoint(model, config, folder, about, half)
     return model
 
 

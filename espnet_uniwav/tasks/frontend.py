@@ -27,7 +27,8 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
 
     Args:
         fs: Sampling rate (Hz), also as ``16k``; must be the checkpoint's.
-        checkpoint: Folder made by ``uniwav export``; None starts from random weights.
+        checkpoint: Folder made by ``uniwav export``, or the name of a model; None
+            starts from random weights.
         layer: ``weighted_sum`` (learned, over all states) or the number of one state:
             0 is the input of the layers, N the output of layer N.
         freeze: Do not train the encoder. The weighted sum is trained anyway.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import humanfriendly
 from torch import nn
 
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features import FeatureSpec
-from espnet_uniwav.storage import read_config
+from espnet_uniwav.storage import find_local, read_config
 
 
 class StartsFromCheckpoint:
@@ -34,10 +33,11 @@ class StartsFromCheckpoint:
             load: Loads a folder, given the features.
         """
         self.has_weights = self.checkpoint is None
-        if self.checkpoint is None or not Path(self.checkpoint).exists():
+        folder = None if self.checkpoint is None else find_local(self.checkpoint)
+        if folder is None:
             return None
         self.has_weights = True
-        return load(self.checkpoint, spec)
+        return load(folder, spec)
 
     def require_weights(self) -> None:
         """Raise FileNotFoundError if no weights were loaded, of whatever origin."""
@@ -63,7 +63,7 @@ def read_architecture(checkpoint: str | None, parts: tuple[str, ...], key: str) 
     """Parts of a checkpoint's model configuration.
 
     Args:
-        checkpoint: Folder.
+        checkpoint: Folder or name.
         parts: Keys of the model configuration that are wanted.
         key: Where the recipe names it, such as ``frontend_conf``, for the error.
 

@@ -37,7 +37,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
     Args:
         idim: Size of the token list.
         odim: Width of the features.
-        checkpoint: Folder made by ``uniwav export``, with a decoder; None starts from
+        checkpoint: Folder or name of a model with a decoder; None starts from
             random weights.
         architecture: The checkpoint's model configuration; see ``frontend: uniwav``.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.

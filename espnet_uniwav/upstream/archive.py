@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+import hashlib
+import lzma
 import os
 import shutil
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from tempfile import TemporaryDirectory
+from urllib.parse import urldefrag, urlsplit
 
+import yaml
 from filelock import FileLock
 from s3prl.util.download import urls_to_filepaths
+from safetensors import SafetensorError, safe_open
 
-from espnet_uniwav.storage import CONFIG, WEIGHTS
+from espnet_uniwav.storage import CONFIG, WEIGHTS, read_config
 
 FILES = (CONFIG, WEIGHTS)
+CHECKSUM, CHUNK = "sha256=", 2**20
+# What reading an archive that is cut off or altered raises.
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    yaml.YAMLError,
+)
 
 
 def fetch_checkpoint(url: str, refresh: bool = False) -> Path:
     """Download and unpack the archive of a checkpoint folder.
 
+    An archive that turns out to be cut off, altered or something else is deleted from
+    the cache, so that the next call downloads it again.
+
     Args:
-        url: http, https or file; a zip or tar archive, compressed or not.
+        url: http, https or file; a zip or tar archive, compressed or not. With
+            ``#sha256=HEX`` at its end the archive must have this checksum.
         refresh: Download again what S3PRL's cache (``s3prl.util.download``) holds.
 
     Returns:
         The checkpoint folder, in that cache.
 
     Raises:
-        ValueError: If this is no URL, or not the archive of one checkpoint.
+        ValueError: If this is no URL, or not the whole archive of one checkpoint.
         RuntimeError: If it cannot be downloaded.
     """
     if urlsplit(str(url)).scheme not in ("http", "https", "file"):
@@ -39,15 +64,22 @@ def fetch_checkpoint(url: str, refresh: bool = False) -> Path:
             f"expected a URL (http, https, file), found {url}: a folder here is for "
             "uniwav_local"
         )
-    archive = Path(_download(str(url), refresh))
+    url, fragment = urldefrag(str(url))
+    if fragment and not fragment.startswith(CHECKSUM):
+        raise ValueError(
+            f"{url}: expected #{CHECKSUM}HEX or nothing, found #{fragment}"
+        )
+    archive = Path(_download(url, refresh))
     folder = archive.with_name(f"{archive.name}.checkpoint")
     with FileLock(f"{folder}.lock"):
-        if not _is_current(folder, archive):
-            try:
+        try:
+            if fragment:
+                _check_sum(archive, fragment)
+            if not _is_current(folder, archive):
                 unpack(archive, folder)
-            except ValueError as error:
-                archive.unlink()
-                raise ValueError(f"{url}: {error}") from None
+        except ValueError as error:
+            archive.unlink(missing_ok=True)
+            raise ValueError(f"{url}: {error}") from None
     return folder
 
 
@@ -55,11 +87,30 @@ def unpack(archive: Path, folder: Path) -> None:
     """Write the two files of a checkpoint, and nothing else, into a folder.
 
     Files are looked up in the archive by name and written under their own names, so
-    no path of the archive reaches the disk.
+    no path of the archive reaches the disk. The folder changes if all is well.
 
     Raises:
-        ValueError: If the archive does not hold exactly one checkpoint.
+        ValueError: If the archive does not hold exactly one checkpoint, or is damaged.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as parts:
+        try:
+            _extract(archive, Path(parts))
+            read_config(parts)
+            with safe_open(Path(parts) / WEIGHTS, "pt"):
+                pass
+        except DAMAGED as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of this machine, such as a full disk
+            raise ValueError(
+                f"the archive is cut off or damaged ({type(error).__name__}: {error}): "
+                "download it again, or ask who made it"
+            ) from error
+        for name in FILES:
+            os.replace(Path(parts) / name, folder / name)
+
+
+def _extract(archive: Path, folder: Path) -> None:
     with _members(archive) as members:
         parents = {PurePosixPath(name).parent for name in members}
         found = sorted(
@@ -72,13 +123,10 @@ def unpack(archive: Path, folder: Path) -> None:
                 f"expected an archive with {' and '.join(FILES)} in one folder, found "
                 f"{len(found)} of them among {len(members)} files"
             )
-        folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            part = folder / f"{name}.part"
             with members[str(PurePosixPath(found[0]) / name)]() as source:
-                with open(part, "wb") as target:
+                with open(folder / name, "wb") as target:
                     shutil.copyfileobj(source, target)
-            os.replace(part, folder / name)
 
 
 @contextmanager
@@ -88,12 +136,25 @@ def _members(archive: Path) -> Iterator[dict]:
         with tarfile.open(archive) as tar:
             files = [member for member in tar.getmembers() if member.isfile()]
             yield {_normal(m.name): partial(tar.extractfile, m) for m in files}
+            while tar.fileobj.read(CHUNK):  # to the end, where gzip has its checksum
+                pass
     elif zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             files = [info for info in zipped.infolist() if not info.is_dir()]
             yield {_normal(i.filename): partial(zipped.open, i) for i in files}
     else:
         raise ValueError("expected a zip or tar archive, found neither: check the URL")
+
+
+def _check_sum(archive: Path, fragment: str) -> None:
+    """Compare an archive with the ``sha256=HEX`` that its URL ends in."""
+    expected = fragment.removeprefix(CHECKSUM).lower()
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != expected:
+        raise ValueError(
+            f"expected the SHA-256 {expected}, found {found}: the archive is cut off "
+            "or altered"
+        )
 
 
 def _normal(name: str) -> str:

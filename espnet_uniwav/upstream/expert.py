@@ -21,7 +21,7 @@ class UpstreamExpert(UpstreamBase):
     drop is off, dropout in training is that of the checkpoint.
 
     Args:
-        ckpt: Checkpoint folder.
+        ckpt: Checkpoint: its folder or name, see ``storage.find_folder``.
         random_seed: Ignore the trained weights and draw new ones from this seed, the
             same in every process: the untrained control of the same architecture.
         hooks: S3PRL's own, see ``UpstreamBase``; they replace the output.

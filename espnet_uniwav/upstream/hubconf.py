@@ -22,10 +22,10 @@ def uniwav_local(
     refresh: bool = False,
     **extra,
 ) -> UpstreamExpert:
-    """A checkpoint folder on this machine.
+    """A checkpoint folder on this machine, a packaged model, or OWNER/NAME on the hub.
 
     Args:
-        ckpt: The folder.
+        ckpt: The folder, or the name, such as ``small``.
         model_config: A yaml file with arguments of ``UpstreamExpert``.
         refresh: Unused: nothing is downloaded.
         **extra: More such arguments, before those of the file.
@@ -34,7 +34,7 @@ def uniwav_local(
         ValueError: If ckpt is missing.
         TypeError: If an argument is unknown.
     """
-    ckpt = _required(ckpt, "uniwav_local", "a checkpoint folder")
+    ckpt = _required(ckpt, "uniwav_local", "a checkpoint folder or name")
     return UpstreamExpert(ckpt, **{**_read(model_config), **extra})
 
 
@@ -48,7 +48,7 @@ def uniwav_random_local(
 
     See ``uniwav_local``; ``random_seed: N`` in model_config draws other weights.
     """
-    ckpt = _required(ckpt, "uniwav_random_local", "a checkpoint folder")
+    ckpt = _required(ckpt, "uniwav_random_local", "a checkpoint folder or name")
     return UpstreamExpert(ckpt, **{"random_seed": 0, **_read(model_config), **extra})
 
 
@@ -61,7 +61,7 @@ def uniwav_url(
     """A zip or tar archive of a checkpoint folder on the web.
 
     Args:
-        ckpt: Its URL: http, https or file.
+        ckpt: Its URL: http, https or file; ``#sha256=HEX`` at the end is checked.
         model_config: See ``uniwav_local``.
         refresh: Download again what S3PRL's cache holds already.
         **extra: See ``uniwav_local``.

@@ -156,6 +156,12 @@ def test_command_repeats_and_keeps_the_original(checkpoint, wav, tmp_path):
     assert len(vocoded) == len(original) and not torch.equal(vocoded, first)
 
 
+def test_command_finds_a_packaged_model(packaged, wav, tmp_path):
+    named = run_infill("tiny-test", wav, tmp_path / "a.wav")
+    by_path = run_infill(tmp_path / "models/tiny-test", wav, tmp_path / "b.wav")
+    np.testing.assert_array_equal(named, by_path)
+
+
 def test_command_fills_several_gaps(checkpoint, wav, tmp_path):
     gaps = ["--start", "0.2", "--end", "0.3", "--start", "1.4", "--end", "1.5"]
     original = torch.from_numpy(read_speech(wav, RATE))

@@ -162,7 +162,7 @@ def test_refuses(folder, data, tmp_path):
         NeuralCodec(checkpoint=str(folder), sample_rate=8000)
     with pytest.raises(ValueError, match="needs features_conf: {checkpoint: FOLDER}"):
         NeuralCodec()
-    with pytest.raises(FileNotFoundError, match="nowhere is missing: make it with"):
+    with pytest.raises(FileNotFoundError, match="nowhere is no .* `uniwav codec`"):
         NeuralCodec(checkpoint="nowhere")
     with pytest.raises(ValueError, match="is a feature space"):
         load_checkpoint(folder)

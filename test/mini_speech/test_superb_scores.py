@@ -161,6 +161,15 @@ def test_a_finished_run_of_other_settings_is_refused(
     assert f"was run with another {what}: name another" in capsys.readouterr().err
 
 
+def test_a_packaged_model_counts_by_its_content(local, packaged, tmp_path):
+    fingerprint, folder = local("settings").fingerprint, tmp_path / "models/tiny-test"
+    first = fingerprint("tiny-test")
+    assert first == fingerprint(str(folder))
+    (folder / "config.yaml").write_text("model: {}")
+    fingerprint.cache_clear()
+    assert fingerprint("tiny-test") != first
+
+
 def test_table_has_a_cell_for_every_group_and_all_runs(
     local, setting, tmp_path, capsys
 ):

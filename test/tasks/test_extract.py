@@ -143,11 +143,14 @@ def test_other_features_are_refused(folder):
         UniWavFrontend()(torch.zeros(1, 5, 80), torch.tensor([5]))
 
 
-def test_a_checkpoint_names_the_features_too(folder):
+def test_a_checkpoint_names_the_features_too(folder, packaged):
     save_checkpoint(make_model(), make_config(), folder / "ckpt")
     command = [f"{folder}/wav.scp", f"{folder}/other"]
     extract([*command, "--config", f"{folder}/ckpt/config.yaml"])
     assert read_spec(folder / "other") == make_model().features.spec
+    command = [f"{folder}/wav.scp", f"{folder}/named"]
+    extract([*command, "--config", "tiny-test"])
+    assert read_spec(folder / "named") == make_model().features.spec
     (folder / "odd.yaml").write_text("x: 1\n")
     with pytest.raises(SystemExit, match="expected a frontend, or the model"):
         extract([*command, "--config", f"{folder}/odd.yaml"])

@@ -12,11 +12,12 @@ import yaml
 from factories import NUM_MELS, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav import plugin, storage  # noqa: E402
 
 plugin.register()
 from espnet2.tasks.asr import ASRTask  # noqa: E402
 
+from espnet_uniwav.bin.export import main as export  # noqa: E402
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend  # noqa: E402
@@ -157,7 +158,8 @@ def test_channel_mask_is_in_spans_of_whole_utterances(checkpoint, speech):
     "conf, words",
     (
         (dict(checkpoint=None), "frontend_conf needs"),
-        (dict(checkpoint="nowhere"), "nowhere/config.yaml is missing"),
+        (dict(checkpoint="nowhere"), "nowhere is no UniWav checkpoint"),
+        (dict(checkpoint="./nowhere"), "nowhere/config.yaml is missing"),
         (dict(layer=4), "0 to 3"),
         (dict(layer="best"), "weighted_sum or 0 to 3"),
         (dict(fs="8k"), "fs is 8000 Hz.*works at 16000 Hz"),
@@ -202,6 +204,20 @@ def test_rebuilt_from_the_saved_config(checkpoint, tmp_path, speech):
     torch.testing.assert_close(rebuilt.encode(*speech)[0], trained.encode(*speech)[0])
 
 
+def test_a_packaged_model_by_its_name(packaged, tmp_path, speech, monkeypatch):
+    args = make_args(tmp_path, checkpoint="tiny-test")
+    trained = ASRTask.build_model(args).eval()
+    states, _ = expected_states(packaged, speech)
+    torch.testing.assert_close(
+        trained.frontend(*speech)[0], torch.stack(states).mean(0)
+    )
+    saved = yaml.safe_load(yaml.safe_dump(vars(args)))
+    monkeypatch.setattr(storage, "PACKAGED", tmp_path / "gone")
+    rebuilt = ASRTask.build_model(argparse.Namespace(**saved)).eval()
+    rebuilt.load_state_dict(trained.state_dict())
+    torch.testing.assert_close(rebuilt.encode(*speech)[0], trained.encode(*speech)[0])
+
+
 def test_adapted_once(checkpoint, tmp_path):
     before = ASRTask.build_model.__func__
     plugin.register()
@@ -234,6 +250,13 @@ def test_export_of_a_fine_tuned_encoder(tmp_path, layer):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(args))
     model = export_experiment(tmp_path, tmp_path / "checkpoint").eval()
     loaded = load_checkpoint(tmp_path / "checkpoint")
+    command = [str(tmp_path), str(tmp_path / "half"), "--half"]
+    export([*command, "--data", "nothing", "--licence", "cc0-1.0"])
+    card = (tmp_path / "half/README.md").read_text()
+    assert "license: cc0-1.0" in card and "trained_on: nothing" in card
+    halved = load_checkpoint(tmp_path / "half").state_dict()
+    for name, value in model.named_parameters():
+        assert torch.equal(halved[name], value.half().float())
     x = torch.randn(1, 20, NUM_MELS)
     expected = frontend.encoder(frontend.encoder.embed(x))
     for found in (model.hidden_states(x), loaded.hidden_states(x)):

@@ -17,6 +17,7 @@ from espnet_uniwav.bin.cluster import main as cluster  # noqa: E402
 from espnet_uniwav.bin.detokenize import main as detokenize  # noqa: E402
 from espnet_uniwav.bin.tokenize import main as tokenize  # noqa: E402
 from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.storage import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
 
@@ -101,6 +102,17 @@ def test_bfloat16_is_near(folder, speech):
         model, _ = build(folder, checkpoint=f"{folder}/start", bf16=bf16)
         losses.append(model.eval()(speech=speech[0], speech_lengths=speech[1])[0])
     assert 0 < abs(losses[0] - losses[1]) < 0.05 * losses[0]
+
+
+def test_packaged_models_and_tokenizers(folder, packaged, tmp_path):
+    target = tmp_path / "models/tokens"
+    command = ["tiny-test", f"{folder}/wav.scp", str(target), "--layer", "2"]
+    cluster([*command, "--codebook_size", "16"])
+    expected = UniWavTokenizer.from_pretrained("tokens").state_dict()
+    model, _ = build(folder, checkpoint="tokens")
+    found = model.tokenizer.state_dict()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert read_config("tokens")["about"]["checkpoint"] == "tiny-test"
 
 
 def test_a_pretrained_model_is_no_tokenizer(folder):

@@ -109,6 +109,13 @@ def test_starts_from_the_checkpoint(folder):
     assert not torch.equal(found[key], expected[key])
 
 
+def test_starts_from_a_packaged_model(folder, packaged):
+    model = build(folder, tts_conf={"checkpoint": "tiny-test"})
+    tensors = model.tts.synthesizer.uniwav.state_dict()
+    expected = packaged.state_dict()
+    assert all(torch.equal(tensors[key], expected[key]) for key in expected)
+
+
 def batch(**changes):
     speech, lengths = make_speech([16000, 9600])
     durations = torch.tensor([[20, 30], [15, 15]])

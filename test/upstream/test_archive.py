@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tarfile
@@ -10,6 +11,7 @@ import time
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
@@ -108,11 +110,23 @@ def test_archive_of_two_checkpoints(checkpoint, tmp_path, cache):
     assert "found 2 of them among 4 files" in str(error.value)
 
 
+class Handler(SimpleHTTPRequestHandler):
+    """Files of a folder; the connection breaks after ``limit`` bytes of one."""
+
+    limit = None
+
+    def log_message(self, *args):
+        pass
+
+    def copyfile(self, source, outputfile):
+        outputfile.write(source.read(self.limit))
+
+
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, monkeypatch):
     """http of the test's folder; like many hosts, 404 comes with a page."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    handler.func.log_message = lambda *args: None
+    monkeypatch.setattr(Handler, "limit", None)
+    handler = partial(Handler, directory=str(tmp_path))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -135,3 +149,54 @@ def test_what_is_no_url(checkpoint, cache, tmp_path):
         uniwav_url(str(checkpoint))
     with pytest.raises(RuntimeError, match="missing.zip could not be downloaded"):
         uniwav_url(f"file://{tmp_path}/missing.zip")
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("share", (0.02, 0.5, 0.9))
+def test_a_download_that_is_cut_off(checkpoint, cache, server, ending, share):
+    archive = pack(checkpoint, ending)
+    url = f"{server}/checkpoint.{ending}"
+    Handler.limit = int(share * os.path.getsize(archive))
+    with pytest.raises((ValueError, RuntimeError), match=f"checkpoint.{ending}"):
+        uniwav_url(url)
+    assert not kept(cache)
+    Handler.limit = None
+    assert torch.equal(weights(uniwav_url(url)), weights(uniwav_local(checkpoint)))
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_an_archive_that_was_altered(checkpoint, cache, ending):
+    archive = Path(pack(checkpoint, ending))
+    url = f"file://{archive}#sha256={hashlib.sha256(archive.read_bytes()).hexdigest()}"
+    expected = weights(uniwav_url(url))
+    for file in cache.rglob("*"):
+        os.utime(file, (0, 0))  # S3PRL takes what is two seconds old for new
+    whole = archive.read_bytes()
+    middle = len(whole) // 2
+    archive.write_bytes(
+        whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    )
+    with pytest.raises(ValueError, match="expected the SHA-256 .* or altered"):
+        uniwav_url(url, refresh=True)
+    assert not [file for file in kept(cache) if file.parent == cache]
+    if ending != "tar":  # which has no checksum of its own
+        with pytest.raises(ValueError, match="cut off or damaged"):
+            uniwav_url(url.partition("#")[0], refresh=True)
+    archive.write_bytes(whole)
+    assert torch.equal(weights(uniwav_url(url)), expected)
+    with pytest.raises(ValueError, match="expected #sha256=HEX or nothing, found #md5"):
+        uniwav_url(f"file://{archive}#md5=1")
+
+
+def test_an_archive_of_something_broken(checkpoint, cache):
+    path = checkpoint / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="cut off or damaged .SafetensorError"):
+        uniwav_url(f"file://{pack(checkpoint, 'tar')}")
+    assert not kept(cache)
+
+
+def kept(cache):
+    """What is in the cache beside locks and empty folders."""
+    files = [file for file in cache.rglob("*") if file.is_file()]
+    return [file for file in files if file.suffix != ".lock"]

@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 hours=100
-checkpoint=             # folder of `uniwav export`
+checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
 asr_args=               # more arguments of espnet2.bin.asr_train
-usage="usage: ESPNET_ROOT=DIR $0 --hours 100|960 --checkpoint DIR [asr.sh OPTION ...]"
+usage="usage: ESPNET_ROOT=DIR $0 --hours 100|960 --checkpoint NAME [asr.sh OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
         --hours) hours=$2 ;;
@@ -22,11 +22,12 @@ case $hours in
     960) train_set=train_960 ;;
     *) echo "--hours $hours: expected 100 or 960. $usage" >&2; exit 2 ;;
 esac
-if [ ! -f "$checkpoint/config.yaml" ]; then
-    echo "--checkpoint '$checkpoint': no UniWav checkpoint there. $usage" >&2
+./setup.sh
+. ./path.sh
+if ! checkpoint=$(python3 -m espnet_uniwav.bin.models --folder -- "$checkpoint"); then
+    echo "$usage" >&2
     exit 2
 fi
-./setup.sh
 
 ./asr.sh \
     --python "python3 -m espnet_uniwav.run" \
@@ -40,7 +41,7 @@ fi
     --use_lm false \
     --asr_tag "uniwav_ctc_${hours}h" \
     --asr_config "conf/train_asr_ctc_${hours}h.yaml" \
-    --asr_args "--frontend_conf checkpoint=$(realpath "$checkpoint") $asr_args" \
+    --asr_args "--frontend_conf checkpoint=$checkpoint $asr_args" \
     --inference_config conf/decode_asr.yaml \
     --inference_asr_model valid.cer_ctc.ave.pth \
     --train_set "$train_set" \

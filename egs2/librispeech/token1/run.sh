@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 librispeech=            # folder with train-clean-100, dev-clean, test-clean, ...
-checkpoint=             # folder of `uniwav export`
-usage="usage: $0 --librispeech DIR --checkpoint DIR [mini_speech/token1 OPTION ...]"
+checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
+usage="usage: $0 --librispeech DIR --checkpoint NAME [mini_speech/token1 OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
         --librispeech) librispeech=$2 ;;
@@ -19,11 +19,11 @@ if [ ! -d "$librispeech/dev-clean" ]; then
     echo "--librispeech '$librispeech': no dev-clean there. $usage" >&2
     exit 2
 fi
-if [ ! -f "$checkpoint/config.yaml" ]; then
-    echo "--checkpoint '$checkpoint': no UniWav checkpoint there. $usage" >&2
+. ./path.sh
+if ! checkpoint=$(python3 -m espnet_uniwav.bin.models --folder -- "$checkpoint"); then
+    echo "$usage" >&2
     exit 2
 fi
-. ./path.sh
 
 declare -A parts=([train]="train-clean-100 train-clean-360 train-other-500"
     [dev]=dev-clean [test_clean]=test-clean [test_other]=test-other)
@@ -33,6 +33,6 @@ for name in "${!parts[@]}"; do
         "$(realpath "$librispeech")" "data/$name" "${chosen[@]}"
 done
 exec ../../mini_speech/token1/run.sh --stage 2 --data "$PWD/data" \
-    --checkpoint "$(realpath "$checkpoint")" --expdir "$PWD/exp/tokenizer_base" \
+    --checkpoint "$checkpoint" --expdir "$PWD/exp/tokenizer_base" \
     --token_config "$PWD/conf/tokenizer_base.yaml" --ngpu 1 \
     --test_sets "test_clean test_other" "$@"

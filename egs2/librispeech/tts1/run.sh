@@ -5,11 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 librispeech=            # folder with train-clean-100, dev-clean, test-clean, ...
-checkpoint=             # folder of `uniwav export`
+checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
 hours=960               # 100 or 960
 textgrids=              # of the Montreal Forced Aligner; empty: align with PocketSphinx
 train_args=             # more arguments of espnet2.bin.tts_train
-usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint DIR [--hours 100|960]"
+usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint NAME [--hours 100|960]"
 usage+=" [--textgrids DIR] [tts.sh OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
@@ -31,11 +31,12 @@ if [ ! -d "$librispeech/dev-clean" ]; then
     echo "--librispeech '$librispeech': no dev-clean there. $usage" >&2
     exit 2
 fi
-if [ ! -f "$checkpoint/config.yaml" ]; then
-    echo "--checkpoint '$checkpoint': no UniWav checkpoint there. $usage" >&2
+./setup.sh
+. ./path.sh
+if ! checkpoint=$(python3 -m espnet_uniwav.bin.models --folder -- "$checkpoint"); then
+    echo "$usage" >&2
     exit 2
 fi
-./setup.sh
 
 tts() {
     ./tts.sh \
@@ -54,7 +55,7 @@ tts() {
         --g2p none \
         --tts_task tts \
         --train_config conf/train_tts.yaml \
-        --train_args "--tts_conf checkpoint=$(realpath "$checkpoint") $train_args" \
+        --train_args "--tts_conf checkpoint=$checkpoint $train_args" \
         --tag "uniwav_${hours}h" \
         --inference_model valid.loss.best.pth \
         --train_set "$train_set" \

@@ -34,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", type=Path, required=True, help="exported folder")
+    add("--checkpoint", type=Path, required=True, help="folder or name")
     add("--data", type=Path, required=True, help="Kaldi folder: wav.scp, text")
     add("--output", type=Path, required=True, help="CSV file to write")
     add("--share", type=float, default=0.3, help="share of hidden frames")

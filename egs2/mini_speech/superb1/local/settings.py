@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 from utterances import LayoutError
 
+from espnet_uniwav.storage import find_local
+
 EVALUATIONS = 4
 LOG_LINES = 20
 
@@ -82,13 +84,14 @@ def check_same(settings: dict, folder: Path) -> None:
 
 @lru_cache(maxsize=None)
 def fingerprint(path: str) -> str:
-    """SHA-256 of a file, or of all files of a folder; empty for no path.
+    """SHA-256 of a file, or of all files of a checkpoint; empty for no path.
 
     Raises:
         LayoutError: there is nothing.
     """
     if not path:
         return ""
+    path = find_local(path) or path
     files = [p for p in sorted(Path(path).rglob("*")) if p.is_file()] or [Path(path)]
     if not files[0].is_file():
         raise LayoutError(f"{path} is missing or empty: expected a file or folder")

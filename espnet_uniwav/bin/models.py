@@ -1,0 +1,85 @@
+"""List the models that come with the package, or print the card of one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from espnet_uniwav.command import run_command
+
+DESCRIPTION = """\
+A packaged model is named wherever a checkpoint is: UniWav.from_pretrained("small"),
+`uniwav infill --checkpoint small`, frontend_conf: {checkpoint: small}, or -k small of
+S3PRL's run_downstream.
+"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="uniwav models",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", nargs="?", help="print its card; also of a folder")
+    parser.add_argument(
+        "--folder",
+        action="store_true",
+        help="print where the checkpoint lies instead; also of OWNER/NAME on the hub",
+    )
+    return parser
+
+
+def models(args: argparse.Namespace) -> str:
+    """What the arguments ask for.
+
+    Raises:
+        ValueError, OSError: Naming the model and what to do.
+    """
+    from espnet_uniwav.card import read_card
+    from espnet_uniwav.storage import find_folder, packaged_models, read_config
+
+    if args.folder and not args.name:
+        raise ValueError("--folder needs the name of a checkpoint")
+    if args.name is None:
+        found = sorted(packaged_models().items())
+        lines = [f"{name}: {describe(folder)}" for name, folder in found]
+        return "\n".join(lines) or "this package comes without models"
+    folder = find_folder(args.name)
+    read_config(folder)
+    if args.folder:
+        return str(folder.resolve())
+    return read_card(folder)[1].rstrip()
+
+
+def describe(folder: Path) -> str:
+    """Kind, parameters (with buffers), size, training data and licence, in one line.
+
+    Raises:
+        ValueError, OSError: If the folder is no checkpoint with a card.
+    """
+    import math
+
+    from safetensors import safe_open
+
+    from espnet_uniwav.card import kind_of, read_card
+    from espnet_uniwav.storage import WEIGHTS, read_config
+
+    kind, (head, _) = kind_of(read_config(folder)["model"]), read_card(folder)
+    with safe_open(folder / WEIGHTS, "pt") as weights:
+        shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]
+    number = sum(math.prod(shape) for shape in shapes) / 1e6
+    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    return (
+        f"{kind}, {number:.1f} M parameters, {size:.1f} MB, trained on "
+        f"{head.get('trained_on', 'unknown data')}; {head.get('license', 'no licence')}"
+    )
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Run the command; errors are one line and exit status 1."""
+    run_command(get_parser(), models, cmd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Wheel and source archive, made of a copy without git: models and templates inside."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from factories import make_config, make_model
+
+from espnet_uniwav.card import read_card, write_card
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.storage import packaged_models
+
+ROOT = Path(__file__).parents[1]
+MAX_BYTES = 25e6  # of a model: it is a part of every clone and wheel
+FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+EXPECTED = {
+    *(f"models/tiny-test/{name}" for name in ("config.yaml", "model.safetensors")),
+    "models/tiny-test/README.md",
+    "analysis/report.html.jinja",
+}
+USE = """
+import sys
+from pathlib import Path
+
+import espnet_uniwav
+from espnet_uniwav.model import UniWav
+
+model = UniWav.from_pretrained("tiny-test")
+print(Path(espnet_uniwav.__file__).parent)
+print(sum(p.numel() for p in model.parameters()))
+"""
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """The files that setuptools reads, and one model more."""
+    folder = tmp_path_factory.mktemp("sources")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "espnet_uniwav", folder / "espnet_uniwav", ignore=ignored)
+    for name in FILES:
+        shutil.copy(ROOT / name, folder)
+    model = folder / "espnet_uniwav/models/tiny-test"
+    save_checkpoint(make_model(), make_config(), model, half=True)
+    write_card(model, "nothing", "cc0-1.0")
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(packaged_models()))
+def test_what_comes_with_the_package(name):
+    folder = packaged_models()[name]
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= MAX_BYTES
+    assert load_checkpoint(name).decoder is not None
+    head, text = read_card(folder)
+    assert head["license"] and head["trained_on"]
+    assert f'from_pretrained("{name}")' in text
+    config = (folder / "config.yaml").read_text(encoding="utf-8")
+    assert not re.findall(r"/(?:home|root|work|tmp)/.*", config)
+
+
+@pytest.mark.integration
+def test_an_installed_wheel_holds_the_models(sources, tmp_path):
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    options = ["--no-deps", "--no-index"]
+    build = [*options, "--no-build-isolation", "-w", str(tmp_path / "wheel")]
+    run(*pip, "wheel", *build, str(sources))
+    (wheel,) = (tmp_path / "wheel").iterdir()
+    target = tmp_path / "installed"
+    run(*pip, "install", *options, "--target", str(target), str(wheel))
+    package = target / "espnet_uniwav"
+    assert all((package / name).is_file() for name in EXPECTED)
+    env = {**os.environ, "PYTHONPATH": str(target)}
+    place = dict(cwd=tmp_path, env=env)
+    where, number = run(sys.executable, "-c", USE, **place).split()
+    assert where == str(package)
+    assert int(number) == sum(p.numel() for p in make_model().parameters())
+    listed = run(str(target / "bin/uniwav"), "models", **place).splitlines()
+    (line,) = (line for line in listed if line.startswith("tiny-test: "))
+    assert line.endswith(" MB, trained on nothing; cc0-1.0")
+
+
+@pytest.mark.integration
+def test_the_source_archive_holds_the_models(sources, tmp_path):
+    build = "import setuptools.build_meta as b, sys; b.build_sdist(sys.argv[1])"
+    run(sys.executable, "-c", build, str(tmp_path), cwd=sources)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {name.partition("/espnet_uniwav/")[2] for name in tar.getnames()}
+    assert EXPECTED <= names
