@@ -60,11 +60,17 @@ def run_command(
     """
     args = parser.parse_args(argv)
     try:
-        said = _load(work)(**vars(args)) if isinstance(work, str) else work(args)
+        said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
     except (ValueError, OSError, ImportError) as error:
         raise SystemExit(f"{parser.prog.split()[-1]}: {error}") from error
     if said is not None:
         print(said)
+
+
+def load(work: str) -> Callable:
+    """The function of ``module:function``."""
+    module, name = work.split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def add_checkpoint(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -159,15 +165,16 @@ def add_num_utterances(
 
 
 def add_workers(
-    parser: argparse.ArgumentParser, *old_names: str, default: int = 0
+    parser: argparse.ArgumentParser, *old_names: str, default: int | None = 0
 ) -> None:
     """``--num_workers``, see ``do_all``; ``old_names`` of it go on working."""
+    per_core = " (default: one per core)" if default is None else ""
     parser.add_argument(
         "--num_workers",
         *old_names,
         type=int,
         default=default,
-        help="processes; 0: this one",
+        help=f"processes; 0: this one{per_core}",
     )
 
 
@@ -187,8 +194,3 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         )
         known = silent or not action.option_strings or "default" in said
         return said if known else f"{said} (default: %(default)s)"
-
-
-def _load(work: str) -> Callable:
-    module, name = work.split(":")
-    return getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""Replace words of a recording by words that the model speaks in the same voice.
+"""Replace words of a recording by others in the same voice.
 
 The recording is English. All samples outside the replaced words are kept, but for a
 fade of 15 ms.

@@ -1,4 +1,4 @@
-"""Export an ESPnet experiment as one self-contained checkpoint folder."""
+"""Export an ESPnet experiment as a self-contained checkpoint."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="uniwav export",
         description=DESCRIPTION,
+        epilog="examples:\n  uniwav export EXP EXP/checkpoint",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("experiment", help="ESPnet's output_dir")
     parser.add_argument("folder", help="checkpoint to write")
-    parser.add_argument("--model_file", default="latest.pth")
+    parser.add_argument(
+        "--model_file", default="latest.pth", help="of an ESPnet experiment"
+    )
     parser.add_argument("--data", help="what it was trained on, for the model card")
     parser.add_argument("--licence", help="of the weights, such as cc-by-4.0")
-    parser.add_argument("--language", default="en")
+    parser.add_argument("--language", default="en", help="code of it")
     parser.add_argument("--metrics", type=Path, help="markdown, such as scores.md")
     parser.add_argument("--name", help="on the hub: OWNER/NAME")
     return parser
