@@ -67,6 +67,15 @@ def test_registers_without_importing_anything_big():
 
 
 @pytest.mark.integration
+def test_stock_espnet_shows_its_own_output_alone():
+    pytest.importorskip("espnet2")
+    shown = call("-m", "espnet2.bin.ssl_train", "--help")
+    assert shown.stdout.startswith("usage: ssl_train.py")
+    (line,) = shown.stderr.splitlines()
+    assert line.endswith("ssl_train.py --help")
+
+
+@pytest.mark.integration
 def test_stock_s3prl_knows_our_upstreams():
     pytest.importorskip("s3prl")
     shown = " ".join(call("-m", "s3prl.run_downstream", "--help").stdout.split())

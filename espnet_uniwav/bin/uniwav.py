@@ -1,7 +1,7 @@
 """The console script ``uniwav NAME ...``: the commands of this folder.
 
-``uniwav`` alone prints how it is used and exits with status 2, as a name that is no
-command does.
+``uniwav`` alone prints the list of commands as ``uniwav --help`` does, but to stderr
+and with exit status 2, which is also that of a name that is no command.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", help=argparse.SUPPRESS)
-    if argv[:1] in (["-h"], ["--help"]):
+    if argv[:1] in ([], ["-h"], ["--help"]):
         parser.description += f"\n\n{list_commands()}"
+    if not argv:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
     name = parser.parse_args(argv[:1]).command
     if name not in (names := sum(GROUPS.values(), ())):
         near = difflib.get_close_matches(name, names, 1)

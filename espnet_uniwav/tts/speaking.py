@@ -140,6 +140,7 @@ def synthesize(
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
+    replace(SPEAKING, **sampling)  # refuses wrong settings before any work
     output = Path(output)
     table = read_lines(Path(lines)) if lines else [Line(text=text or "")]
     folder = output if lines else output.absolute().parent

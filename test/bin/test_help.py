@@ -75,7 +75,7 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     "argv, said",
     [
-        ([], "required: command"),
+        ([], "tokens:\n  cluster "),
         (["tokenise"], "no command 'tokenise'; did you mean 'tokenize'?"),
         (["nonsense"], "no command 'nonsense'. Choose from align, extract,"),
     ],
