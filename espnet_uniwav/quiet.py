@@ -1,12 +1,13 @@
 """What other packages print while they are imported and no user of ours needs.
 
-Nothing else is touched: neither errors nor warnings, and nothing after the import.
+Each entry names one message of one module. Errors and all other warnings are shown.
 """
 
 from __future__ import annotations
 
 import functools
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from types import ModuleType
@@ -45,10 +46,33 @@ def _without_downloads(module: ModuleType) -> Iterator[None]:
         nltk.download = download
 
 
+@contextmanager
+def _without_torchaudio(module: ModuleType) -> Iterator[None]:
+    """S3PRL calls functions that torchaudio 2.8 announces the end of, each time."""
+    warnings.filterwarnings(
+        "ignore",
+        r"torchaudio\.\S+ has been deprecated|In 2\.9, this function's implementation",
+        UserWarning,
+        r"s3prl\.|torchaudio\._",
+    )
+    yield
+
+
+@contextmanager
+def _without_autocast(module: ModuleType) -> Iterator[None]:
+    """ESPnet calls ``torch.cuda.amp``, whose name for it torch has changed."""
+    warnings.filterwarnings(
+        "ignore", r"`torch\.cuda\.amp\.\w+\(args", FutureWarning, r"espnet2\."
+    )
+    yield
+
+
 # module -> what its import is surrounded by
 QUIET = {
     "espnet.nets.pytorch_backend.transformer.attention": _without_flash_attention,
+    "espnet2.train.abs_espnet_model": _without_autocast,
     "g2p_en.g2p": _without_downloads,
+    "s3prl.hub": _without_torchaudio,
 }
 
 

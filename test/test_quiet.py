@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import ModuleType
 
 import pytest
@@ -32,6 +33,31 @@ def test_downloads_of_g2p_are_quiet_and_no_others(monkeypatch):
     nltk.download("cmudict")
     assert calls[0]["quiet"] and calls[0]["print_error_to"].getvalue() == ""
     assert calls[1] == {}
+
+
+BACKEND = "torchaudio._backend.set_audio_backend has been deprecated. And so on."
+LOAD = "In 2.9, this function's implementation will be changed."
+AUTOCAST = "`torch.cuda.amp.autocast(args...)` is deprecated."
+
+
+@pytest.mark.parametrize(
+    "module, text, category, where, shown",
+    [
+        ("s3prl.hub", BACKEND, UserWarning, "s3prl.hub", 0),
+        ("s3prl.hub", LOAD, UserWarning, "torchaudio._backend.utils", 0),
+        ("s3prl.hub", BACKEND, UserWarning, "mine", 1),
+        ("s3prl.hub", "Other.", UserWarning, "s3prl.hub", 1),
+        ("espnet2.train.abs_espnet_model", AUTOCAST, FutureWarning, "espnet2.a", 0),
+        ("espnet2.train.abs_espnet_model", AUTOCAST, FutureWarning, "mine", 1),
+    ],
+)
+def test_warnings_of_others_about_others(module, text, category, where, shown):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with quiet.quietly(ModuleType(module)):
+            pass
+        warnings.warn_explicit(text, category, "file.py", 1, where)
+    assert len(seen) == shown
 
 
 def test_other_modules_print(capsys):
