@@ -1,4 +1,4 @@
-"""What other packages print while they are imported and no user of ours needs.
+"""Messages of other packages that no user of ours needs.
 
 Each entry names one message of one module. Errors and all other warnings are shown.
 """

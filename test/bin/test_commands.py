@@ -1,4 +1,4 @@
-"""The small commands: size, hook, config, uniwav."""
+"""The small commands: size, hook, config."""
 
 from __future__ import annotations
 
