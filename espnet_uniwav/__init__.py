@@ -1,3 +1,39 @@
-"""UniWav for ESPnet and S3PRL: one model to understand and to generate speech."""
+"""UniWav for ESPnet and S3PRL: one model to understand and to generate speech.
+
+What is in ``__all__`` is imported when it is first used:
+
+    from espnet_uniwav import Synthesizer, UniWavTokenizer, load_checkpoint
+    from espnet_uniwav import detokenize, edit, infill, synthesize, tokenize
+
+The functions in the second line are the commands ``uniwav detokenize``, ``edit``,
+``infill``, ``tts`` and ``tokenize``, with their options as keywords.
+"""
+
+from __future__ import annotations
+
+import importlib
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "Synthesizer": "tts.speaking",
+    "UniWav": "model",
+    "UniWavTokenizer": "tokenizer.tokenizer",
+    "detokenize": "tokenizer.recordings",
+    "edit": "tts.edit",
+    "infill": "analysis.infilling.recording",
+    "load_checkpoint": "checkpoint",
+    "synthesize": "tts.speaking",
+    "tokenize": "tokenizer.recordings",
+}
+__all__ = [*_MODULES, "__version__"]
+
+
+def __getattr__(name: str):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

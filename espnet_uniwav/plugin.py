@@ -7,6 +7,8 @@ import importlib.abc
 import importlib.util
 import sys
 
+from espnet_uniwav.quiet import QUIET, quietly
+
 FRONTEND = "espnet_uniwav.tasks.frontend:UniWavEncoderFrontend"
 DOWNSTREAM = (
     "asr",
@@ -187,8 +189,8 @@ def _tasks_of(module) -> list[type]:
 
 
 def _hooked() -> set[str]:
-    """Modules that something is done before or behind the import of."""
-    return {*ESPNET, *S3PRL, *BEFORE, *BEHIND}
+    """Modules that something is done before, around or behind the import of."""
+    return {*ESPNET, *S3PRL, *BEFORE, *QUIET, *BEHIND}
 
 
 def _load(target: str):
@@ -226,5 +228,6 @@ class _ThenRegister(importlib.abc.Loader):
 
     def exec_module(self, module):
         prepare(module.__name__)
-        self._loader.exec_module(module)
+        with quietly(module):
+            self._loader.exec_module(module)
         add(module)

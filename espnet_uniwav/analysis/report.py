@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from espnet_uniwav.analysis.curves import (
     codebook_figures,
@@ -122,7 +123,8 @@ def utterance_section(
         chosen = choose_utterances(read_data_folder(wav_scp), count, seed)
         if len(chosen) < count:
             section.notes.append(f"Only {len(chosen)} utterances could be read.")
-        section.rows = [make_row(model, u, sampling, share, span, seed) for u in chosen]
+        bar = tqdm(chosen, desc="report", unit="utt", disable=None)
+        section.rows = [make_row(model, u, sampling, share, span, seed) for u in bar]
     return section
 
 

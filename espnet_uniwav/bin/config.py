@@ -1,24 +1,30 @@
-"""Print a configuration with its includes resolved, as stock ESPnet reads it.
+"""Print a configuration with its includes resolved.
 
-uniwav config conf/tuning/train_tiny_dinosr.yaml > exp/conf.yaml
+This is what stock ESPnet reads.
+
+examples:
+  uniwav config conf/tuning/train_tiny_dinosr.yaml > exp/conf.yaml
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 
-import yaml
+from espnet_uniwav.command import make_parser, run_command
 
-from espnet_uniwav.tasks.config import resolve
+WORK = "espnet_uniwav.tasks.config:show"
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = make_parser("config", __doc__)
     parser.add_argument("config", help="conf/*.yaml")
-    conf = resolve(parser.parse_args(argv).config)
-    yaml.safe_dump(conf, sys.stdout, sort_keys=False)
+    return parser
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Run the command; errors are one line and exit status 1."""
+    run_command(get_parser(), WORK, cmd)
 
 
 if __name__ == "__main__":

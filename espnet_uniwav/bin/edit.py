@@ -1,61 +1,53 @@
-"""Replace words of a recording by words that the model speaks in the same voice."""
+"""Replace words of a recording by others in the same voice.
+
+The recording is English. All samples outside the replaced words are kept, but for a
+fade of 15 ms.
+
+examples:
+  uniwav edit in.wav out.wav --model EXP/valid.loss.best.pth \\
+      --text "I like cats." --replace cats --by dogs
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.audio import read_speech, write_speech
-from espnet_uniwav.bin.tts import add_manner_arguments, add_model_arguments, manner_of
-from espnet_uniwav.command import run_command
-from espnet_uniwav.kaldi import Utterance
+from espnet_uniwav.command import (
+    SPEAKING,
+    add_device,
+    add_model,
+    add_sampling,
+    add_seed,
+    add_speed,
+    add_vocoder,
+    make_parser,
+    run_command,
+)
+
+WORK = "espnet_uniwav.tts.edit:edit"
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="uniwav edit",
-        description="Say other words in an English recording. All samples outside the "
-        "replaced words are kept, but for a fade of 15 ms.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = make_parser("edit", __doc__)
     parser.add_argument("input", type=Path, help="any file that libsndfile reads")
     parser.add_argument("output", type=Path, help="wav file to write")
-    add_model_arguments(parser)
+    add_model(parser)
     parser.add_argument("--text", required=True, help="what is said in the recording")
     parser.add_argument("--replace", required=True, help="words of it, said once")
     parser.add_argument("--by", required=True, help="what is said instead")
-    add_manner_arguments(parser)
+    add_speed(parser)
+    add_sampling(parser, SPEAKING)
+    add_seed(parser)
+    add_vocoder(parser)
+    add_device(parser)
     return parser
-
-
-def edit(args: argparse.Namespace) -> str:
-    """Align, speak and write.
-
-    Raises:
-        ValueError, OSError: Naming the file and what to do.
-    """
-    from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
-    from espnet_uniwav.tasks.reader import load_reader
-    from espnet_uniwav.tts.edit import find_words, replace
-
-    utterance = Utterance(args.input.name, args.input, text=args.text)
-    try:
-        alignment = PocketSphinxAligner()(utterance)
-        stretch = find_words(alignment.words, args.replace)
-    except ValueError as error:
-        raise ValueError(f"{args.input}: {error}") from error
-    reader = load_reader(args.model, args.config, args.device, args.vocoder)
-    speech = read_speech(args.input, reader.features.spec.sample_rate)
-    phones, manner = alignment.units, manner_of(args)
-    edited = replace(reader, speech, phones, stretch, args.by, manner)
-    write_speech(args.output, edited, reader.features.spec.sample_rate)
-    return f"{args.output}: {stretch[0]:.2f} to {stretch[1]:.2f} s spoken anew"
 
 
 def main(cmd: list[str] | None = None) -> None:
     """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), edit, cmd)
+    run_command(get_parser(), WORK, cmd)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,30 @@
-"""Export an ESPnet experiment as one self-contained checkpoint folder."""
+"""Export an ESPnet experiment as a self-contained checkpoint.
+
+OUT gets config.yaml and model.safetensors; with --data and --licence also a model card
+(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and
+OWNER/NAME serve wherever a checkpoint is named.
+
+examples:
+  uniwav export EXP EXP/checkpoint
+  uniwav export EXP OUT --half --data "LibriSpeech, 960 h" --licence cc-by-4.0
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import run_command
-
-DESCRIPTION = """\
-OUT gets config.yaml and model.safetensors; with --data and --licence also a model card
-(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and
-OWNER/NAME serve wherever a checkpoint is named.
-"""
+from espnet_uniwav.command import make_parser, run_command
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="uniwav export",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("export", __doc__)
     parser.add_argument("experiment", help="ESPnet's output_dir")
     parser.add_argument("folder", help="checkpoint to write")
-    parser.add_argument("--model_file", default="latest.pth")
+    parser.add_argument(
+        "--model_file", default="latest.pth", help="of an ESPnet experiment"
+    )
     parser.add_argument(
         "--half", action="store_true", help="fp16: half the size; loading gives fp32"
     )
@@ -33,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
         "one paragraph, then a table of corpora with hours, licence and source",
     )
     parser.add_argument("--licence", help="of the weights, such as cc-by-4.0")
-    parser.add_argument("--language", default="en")
+    parser.add_argument("--language", default="en", help="code of it")
     parser.add_argument("--metrics", type=Path, help="markdown, such as scores.md")
     parser.add_argument("--limits", type=Path, help="markdown: uses it is not fit for")
     parser.add_argument("--name", help="on the hub: OWNER/NAME")

@@ -1,11 +1,13 @@
-"""Register UniWav in every Python process of this environment, or stop doing so.
+"""Register UniWav in every Python process here, or stop it.
 
-    uniwav hook install | remove | status
+A ``.pth`` file in site-packages of this environment then registers our names whenever
+ESPnet's task modules or S3PRL's hub are imported: ``python -m espnet2.bin.ssl_train``
+and ``python -m s3prl.run_downstream`` work without a prefix. Off by default; it costs a
+few milliseconds per interpreter start.
 
-A ``.pth`` file in site-packages then registers our names whenever ESPnet's task
-modules or S3PRL's hub are imported: ``python -m espnet2.bin.ssl_train`` and ``python
--m s3prl.run_downstream`` work without a prefix. Off by default; it costs a few
-milliseconds per interpreter start.
+examples:
+  uniwav hook install
+  uniwav hook remove
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ import argparse
 import sysconfig
 from pathlib import Path
 
+from espnet_uniwav.command import make_parser, run_command
+
+WORK = "espnet_uniwav.bin.hook:hook"
 LINE = (
     "import importlib.util as u; "
     "u.find_spec('espnet_uniwav') and "
@@ -21,24 +26,33 @@ LINE = (
 )
 
 
-def hook_path() -> Path:
-    """Where the hook stands in the running environment."""
-    return Path(sysconfig.get_path("purelib")) / "espnet_uniwav_register.pth"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = make_parser("hook", __doc__)
+    parser.add_argument(
+        "action", choices=("install", "remove", "status"), help="what to do"
     )
-    parser.add_argument("action", choices=("install", "remove", "status"))
-    action = parser.parse_args(argv).action
+    return parser
+
+
+def hook(action: str) -> str:
+    """Install or remove the file, or only look for it; returns what is the case."""
     path = hook_path()
     if action == "install":
         path.write_text(LINE)
     elif action == "remove":
         path.unlink(missing_ok=True)
-    print(f"{path}: {'installed' if path.exists() else 'not installed'}")
+    return f"{path}: {'installed' if path.exists() else 'not installed'}"
+
+
+def hook_path() -> Path:
+    """Where the hook stands in the running environment."""
+    return Path(sysconfig.get_path("purelib")) / "espnet_uniwav_register.pth"
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Run the command; errors are one line and exit status 1."""
+    run_command(get_parser(), WORK, cmd)
 
 
 if __name__ == "__main__":

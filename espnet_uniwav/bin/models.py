@@ -1,26 +1,25 @@
-"""List the models that come with the package, or print the card of one."""
+"""List the models that come with the package, or print one's card.
+
+A packaged model is named wherever a checkpoint is: UniWav.from_pretrained("small"),
+`uniwav infill --checkpoint small`, frontend_conf: {checkpoint: small}, or -k small of
+S3PRL's run_downstream.
+
+examples:
+  uniwav models
+  uniwav models small
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import run_command
-
-DESCRIPTION = """\
-A packaged model is named wherever a checkpoint is: UniWav.from_pretrained("small"),
-`uniwav infill --checkpoint small`, frontend_conf: {checkpoint: small}, or -k small of
-S3PRL's run_downstream.
-"""
+from espnet_uniwav.command import make_parser, run_command
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="uniwav models",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("models", __doc__)
     parser.add_argument("name", nargs="?", help="print its card; also of a folder")
     parser.add_argument(
         "--folder",

@@ -1,23 +1,67 @@
-"""The console script ``uniwav NAME ...``: the commands of this folder."""
+"""The console script ``uniwav NAME ...``: the commands of this folder.
+
+``uniwav`` alone prints the list of commands as ``uniwav --help`` does, but to stderr
+and with exit status 2, which is also that of a name that is no command.
+"""
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import importlib
-import pkgutil
 import sys
 
-from espnet_uniwav import bin as commands
+from espnet_uniwav import __version__
+
+GROUPS = {
+    "data": ("align", "extract", "codec"),
+    "training": ("config", "size", "export", "report"),
+    "generation": ("infill", "tts", "edit", "score"),
+    "tokens": ("cluster", "tokenize", "detokenize"),
+    "analysis": ("understand",),
+    "set-up": ("models", "hook"),
+}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Call ``espnet_uniwav.bin.NAME.main`` with the remaining arguments."""
     argv = sys.argv[1:] if argv is None else argv
-    names = sorted(m.name for m in pkgutil.iter_modules(commands.__path__))
-    names.remove("uniwav")
-    if not argv or argv[0] not in names:
-        sys.exit(f"usage: uniwav {{{','.join(names)}}} [ARG ...]")
-    sys.argv = [f"uniwav {argv[0]}", *argv[1:]]
-    importlib.import_module(f"espnet_uniwav.bin.{argv[0]}").main(argv[1:])
+    parser = argparse.ArgumentParser(
+        prog="uniwav",
+        usage="uniwav [-h] [--version] COMMAND ...",
+        description="UniWav: one model to understand and to generate speech.",
+        epilog="uniwav COMMAND --help says more, with examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("command", help=argparse.SUPPRESS)
+    if argv[:1] in ([], ["-h"], ["--help"]):
+        parser.description += f"\n\n{list_commands()}"
+    if not argv:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    name = parser.parse_args(argv[:1]).command
+    if name not in (names := sum(GROUPS.values(), ())):
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        parser.error(f"no command {name!r}{hint} Choose from {', '.join(names)}")
+    sys.argv = [f"uniwav {name}", *argv[1:]]
+    _module(name).main(argv[1:])
+
+
+def list_commands() -> str:
+    """All commands in their groups, each with the first line of its docstring."""
+    lines = []
+    for group, names in GROUPS.items():
+        lines.append(f"{group}:")
+        lines += [
+            f"  {name:<12}{_module(name).__doc__.splitlines()[0]}" for name in names
+        ]
+    return "\n".join(lines)
+
+
+def _module(name: str):
+    return importlib.import_module(f"espnet_uniwav.bin.{name}")
 
 
 if __name__ == "__main__":

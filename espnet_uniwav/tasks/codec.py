@@ -7,8 +7,21 @@ from pathlib import Path
 import torch
 import yaml
 from torch import Tensor
+from tqdm import tqdm
 
-from espnet_uniwav.features.neural_codec import CodecNetwork, right_context
+from espnet_uniwav.audio import read_speech
+from espnet_uniwav.checkpoint import save_features
+from espnet_uniwav.features.encodec import read_encodec
+from espnet_uniwav.features.neural_codec import (
+    CodecNetwork,
+    NeuralCodec,
+    build_network,
+    checksum,
+    measure_latents,
+    right_context,
+)
+from espnet_uniwav.kaldi import read_data_folder, spread
+from espnet_uniwav.storage import load_strictly
 
 KINDS = ("encodec", "soundstream")
 
@@ -81,3 +94,62 @@ def read_experiment(
         k.removeprefix(prefix): v for k, v in state.items() if k.startswith(wanted)
     }
     return architecture, weights
+
+
+def codec(
+    source: str,
+    wav_scp: str | Path,
+    output: str | Path,
+    model_file: str = "latest.pth",
+    num_utterances: int | None = None,
+) -> str:
+    """Make a feature space of a neural codec: convert, measure and write.
+
+    Args:
+        source: Experiment of ``gan_codec_train``; or EnCodec: a folder, or a name on
+            Hugging Face's hub.
+        wav_scp: Table of names and audio files, to measure the latents on.
+        output: Folder to write.
+        model_file: Of an experiment.
+        num_utterances: To measure on, evenly spread; None: all.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    name, architecture, weights = read_source(source, model_file)
+    network = build_network(name, architecture).eval()
+    load_strictly(network, weights, source)
+    utterances = spread(read_data_folder(wav_scp), num_utterances)
+    speech = (
+        torch.from_numpy(read_speech(u.path, network.sample_rate))
+        for u in tqdm(utterances, desc="codec", unit="utt", disable=None)
+    )
+    mean, std = measure_latents(network, speech)
+    features = NeuralCodec(
+        codec=name,
+        architecture=architecture,
+        mean=mean,
+        std=std,
+        checksum=checksum(network),
+    )
+    load_strictly(features.network, network.state_dict(), source)
+    save_features(features, output, {"source": source, "wav_scp": str(wav_scp)})
+    spec = features.spec
+    return (
+        f"{output}: {spec.dim} latents at {spec.frame_rate:g} Hz of speech at "
+        f"{spec.sample_rate} Hz, measured on {len(utterances)} utterances"
+    )
+
+
+def read_source(source: str, model_file: str) -> tuple[str, dict, dict[str, Tensor]]:
+    """Name of the network, its arguments and its weights.
+
+    Raises:
+        ValueError, OSError: If there is no such codec.
+    """
+    if (Path(source) / "config.yaml").is_file():
+        return "espnet", *read_experiment(Path(source), model_file)
+    return "encodec", *read_encodec(source)

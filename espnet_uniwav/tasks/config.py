@@ -32,6 +32,11 @@ def resolve(path: str | Path) -> dict:
     return own if included is None else merge(resolve(path.parent / included), own)
 
 
+def show(config: str | Path) -> str:
+    """The resolved content of a file as yaml; see ``resolve``."""
+    return yaml.safe_dump(resolve(config), sort_keys=False).rstrip("\n")
+
+
 def merge(base, change):
     """Apply a change to a base, see ``resolve``."""
     if isinstance(base, dict) and isinstance(change, dict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,9 +12,64 @@ from torch import Tensor
 
 from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
+from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.flow.sampling import SPEAKING
+from espnet_uniwav.kaldi import Utterance
 from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
+from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.reader import Manner, Reader
+
+
+def edit(
+    input: str | Path,
+    output: str | Path,
+    model: str | Path,
+    text: str,
+    replace: str,
+    by: str,
+    speed: float = 1.0,
+    seed: int = 0,
+    config: str | Path | None = None,
+    vocoder: str | Path | None = None,
+    device: str = "cpu",
+    **sampling,
+) -> str:
+    """Say other words in an English recording; needs the package pocketsphinx.
+
+    Args:
+        input: Any file that libsndfile reads.
+        output: Wav file to write, at the model's rate.
+        model: Model file (.pth) of ESPnet's TTS.
+        text: What is said in the recording.
+        replace: Words of it, said once.
+        by: What is said instead.
+        speed: Divides predicted durations.
+        seed: Of the noise.
+        config, vocoder, device: As of ``load_reader``.
+        **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
+
+    input = Path(input)
+    manner = Manner(dataclasses.replace(SPEAKING, **sampling), seed, speed)
+    try:
+        alignment = PocketSphinxAligner()(Utterance(input.name, input, text=text))
+        stretch = find_words(alignment.words, replace)
+    except ValueError as error:
+        raise ValueError(f"{input}: {error}") from error
+    reader = load_reader(model, config, device, vocoder)
+    rate = reader.features.spec.sample_rate
+    speech = read_speech(input, rate)
+    edited = replace_stretch(reader, speech, alignment.units, stretch, by, manner)
+    write_speech(output, edited, rate)
+    return f"{output}: {stretch[0]:.2f} to {stretch[1]:.2f} s spoken anew"
 
 
 def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
@@ -40,7 +97,7 @@ def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
     return words[places[0]].start, words[places[0] + count - 1].end
 
 
-def replace(
+def replace_stretch(
     reader: Reader,
     speech: np.ndarray,
     phones: Sequence[Segment],

@@ -11,6 +11,7 @@ import soundfile
 
 from espnet_uniwav.analysis.page import load_sections
 from espnet_uniwav.analysis.synthesis import scores
+from espnet_uniwav.analysis.synthesis.compare import NEEDED
 from espnet_uniwav.analysis.synthesis.scores import (
     CODED,
     COPY,
@@ -178,7 +179,7 @@ def test_strangers_are_of_other_speakers(tmp_path):
 @pytest.mark.integration
 def test_real_judges(tmp_path):
     """Noise is not natural; the same sound is the same voice."""
-    for package in command.NEEDED:
+    for package in NEEDED:
         pytest.importorskip(package)
     rng = np.random.default_rng(0)
     noise = (0.1 * rng.standard_normal(2 * RATE)).astype(np.float32)

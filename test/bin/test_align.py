@@ -9,6 +9,7 @@ import torch
 import yaml
 from factories import make_speech
 
+from espnet_uniwav.alignment import corpus
 from espnet_uniwav.alignment.ctm import read_ctm
 from espnet_uniwav.bin import align
 
@@ -165,10 +166,10 @@ def test_some_utterances_in_groups_of_a_speaker(data, tmp_path, monkeypatch):
         seen.append(utterance.name)
         raise ValueError("not tried")
 
-    def use_none(args):
+    def use_none(data, num_workers):
         return "phones", lambda: refuse, 0, dict
 
-    monkeypatch.setitem(align.METHODS, "pocketsphinx", use_none)
+    monkeypatch.setattr(corpus, "use_pocketsphinx", use_none)
     with pytest.raises(SystemExit, match="0 of 2 utterances"):
         align.main([str(data), str(tmp_path / "out"), "--num_utterances", "2"])
     assert seen == ["s1-a", "s1-b"]
@@ -187,7 +188,7 @@ def test_old_files_disappear(data, tmp_path):
 @pytest.mark.parametrize(
     "more, said",
     [
-        (["--nj", "0"], "--nj: expected one or more"),
+        (["--num_workers", "-1"], "--num_workers: expected 0 or more"),
         (["--method", "mfa"], "needs --textgrids"),
         (["--method", "mfa", "--textgrids", "nowhere"], "nowhere: expected .*TextGrid"),
         (["--method", "table"], "needs --alignments"),
@@ -203,7 +204,7 @@ def test_errors_are_one_line(data, tmp_path, more, said):
 
 
 def test_a_missing_package_is_named(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(align.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(corpus.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="^align: .*pip install pocketsphinx"):
         align.main([str(data), str(tmp_path / "out")])
 

@@ -1,4 +1,4 @@
-"""The small commands: size, hook, config, uniwav."""
+"""The small commands: size, hook, config."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet_uniwav.bin import config, hook, size, uniwav
+from espnet_uniwav.bin import config, hook, size
 
 CONF = Path(__file__).parents[2] / "egs2/mini_speech/ssl1/conf"
 
@@ -54,8 +54,3 @@ def test_config_prints_yaml_that_espnet_reads(capsys):
     config.main([str(CONF / "tuning/train_tiny_dinosr.yaml")])
     out = capsys.readouterr().out
     assert "include" not in out and "dinosr" in out and "flow_matching" not in out
-
-
-def test_an_unknown_command_lists_the_known_ones():
-    with pytest.raises(SystemExit, match="export.*infill"):
-        uniwav.main(["nonsense"])

@@ -21,6 +21,7 @@ from espnet_uniwav.bin.edit import main as edit  # noqa: E402
 from espnet_uniwav.bin.tts import main as tts  # noqa: E402
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
+from espnet_uniwav.tts.speaking import Synthesizer  # noqa: E402
 
 TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
 CONF = dict(
@@ -234,7 +235,11 @@ def test_our_command(exp, folder, tmp_path, capsys):
     model = ["--model", f"{exp}/1epoch.pth", *QUICK]
     wav = tmp_path / "a.wav"
     tts([*model, "--text", "bah.", "--prompt", f"{folder}/0.wav", "--output", str(wav)])
-    assert soundfile.info(wav).samplerate == 16000
+    written, rate = soundfile.read(wav)
+    synthesizer = Synthesizer.from_pretrained(exp / "1epoch.pth")
+    assert rate == synthesizer.sample_rate
+    speech = synthesizer("bah.", prompt=folder / "0.wav", num_steps=2)
+    np.testing.assert_allclose(speech.clip(-1, 1), written, atol=1e-4)
     lines = [
         "name\ttext\tprompt\tphones\tdurations",
         f"good\tbah.\t{folder}/1.wav\t\t",

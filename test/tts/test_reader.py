@@ -8,7 +8,7 @@ from factories import make_speech, make_synthesizer
 
 from espnet_uniwav.alignment.ctm import Segment
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.tts.edit import find_words, replace
+from espnet_uniwav.tts.edit import find_words, replace_stretch
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
 from espnet_uniwav.tts.sentences import split_sentences as split
@@ -80,7 +80,7 @@ def test_replaced_words(reader):
         Segment(0.3, 0.5, "B"),
         Segment(0.5, 1.0, "C"),
     ]
-    edited = replace(reader, speech, phones, (0.3, 0.5), "DD", QUICK)
+    edited = replace_stretch(reader, speech, phones, (0.3, 0.5), "DD", QUICK)
     tail = 8000
     fade = 300
     assert np.array_equal(edited[: 4800 - fade], speech[: 4800 - fade])
@@ -88,10 +88,10 @@ def test_replaced_words(reader):
     middle = edited[4800:-tail]
     assert len(middle) % 320 == 0 and len(middle) > 0
     assert not np.array_equal(middle[:320], speech[4800:5120])
-    first = replace(reader, speech, phones, (0.0, 0.3), "D", QUICK)
+    first = replace_stretch(reader, speech, phones, (0.0, 0.3), "D", QUICK)
     assert np.array_equal(first[-11200 + fade :], speech[-11200 + fade :])
     with pytest.raises(ValueError, match="no aligned phone"):
-        replace(reader, speech, phones, (0.31, 0.49), "D", QUICK)
+        replace_stretch(reader, speech, phones, (0.31, 0.49), "D", QUICK)
 
 
 def test_words_are_found_once():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from espnet_uniwav.analysis.infilling.recording import load_generator
 from espnet_uniwav.analysis.infilling.score import (
     Cache,
     Protocol,
@@ -21,7 +22,8 @@ from espnet_uniwav.analysis.infilling.table import (
     write_csv,
 )
 from espnet_uniwav.analysis.word_errors import WhisperJudge
-from espnet_uniwav.bin.infill import add_sampling_arguments, load_generator, sampling_of
+from espnet_uniwav.command import add_device, add_sampling, add_seed
+from espnet_uniwav.flow.sampling import Sampling
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -40,15 +42,15 @@ def get_parser() -> argparse.ArgumentParser:
     add("--share", type=float, default=0.3, help="share of hidden frames")
     add("--spans", type=float, nargs="+", default=[0.1, 0.2], help="seconds")
     add("--num_utterances", type=int, help="every n-th utterance; default all")
-    add("--seed", type=int, default=0, help="of masks and noise")
     add("--grid", default="", help="such as num_steps=1,4;temperature=0.7,1")
     add("--cache", type=Path, help="json of the scores that need no model")
     add("--save_wavs", type=Path, help="folder for every judged waveform")
     add("--no_whisper", action="store_true", help="distance only")
     add("--beam_size", type=int, default=5, help="of Whisper")
     add("--cpu_threads", type=int, default=2)
-    add("--device", default="cpu", help="torch device of the model")
-    add_sampling_arguments(parser)
+    add_sampling(parser)
+    add_seed(parser)
+    add_device(parser)
     return parser
 
 
@@ -56,7 +58,10 @@ def score(args: argparse.Namespace) -> None:
     """Score one checkpoint, print the table and write the CSV."""
     torch.set_num_threads(args.cpu_threads)
     model = load_generator(args.checkpoint)
-    grid = parse_grid(args.grid, sampling_of(args))
+    sampling = Sampling(
+        args.num_steps, args.method, args.guidance_scale, args.temperature
+    )
+    grid = parse_grid(args.grid, sampling)
     utterances, skipped = load_utterances(
         args.data, model.features, args.num_utterances, max(args.spans)
     )

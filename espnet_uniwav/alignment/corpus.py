@@ -1,0 +1,134 @@
+"""A data folder aligned with its texts, by one of four methods."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from espnet_uniwav.alignment.folder import write_folder
+from espnet_uniwav.jobs import FAILED, do_all
+from espnet_uniwav.kaldi import read_data_folder, spread
+
+# ``phones`` or ``tokens``; a maker of the aligner; processes, as of ``do_all``; a
+# function to call afterwards, which returns what else is to be listed as failed.
+Method = tuple[str, Callable, int, Callable[[], dict]]
+
+
+def align(
+    data: Path,
+    output: Path,
+    method: str = "pocketsphinx",
+    textgrids: Path | None = None,
+    alignments: Path | None = None,
+    model: Path | None = None,
+    config: Path | None = None,
+    num_utterances: int | None = None,
+    num_workers: int | None = None,
+    device: str = "cpu",
+) -> str:
+    """Align the utterances of a data folder, write, and say how it went.
+
+    Args:
+        data: Kaldi-style data folder: wav.scp, text, utt2spk.
+        output: Folder to write, see ``write_folder``.
+        method: ``pocketsphinx``, ``mfa``, ``table`` or ``ctc``.
+        textgrids: Folder that MFA wrote, for ``mfa``.
+        alignments: Table of alignments made by others, for ``table``.
+        model: Model file (.pth) of ESPnet's ASR, for ``ctc``.
+        config: Of the model; None: config.yaml beside it.
+        num_utterances: About so many, a few of each of some speakers; None: all.
+        num_workers: Processes of ``pocketsphinx``; None: one per core.
+        device: Torch device of the model.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError, ImportError: Naming the file and what to do.
+    """
+    utterances = spread(read_data_folder(data / "wav.scp"), num_utterances)
+    if not utterances:
+        raise ValueError(f"{data / 'wav.scp'}: expected utterances, found none")
+    if method == "pocketsphinx":
+        chosen = use_pocketsphinx(data, num_workers)
+    elif method == "mfa":
+        chosen = use_mfa(textgrids)
+    elif method == "table":
+        chosen = use_table(alignments)
+    else:
+        chosen = use_ctc(data, model, config, device)
+    unit, make_aligner, processes, left_over = chosen
+    aligned, reasons = {}, {}
+    items = {utterance.name: utterance for utterance in utterances}
+    for own in do_all(make_aligner, items, processes, "align"):
+        if own.reason:
+            reasons[own.name] = own.reason
+        else:
+            aligned[own.name] = own.value
+    summary = f"{output}: {len(aligned)} of {len(utterances)} utterances aligned"
+    reasons.update(left_over())
+    write_folder(output, aligned, reasons, unit)
+    if reasons:
+        summary += f"; {len(reasons)} lines in {output / FAILED} say what was not"
+    if not aligned:
+        raise ValueError(summary)
+    return summary
+
+
+def use_pocketsphinx(data: Path, num_workers: int | None) -> Method:
+    """See ``PocketSphinxAligner``."""
+    from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
+
+    if num_workers is None:
+        num_workers = os.cpu_count() or 1
+    if num_workers < 0:
+        raise ValueError(f"--num_workers: expected 0 or more, found {num_workers}")
+    _need_package("pocketsphinx")
+    _need(data / "text")
+    return "phones", PocketSphinxAligner, num_workers, dict
+
+
+def use_mfa(textgrids: Path | None) -> Method:
+    """See ``MFAAligner``."""
+    from espnet_uniwav.alignment.mfa import MFAAligner, TextGrids
+
+    if textgrids is None:
+        raise ValueError("--method mfa needs --textgrids FOLDER")
+    _need_package("praatio")
+    aligner = MFAAligner(TextGrids(textgrids))
+    return "phones", lambda: aligner, 0, aligner.unused
+
+
+def use_table(alignments: Path | None) -> Method:
+    """See ``TableAligner``."""
+    from espnet_uniwav.alignment.table import AlignmentTable, TableAligner
+
+    if alignments is None:
+        raise ValueError("--method table needs --alignments FILE.tsv")
+    aligner = TableAligner(AlignmentTable(alignments))
+    return "phones", lambda: aligner, 0, aligner.unused
+
+
+def use_ctc(data: Path, model: Path | None, config: Path | None, device: str) -> Method:
+    """See ``CTCAligner``."""
+    from espnet_uniwav.alignment.ctc import CTCAligner
+    from espnet_uniwav.tasks.ctc_aligner import load_recogniser
+
+    if model is None:
+        raise ValueError("--method ctc needs --model FILE.pth")
+    _need(data / "text")
+    config = config or model.with_name("config.yaml")
+    aligner = CTCAligner(load_recogniser(config, model, device))
+    return aligner.unit, lambda: aligner, 0, dict
+
+
+def _need(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; alignment needs the texts")
+
+
+def _need_package(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        raise ImportError(f"this method needs the package {name}: pip install {name}")

@@ -1,0 +1,111 @@
+"""Gaps of one recording, filled with speech that a checkpoint generates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from espnet_uniwav.analysis.infilling.filling import fill_gaps, gap_mask
+from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
+from espnet_uniwav.vocoder import use_vocoder
+
+MIN_SECONDS = 0.1
+
+
+def infill(
+    input: str | Path,
+    output: str | Path,
+    checkpoint: str | Path,
+    start: Sequence[float],
+    end: Sequence[float],
+    context: float = 10.0,
+    splice: bool = True,
+    seed: int = 0,
+    vocoder: str | Path | None = None,
+    device: str = "cpu",
+    **sampling,
+) -> str:
+    """Replace parts of a recording by speech that the model generates.
+
+    Args:
+        input: Any file that libsndfile reads.
+        output: Wav file to write, at the model's rate.
+        checkpoint: Folder of ``uniwav export``, with a decoder.
+        start: Starts of the gaps (seconds).
+        end: Their ends, in the same order.
+        context: Seconds that the model sees on either side of a gap.
+        splice: Keep the original samples outside the gaps, but for a fade of 15 ms; if
+            false, all of the output is vocoded.
+        seed: Of the noise.
+        vocoder: Checkpoint of one; None: as the features do it.
+        device: Torch device.
+        **sampling: Settings of ``Sampling``, such as ``num_steps``.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    if len(start) != len(end):
+        raise ValueError(
+            f"expected a --end for each --start, found {len(start)} starts and "
+            f"{len(end)} ends; give them in pairs"
+        )
+    if not Path(output).absolute().parent.is_dir():
+        raise FileNotFoundError(f"{output}: its folder does not exist; make it first")
+    model = load_generator(checkpoint).to(device)
+    use_vocoder(model.features, vocoder)
+    spec = model.features.spec
+    speech = torch.from_numpy(read_speech(input, spec.sample_rate))
+    if (seconds := len(speech) / spec.sample_rate) < MIN_SECONDS:
+        raise ValueError(
+            f"{input}: expected at least {MIN_SECONDS} seconds, found {seconds:.3f}; "
+            "use a longer file"
+        )
+    gaps = list(zip(start, end))
+    mask = gap_mask(gaps, spec.num_frames(len(speech)), spec.frame_rate, str(input))
+    x = model.features.extract_one(speech)
+    filled = fill_gaps(model, x, mask, Sampling(**sampling), seed, context)
+    if splice:
+        rendered = _splice(model, speech, filled, mask, gaps)
+    else:
+        rendered = model.features.invert_one(filled)[: len(speech)]
+    write_speech(output, rendered, spec.sample_rate)
+    generated = int(mask.sum()) / spec.frame_rate
+    return f"{output}: {generated:.2f} of {seconds:.2f} s generated"
+
+
+def load_generator(folder: str | Path) -> UniWav:
+    """Load a checkpoint that can generate.
+
+    Raises:
+        FileNotFoundError, ValueError: If it is missing, broken, or has no decoder.
+    """
+    model = load_checkpoint(folder)
+    if model.decoder is None:
+        raise ValueError(
+            f"{folder}: this checkpoint has no decoder; use one that was trained with "
+            "the flow_matching loss"
+        )
+    return model
+
+
+def _splice(
+    model: UniWav,
+    speech: Tensor,
+    filled: Tensor,
+    mask: Tensor,
+    gaps: list[tuple[float, float]],
+) -> Tensor:
+    rate = model.features.spec.sample_rate
+    generated = vocode_gaps(model.features, filled, mask, len(speech))
+    bounds = [(round(start * rate), round(end * rate)) for start, end in gaps]
+    return splice(speech, generated, bounds, round(FADE_SECONDS * rate))

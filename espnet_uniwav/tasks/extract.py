@@ -1,0 +1,93 @@
+"""The features of recordings on disk, for trainings that read them there."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet_uniwav.audio import read_speech
+from espnet_uniwav.features import AbsFeatures, build_features, with_weights
+from espnet_uniwav.features.stored import FeatureWriter, check_stored
+from espnet_uniwav.jobs import do_all, write_failed
+from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.storage import CONFIG, find_local
+from espnet_uniwav.tasks.config import resolve
+from espnet_uniwav.tasks.experiment import features_config
+
+
+def extract(
+    wav_scp: Path,
+    output: Path,
+    config: Path,
+    shard_size: int = 1000,
+    num_workers: int = 0,
+    device: str = "cpu",
+) -> str:
+    """Write features; goes on after the last whole archive.
+
+    Args:
+        wav_scp: Table of names and audio files.
+        output: Folder to write, see ``FeatureWriter``.
+        config: Of the training (its frontend_conf), or a checkpoint.
+        shard_size: Utterances of an archive.
+        num_workers: Processes, as of ``do_all``.
+        device: Torch device.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    files = {u.name: u.path for u in read_data_folder(wav_scp)}
+    load = functools.partial(load_features, config, device)
+    features, reasons = load(), {}
+    prepare = functools.partial(_prepare, load if num_workers else lambda: features)
+    with FeatureWriter(output, features.spec, shard_size) as writer:
+        before = len(writer.done)
+        todo = {name: path for name, path in files.items() if name not in writer.done}
+        for own in do_all(prepare, todo, num_workers, "extract"):
+            if own.reason:
+                reasons[own.name] = own.reason
+            else:
+                writer.write(own.name, own.value)
+    write_failed(output, reasons)
+    check_stored(output)
+    spec = features.spec
+    return (
+        f"{output}: {len(files) - len(reasons)} of {len(files)} files, {before} "
+        f"of them before; {spec.name}, {spec.dim} at {spec.frame_rate:g} Hz"
+    )
+
+
+def load_features(config: Path, device: str) -> AbsFeatures:
+    """The feature space of a training's or a checkpoint's configuration.
+
+    Raises:
+        ValueError: If it describes none.
+    """
+    checkpoint = find_local(config)
+    config = config if checkpoint is None else checkpoint / CONFIG
+    content = resolve(config)
+    if "frontend" in content:
+        conf = features_config(content)
+    elif "features" in content.get("model", {}):
+        conf = with_weights(content["model"]["features"], str(config.parent))
+    else:
+        raise ValueError(f"{config}: expected a frontend, or the model of a checkpoint")
+    return build_features(**conf).to(device)
+
+
+def _prepare(load: Callable[[], AbsFeatures]) -> Callable[[Path], np.ndarray]:
+    """Path -> features (T, F)."""
+    features = load()
+
+    def run(path: Path) -> np.ndarray:
+        speech = read_speech(path, features.spec.sample_rate)
+        return features.extract_one(torch.from_numpy(speech)).numpy()
+
+    return run

@@ -1,0 +1,96 @@
+"""A tokenizer made of a pre-trained model and the recordings of a data folder."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from espnet_uniwav.audio import read_speech, seconds_of
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.storage import read_config
+from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+
+
+def cluster(
+    checkpoint: str | Path,
+    wav_scp: str | Path,
+    output: str | Path,
+    layer: int | str,
+    num_codebooks: int = 1,
+    codebook_size: int = 1024,
+    normalise: bool = True,
+    num_axes: int = 64,
+    readout_weight: float = 1.0,
+    decoder: str | Path | None = None,
+    max_frames: int = 400000,
+    seed: int = 0,
+) -> str:
+    """Cluster frames into codebooks and write the tokenizer.
+
+    Args:
+        checkpoint: Folder of ``uniwav export``.
+        wav_scp: Table of names and audio files.
+        output: Checkpoint to write.
+        layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight:
+            Arguments of ``UniWavTokenizer``.
+        decoder: Checkpoint whose decoder's architecture to take.
+        max_frames: Thin the frames to so many.
+        seed: Of the clusters.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    model, config = load_with_decoder(checkpoint, decoder)
+    conf = dict(
+        layer=layer,
+        num_codebooks=num_codebooks,
+        codebook_size=codebook_size,
+        normalise=normalise,
+        num_axes=num_axes,
+        readout_weight=readout_weight,
+    )
+    tokenizer = UniWavTokenizer(model, **conf).eval()
+    utterances = read_data_folder(wav_scp)
+    usage = []
+    if tokenizer.num_codebooks:
+        seconds = sum(seconds_of(u.path) for u in utterances)
+        step = math.ceil(seconds * tokenizer.frame_rate / max_frames)
+        speech = (
+            torch.from_numpy(read_speech(u.path, tokenizer.sample_rate))
+            for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
+        )
+        codes = fit_tokenizer(tokenizer, speech, step, seed)
+        usage.append(describe_usage(codes, tokenizer.codebook_size))
+    about = {"checkpoint": str(checkpoint), "wav_scp": str(wav_scp)}
+    save_checkpoint(tokenizer, {**config, "tokenizer": conf}, output, about)
+    return "; ".join([f"{output}: {tokenizer.extra_repr()}", *usage])
+
+
+def load_with_decoder(
+    checkpoint: str | Path, decoder: str | Path | None
+) -> tuple[UniWav, dict]:
+    """A model and its configuration, with an untrained decoder if one is named.
+
+    Raises:
+        FileNotFoundError, ValueError: If a checkpoint is missing or broken.
+    """
+    model, config = load_checkpoint(checkpoint), read_config(checkpoint)["model"]
+    if decoder is not None:
+        other = read_config(decoder)["model"]
+        config = {
+            **config,
+            **{k: other[k] for k in ("decoder", "kept_frames") if k in other},
+        }
+        trained = model
+        model = UniWav.from_config(config)
+        model.features, model.encoder = trained.features, trained.encoder
+    return model, config

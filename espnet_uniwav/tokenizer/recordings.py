@@ -1,0 +1,180 @@
+"""Data folders to codes and back, file by file."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet_uniwav.audio import read_speech, seconds_of, write_speech
+from espnet_uniwav.flow.sampling import SPEAKING
+from espnet_uniwav.jobs import Outcome, do_all, write_outcomes
+from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
+from espnet_uniwav.tokenizer.fit import describe_usage
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.vocoder import use_vocoder
+
+MAX_SECONDS = 120.0
+
+
+def tokenize(
+    wav_scp: str | Path,
+    output: str | Path,
+    tokenizer: str | Path,
+    format: str = "text",
+    num_workers: int = 0,
+    device: str = "cpu",
+) -> str:
+    """Turn recordings into codes; goes on where it was interrupted.
+
+    Args:
+        wav_scp: Table of names and audio files.
+        output: Folder to write: codes as of ``CodeWriter``, failed.tsv, times.tsv.
+        tokenizer: Checkpoint of a tokenizer.
+        format: ``text`` or ``npz``.
+        num_workers: Processes, as of ``do_all``.
+        device: Torch device.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    output = Path(output)
+    files = {u.name: u.path for u in read_data_folder(wav_scp)}
+    load = functools.partial(_load, tokenizer, device)
+    loaded = load()
+    prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
+    with CodeWriter(output, loaded.num_codebooks, format) as writer:
+        todo = {name: path for name, path in files.items() if name not in writer.done}
+        outcomes = do_all(prepare, todo, num_workers, "tokenize")
+        written = _write(writer, outcomes, loaded.frame_rate)
+        failed = write_outcomes(output, written)
+    said = [
+        f"{output}: {len(files) - failed} of {len(files)} files encoded, "
+        f"{len(files) - len(todo)} of them before",
+        loaded.extra_repr(),
+    ]
+    if codes := list(read_codes(output).values()):
+        codes = torch.from_numpy(np.concatenate(codes, axis=1))
+        said.append(describe_usage(codes, loaded.codebook_size))
+    return "; ".join(said)
+
+
+def detokenize(
+    codes: str | Path,
+    output: str | Path,
+    tokenizer: str | Path,
+    prompt: str | Path | None = None,
+    prompts: str | Path | None = None,
+    seed: int = 0,
+    vocoder: str | Path | None = None,
+    num_workers: int = 0,
+    device: str = "cpu",
+    **sampling,
+) -> str:
+    """Turn codes into speech.
+
+    Args:
+        codes: Folder of codes; or a wav.scp, whose recordings are encoded and spoken at
+            once.
+        output: Folder to write: NAME.wav, failed.tsv, times.tsv.
+        tokenizer: Checkpoint that made the codes.
+        prompt: Recording of a voice to speak in, for all.
+        prompts: Table of such recordings by name, instead of ``prompt``.
+        seed: Of the noise.
+        vocoder: Checkpoint of one; None: as the features do it.
+        num_workers: Processes, as of ``do_all``.
+        device: Torch device.
+        **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    codes, output = Path(codes), Path(output)
+    if codes.is_dir():
+        found = read_codes(codes)
+    else:
+        found = {u.name: u.path for u in read_data_folder(codes)}
+    voices = dict.fromkeys(found, prompt)
+    if prompts:
+        voices = {u.name: u.path for u in read_data_folder(prompts)}
+    if missing := sorted(found.keys() - voices.keys()):
+        raise ValueError(
+            f"{prompts} lacks {len(missing)} of {len(found)} names, such as "
+            f"{missing[0]}"
+        )
+    replace(SPEAKING, **sampling)  # refuses wrong settings before any work
+    output.mkdir(parents=True, exist_ok=True)
+    prepare = functools.partial(
+        _decoder, tokenizer, device, vocoder, {**sampling, "seed": seed}
+    )
+    items = {
+        name: (output / f"{name}.wav", own, voices[name]) for name, own in found.items()
+    }
+    failed = write_outcomes(output, do_all(prepare, items, num_workers, "detokenize"))
+    return f"{output}: {len(found) - failed} of {len(found)} spoken"
+
+
+def _load(folder: str | Path, device: str) -> UniWavTokenizer:
+    return UniWavTokenizer.from_pretrained(folder).to(device)
+
+
+def _encoder(load: Callable[[], UniWavTokenizer]) -> Callable[[Path], np.ndarray]:
+    """Path -> codes (K, T)."""
+    tokenizer = load()
+
+    def encode(path: Path) -> np.ndarray:
+        if (seconds := seconds_of(path)) > MAX_SECONDS:
+            raise ValueError(
+                f"{path}: lasts {seconds:.0f} s, expected at most {MAX_SECONDS:.0f}: "
+                "cut it into utterances"
+            )
+        speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))
+        return tokenizer.encode(speech[None])[0].cpu().numpy()
+
+    return encode
+
+
+def _write(
+    writer: CodeWriter, outcomes: Iterable[Outcome], frame_rate: float
+) -> Iterator[Outcome]:
+    """Write codes; yields the outcomes with the seconds of speech instead."""
+    for own in outcomes:
+        if not own.reason:
+            writer.write(own.name, own.value)
+            own = replace(own, value=own.value.shape[1] / frame_rate)
+        yield own
+
+
+def _decoder(
+    folder: str | Path, device: str, vocoder: str | Path | None, settings: dict
+) -> Callable[[tuple], float]:
+    """(wav to write, codes or recording, prompt) -> seconds of speech."""
+    tokenizer = _load(folder, device)
+    use_vocoder(tokenizer.features, vocoder)
+    rate = tokenizer.sample_rate
+
+    def decode(item: tuple) -> float:
+        path, codes, prompt = item
+        if prompt is not None:
+            prompt = torch.from_numpy(read_speech(prompt, rate))
+        if isinstance(codes, Path):
+            recording = torch.from_numpy(read_speech(codes, rate))
+            speech = tokenizer.resynthesise(recording, prompt, **settings)
+        else:
+            codes = torch.from_numpy(codes).to(device)
+            speech = tokenizer.decode(codes[None], prompt=prompt, **settings)[0]
+        write_speech(path, speech.numpy(), rate)
+        return len(speech) / rate
+
+    return decode

@@ -1,0 +1,171 @@
+"""Texts read aloud by a fine-tuned model: from Python, and to files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.flow.sampling import SPEAKING
+from espnet_uniwav.jobs import do_all, write_outcomes
+from espnet_uniwav.tasks.reader import load_reader
+from espnet_uniwav.tts.context import Context
+from espnet_uniwav.tts.lines import Line, read_lines
+from espnet_uniwav.tts.reader import Manner, Reader
+
+
+class Synthesizer:
+    """Speaks: a model that ESPnet's ``tts_train`` has fine-tuned.
+
+        synthesizer = Synthesizer.from_pretrained("EXP/valid.loss.best.pth")
+        speech = synthesizer("Hello.", prompt="me.wav", prompt_text="What I say there.")
+        write_speech("out.wav", speech, synthesizer.sample_rate)
+
+    The network alone, for training, is ``espnet_uniwav.tts.synthesizer.Synthesizer``.
+
+    Args:
+        reader: The model with its tokens.
+    """
+
+    def __init__(self, reader: Reader):
+        self.reader = reader
+        self._prompt: tuple = (None, None)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        config: str | Path | None = None,
+        device: str = "cpu",
+        vocoder: str | Path | None = None,
+    ) -> Synthesizer:
+        """Load a model file (.pth) of ESPnet's TTS; arguments as of ``load_reader``."""
+        return cls(load_reader(model, config, device, vocoder))
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second (Hz)."""
+        return self.reader.features.spec.sample_rate
+
+    def __call__(
+        self,
+        text: str = "",
+        prompt: str | Path | None = None,
+        prompt_text: str = "",
+        phones: str = "",
+        durations: str = "",
+        seconds: float | None = None,
+        speed: float = 1.0,
+        seed: int = 0,
+        **sampling,
+    ) -> np.ndarray:
+        """Speak a text of any length.
+
+        Args:
+            text: What to read.
+            prompt: Recording of the voice to read in; None: any voice.
+            prompt_text: What is said in it (better with than without).
+            phones: Tokens to speak instead of the text's, with blanks between them.
+            durations: Frames of the phones, with blanks between them.
+            seconds: Length of the speech, which replaces ``speed``.
+            speed: Divides predicted durations.
+            seed: Of the noise: same seed, same speech.
+            **sampling: Settings of ``Sampling``, such as ``num_steps``; by default
+                those of ``SPEAKING``.
+
+        Returns:
+            (S,) samples at ``sample_rate``, without the prompt.
+
+        Raises:
+            ValueError, OSError: Naming the file or word and what to do.
+        """
+        manner = Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+        context = self._context(prompt, prompt_text)
+        if not phones:
+            return self.reader.read(text, context, manner)
+        counts = None
+        if durations:
+            counts = [int(count) for count in durations.split()]
+            counts = torch.tensor(counts, device=self.reader.device)
+        names = phones.split()
+        spoken = self.reader.speak(names, context, manner, durations=counts)
+        return self.reader.wave(spoken)
+
+    def _context(self, prompt: str | Path | None, text: str) -> Context | None:
+        """The prompt, which is read once if it is that of the last call."""
+        if not prompt:
+            return None
+        key, context = self._prompt
+        if key != (str(prompt), text):
+            speech = read_speech(prompt, self.sample_rate)
+            context = self.reader.prompt(speech, text)
+            self._prompt = (str(prompt), text), context
+        return context
+
+
+def synthesize(
+    model: str | Path,
+    output: str | Path,
+    text: str | None = None,
+    lines: str | Path | None = None,
+    prompt: str | Path | None = None,
+    prompt_text: str = "",
+    seconds: float | None = None,
+    speed: float = 1.0,
+    seed: int = 0,
+    config: str | Path | None = None,
+    vocoder: str | Path | None = None,
+    device: str = "cpu",
+    **sampling,
+) -> str:
+    """Read one text to a wav file, or the lines of a table to a folder.
+
+    Args:
+        model: Model file (.pth) of ESPnet's TTS.
+        output: Wav file; the folder to write, if ``lines`` are given.
+        text: What to read; or
+        lines: Table of what to read, see ``read_lines``. The folder gets NAME.wav,
+            failed.tsv and times.tsv.
+        prompt, prompt_text: Of ``text``, and of lines that have none of their own.
+        seconds, speed, seed: As of ``Synthesizer``.
+        config, vocoder, device: As of ``load_reader``.
+        **sampling: As of ``Synthesizer``.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file or line and what to do.
+    """
+    replace(SPEAKING, **sampling)  # refuses wrong settings before any work
+    output = Path(output)
+    table = read_lines(Path(lines)) if lines else [Line(text=text or "")]
+    folder = output if lines else output.absolute().parent
+    if lines:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; make it first")
+    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder)
+    manner = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
+
+    def write(item: tuple[Line, Path]) -> float:
+        line, path = item
+        speech = synthesizer(
+            line.text,
+            line.prompt or prompt,
+            line.prompt_text or prompt_text,
+            line.phones,
+            line.durations,
+            **manner,
+        )
+        write_speech(path, speech, synthesizer.sample_rate)
+        return len(speech) / synthesizer.sample_rate
+
+    if not lines:
+        return f"{output}: {write((table[0], output)):.2f} s spoken"
+    items = {line.name: (line, folder / f"{line.name}.wav") for line in table}
+    failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
+    return f"{folder}: {len(table) - failed} of {len(table)} lines read"
