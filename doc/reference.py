@@ -59,7 +59,7 @@ SECTIONS = (
     ),
     (("util", "span_mask", "`conf` of the entry"), ("ssl.mask:SpanMask",)),
     (("util", "perturb", "`conf` of the entry"), ("ssl.perturb:Perturb",)),
-    ("Recognition and its relatives: asr, s2t, slu, st, spk, diar, cls, lid, ...", ()),
+    ("Downstream tasks: asr, s2t, slu, st, spk, diar, cls, lid and others", ()),
     (
         ("frontend", "uniwav", "`frontend_conf`"),
         ("tasks.frontend:UniWavEncoderFrontend",),
