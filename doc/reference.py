@@ -140,8 +140,8 @@ def summary(classes: tuple[type, ...]) -> str:
     """The first paragraph of the docstring of a class, or of that it points to."""
     texts = [inspect.cleandoc(cls.__doc__).split("\n\n")[0] for cls in classes]
     text = texts[-1] if ": see " in texts[0] else texts[0]
-    text = re.sub(r"^``\w+: \w+``(: | of the )", "", " ".join(text.split()))
-    return text[0].upper() + text[1:]
+    key = r"^``\w+: \w+``(?: of the )?(?:: )?(\w)"
+    return re.sub(key, lambda m: m[1].upper(), " ".join(text.split()))
 
 
 def load(target: str) -> type:
