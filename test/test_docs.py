@@ -18,10 +18,10 @@ import yaml
 from espnet_uniwav import plugin
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("doc/*.md"), *ROOT.glob("egs2/*/*/README.md")]
+PLACES = ("*.md", "doc/*.md", "egs2/*/README.md", "egs2/*/*/README.md")
+PAGES = [page for place in PLACES for page in ROOT.glob(place)]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
-# Programs of others, whose arguments we do not know.
-OTHERS = {"cd", "export", "git", "pip", "printf", "./ssl.sh"}
+OTHERS = {"cd", "export", "git", "pip", "printf", "./ssl.sh"}  # not checked
 TASKS = ("asr:ASRTask", "gan_codec:GANCodecTask", "ssl:SSLTask", "tts:TTSTask")
 
 
