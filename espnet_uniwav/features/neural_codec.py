@@ -52,7 +52,7 @@ class NeuralCodec(AbsFeatures):
     Args:
         checkpoint: Folder of ``uniwav codec``, or of a model that was trained on such
             features; describes all that follows.
-        codec: Name of the network, one of ``NETWORKS``.
+        codec: Name of the network: ``encodec`` (Hugging Face's) or ``espnet``.
         architecture: Its arguments.
         sample_rate: Samples per second (Hz); must be the codec's.
         mean: Of the latents: one value, or F of them.

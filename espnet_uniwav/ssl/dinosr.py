@@ -47,7 +47,7 @@ class DinoSR(nn.Module):
         ema_decay: First decay of the teacher.
         ema_end_decay: Last decay of the teacher.
         anneal_steps: Updates between the two.
-        freeze_step: Update from which the teacher stands still, or None.
+        freeze_step: Update from which the teacher is frozen, or None.
         codebook_init: ``random`` (DinoSR) or ``data``, see ``OnlineCodebook``.
         unmasked_weight: Of a frame that is not masked in the average; 0 (DinoSR)
             leaves such frames out, of the codebooks too.

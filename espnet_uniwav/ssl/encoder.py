@@ -21,7 +21,8 @@ class Encoder(nn.Module):
         embed_dim: Width D.
         num_heads: Attention heads.
         ffn_dim: Width of the feed-forward networks.
-        position: ``conv``, ``conv_alibi`` (lineage), ``alibi``, ``rotary``, ...
+        position: ``conv_alibi`` (lineage), ``conv``, ``alibi``, ``rotary``,
+            ``conv_rotary`` or ``alibi_rotary``.
         norm_first: Pre-norm layers; DinoSR is post-norm.
         dropout: Probability.
         layer_drop: Probability of leaving out a layer in training.

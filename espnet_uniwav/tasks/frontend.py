@@ -32,8 +32,8 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         layer: ``weighted_sum`` (learned, over all states) or the number of one state:
             0 is the input of the layers, N the output of layer N.
         freeze: Do not train the encoder. The weighted sum is trained anyway.
-        freeze_steps: Training batches before the encoder is trained, so that what is
-            behind it has learnt something by then. Under DDP it needs ESPnet's
+        freeze_steps: Training batches before the encoder is trained, so that the
+            layers after it have learnt something by then. Under DDP it needs ESPnet's
             ``unused_parameters: true``.
         mask_prob: Share of frames hidden in training, in spans; 0 hides none.
         mask_length: Frames of such a span.
