@@ -172,11 +172,18 @@ def check_command(command: list[str], folder: Path) -> None:
         assert name in OTHERS, f"unknown program {name}"
 
 
+def recipe_options(script: Path) -> list[str]:
+    """Options stand between ``stage=1`` and an empty line."""
+    block = re.search(r"^stage=1$.*?^$", script.read_text(), re.M | re.S)
+    return re.findall(r"^(\w+)=", block[0], re.M) if block else []
+
+
 def check_recipe(script: Path, args: list[str]) -> None:
-    """Options stand between ``stage=1`` and an empty line; or all are passed on."""
-    text = script.read_text()
-    block = re.search(r"^stage=1$.*?^$", text, re.M | re.S)
-    known = re.findall(r"^(\w+)=", block[0], re.M) if block else []
+    """A recipe knows its own options; mini LibriSpeech's also those of mini_speech."""
+    text, known = script.read_text(), recipe_options(script)
+    if script.parts[-3] == "mini_librispeech":
+        own = ROOT / "egs2/mini_speech" / script.parts[-2] / "run.sh"
+        known = ["librispeech", "more", "all", *recipe_options(own)]
     for option in args[::2] if '"$@"' not in text else ():
         assert option == "..." or option.removeprefix("--") in known, f"no {option}"
 
