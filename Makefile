@@ -15,7 +15,7 @@ REPORT := $(RECIPE)/run.sh --corpus "$(if $(CORPUS),$(abspath $(CORPUS)))"
 endif
 BIN := PATH=$(UNIWAV_ENV)/bin:$$PATH
 
-.PHONY: report test env check clean
+.PHONY: report test test-install env check clean
 
 report: env
 	$(BIN) $(REPORT) --report $(CURDIR)/report/index.html $(ARGS)
@@ -23,6 +23,10 @@ report: env
 
 test: env check
 	$(BIN) PYTHONPATH=$(CURDIR) python -m pytest $(ARGS)
+
+# The wheel with unpinned dependencies, as `pip install .` gives them; about 8 GB.
+test-install:
+	test/install.sh $(PYTHON)
 
 check: env
 	$(BIN) ruff check . && $(BIN) ruff format --check .

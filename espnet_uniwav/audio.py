@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from espnet_uniwav.pipe import Pipe
 
-def seconds_of(path: str | Path) -> float:
-    """Duration of an audio file in seconds, from its header.
+
+def seconds_of(path: str | Path | Pipe) -> float:
+    """Duration of an audio file in seconds, from its header; a command is run for it.
 
     Raises:
         FileNotFoundError, ValueError: If it is missing, no audio, or empty.
     """
-    _check_exists(path)
+    source = _open(path)
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(source)
     except soundfile.LibsndfileError as error:
         raise _not_audio(path, error) from error
     _check_samples(path, info.frames)
     return info.frames / info.samplerate
 
 
-def read_speech(path: str | Path, sample_rate: int) -> np.ndarray:
+def read_speech(path: str | Path | Pipe, sample_rate: int) -> np.ndarray:
     """Read a file, mix its channels and resample it.
 
     Args:
-        path: Audio file.
+        path: Audio file, or a command that prints one.
         sample_rate: Wanted rate (Hz).
 
     Returns:
@@ -36,11 +39,12 @@ def read_speech(path: str | Path, sample_rate: int) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no audio, is empty, or holds NaN or infinite samples.
+        ValueError: If it is no audio, is empty, or holds NaN or infinite samples; or
+            if the command fails.
     """
-    _check_exists(path)
+    source = _open(path)
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(source, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise _not_audio(path, error) from error
     _check_samples(path, len(samples))
@@ -64,17 +68,29 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
     soundfile.write(path, samples, sample_rate, subtype="PCM_16", format="WAV")
 
 
-def _check_exists(path: str | Path) -> None:
+def _open(path: str | Path | Pipe) -> str | io.BytesIO:
+    """What soundfile reads: the path of an existing file, or what a command prints."""
+    if isinstance(path, Pipe):
+        try:
+            return io.BytesIO(path.read())
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}; try it in a shell") from error
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such audio file; check the path")
+        name = str(path)
+        fix = "check the path"
+        if name.endswith("|"):
+            command = name.rstrip("| ")
+            fix = f"commands are run from a wav.scp alone: {command} > FILE.wav"
+        raise FileNotFoundError(f"{path}: no such audio file; {fix}")
+    return str(path)
 
 
-def _check_samples(path: str | Path, count: int) -> None:
+def _check_samples(path: str | Path | Pipe, count: int) -> None:
     if not count:
         raise ValueError(f"{path}: expected audio, found 0 samples; record it again")
 
 
-def _not_audio(path: str | Path, error: Exception) -> ValueError:
+def _not_audio(path: str | Path | Pipe, error: Exception) -> ValueError:
     return ValueError(
         f"{path}: cannot be read as audio ({error}); convert it to wav or flac"
     )

@@ -7,6 +7,8 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet_uniwav.pipe import Pipe
+
 MIN_UTTERANCES = 4
 
 
@@ -15,7 +17,7 @@ class Utterance:
     """One line of a Kaldi data folder."""
 
     name: str
-    path: Path
+    path: Path | Pipe
     speaker: str = ""
     text: str = ""
 
@@ -50,9 +52,12 @@ def thin(items: list, count: int | None) -> list:
 def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
 
+    An entry that ends in ``|`` is a shell command, which is run whenever the audio is
+    read: use tables of people whom you trust.
+
     Raises:
         FileNotFoundError: If there is no ``wav.scp``.
-        ValueError: If a line is no pair of name and path, or holds a command.
+        ValueError: If a line is no pair of name and path, or of name and command.
     """
     wav_scp = Path(wav_scp)
     speakers, texts = (
@@ -61,13 +66,14 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     )
     utterances = []
     for name, path in read_table(wav_scp).items():
-        if not path or path.endswith("|"):
+        if not path.rstrip("| "):
             raise ValueError(
-                f"{wav_scp}: {name}: expected the path of an audio file, found "
-                f"{path!r}; write the audio to files first"
+                f"{wav_scp}: {name}: expected the path of an audio file, or a command "
+                f"that prints one and `|`, found {path!r}"
             )
+        source = Pipe(path) if path.endswith("|") else Path(path)
         speaker, text = speakers.get(name, ""), texts.get(name, "")
-        utterances.append(Utterance(name, Path(path), speaker, text))
+        utterances.append(Utterance(name, source, speaker, text))
     return utterances
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,8 @@ EXPECTED = {
     "models/tiny-test/README.md",
     "analysis/report.html.jinja",
 }
+# import -> package, where they differ
+PACKAGES = {"espnet2": "espnet", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 USE = """
 import sys
 from pathlib import Path
@@ -99,3 +103,39 @@ def test_the_source_archive_holds_the_models(sources, tmp_path):
     with tarfile.open(archive) as tar:
         names = {name.partition("/espnet_uniwav/")[2] for name in tar.getnames()}
     assert EXPECTED <= names
+
+
+def imported(path):
+    """What is not ours, and imported as soon as a module is."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        for name in {name.split(".")[0] for name in names} - {"espnet_uniwav"}:
+            if name not in sys.stdlib_module_names:
+                yield PACKAGES.get(name, name)
+
+
+@pytest.fixture
+def metadata():
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config
+
+
+def test_what_is_imported_is_declared(metadata):
+    needed = metadata["options"]["install_requires"]
+    extras = metadata["options.extras_require"].values()
+    lines = "\n".join([needed, *extras]).split()
+    declared = {re.split("[<>=!]", line)[0].lower() for line in lines}
+    modules = (ROOT / "espnet_uniwav").rglob("*.py")
+    found = {name for path in modules for name in imported(path)}
+    assert {"torch", "espnet", "scikit-learn"} <= found <= declared
+
+
+def test_pythons_of_the_metadata(metadata):
+    classifiers = metadata["metadata"]["classifiers"]
+    found = re.findall(r"Python :: (3\.\d+)", classifiers)
+    assert found == ["3.10", "3.11", "3.12", "3.13"]
+    assert metadata["options"]["python_requires"] == ">=3.10,<3.14"
+    ruff = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'target-version = "py310"' in ruff

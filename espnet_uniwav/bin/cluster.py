@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.command import add_seed, make_parser, run_command
+from espnet_uniwav.quantities import count
 
 WORK = "espnet_uniwav.tokenizer.cluster:cluster"
 
@@ -41,7 +42,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="of what z says about the features, in the first codebook too",
     )
     add("--decoder", type=Path, help="checkpoint whose decoder's architecture to take")
-    add("--max_frames", type=int, default=400000, help="thin the frames to so many")
+    add("--max_frames", type=count, default=400000, help="thin the frames to so many")
     add_seed(parser)
     return parser
 

@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.command import add_device, add_workers, make_parser, run_command
+from espnet_uniwav.quantities import count
 
 WORK = "espnet_uniwav.tasks.extract:extract"
 
@@ -33,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
         required=True,
         help="of the training (its frontend_conf), or a checkpoint",
     )
-    parser.add_argument("--shard_size", type=int, default=1000, help="of an archive")
+    parser.add_argument("--shard_size", type=count, default=1000, help="of an archive")
     add_workers(parser)
     add_device(parser)
     return parser

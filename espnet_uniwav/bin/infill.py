@@ -23,6 +23,7 @@ from espnet_uniwav.command import (
     make_parser,
     run_command,
 )
+from espnet_uniwav.quantities import seconds
 
 WORK = "espnet_uniwav.analysis.infilling.recording:infill"
 
@@ -36,7 +37,7 @@ def get_parser() -> argparse.ArgumentParser:
     for name in ("start", "end"):
         parser.add_argument(
             f"--{name}",
-            type=float,
+            type=seconds,
             action="append",
             required=True,
             metavar="SECONDS",
@@ -44,7 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
         )
     parser.add_argument(
         "--context",
-        type=float,
+        type=seconds,
         default=10.0,
         help="seconds that the model sees on either side of a gap",
     )

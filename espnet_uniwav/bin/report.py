@@ -17,6 +17,7 @@ from espnet_uniwav.command import (
     make_parser,
     run_command,
 )
+from espnet_uniwav.quantities import seconds
 
 WORK = "espnet_uniwav.analysis.report_page:report"
 
@@ -34,7 +35,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", default="", help="name of the corpus, to be shown")
     add_num_utterances(parser, 4)
     parser.add_argument("--mask_share", type=float, default=0.3, help="of the frames")
-    parser.add_argument("--mask_span", type=float, default=0.2, help="seconds")
+    parser.add_argument("--mask_span", type=seconds, default=0.2, help="seconds")
     parser.add_argument(
         "--infill_table",
         type=Path,

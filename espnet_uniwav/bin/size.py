@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from espnet_uniwav.command import make_parser, run_command
+from espnet_uniwav.quantities import seconds
 
 WORK = "espnet_uniwav.tasks.size:size"
 
@@ -21,7 +22,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("config", help="conf/*.yaml of the SSL task")
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=seconds,
         default=10.0,
         help="length of the utterance; attention grows with it",
     )

@@ -28,6 +28,7 @@ from espnet_uniwav.command import (
     make_parser,
     run_command,
 )
+from espnet_uniwav.quantities import seconds
 
 WORK = "espnet_uniwav.tts.speaking:synthesize"
 
@@ -49,7 +50,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--output", type=Path, required=True, help="wav file, or folder of --lines"
     )
     parser.add_argument(
-        "--seconds", type=float, help="length of the speech, instead of --speed"
+        "--seconds", type=seconds, help="length of the speech, instead of --speed"
     )
     add_speed(parser)
     add_sampling(parser, SPEAKING)

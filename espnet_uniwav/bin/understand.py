@@ -24,6 +24,7 @@ from espnet_uniwav.command import (
     make_parser,
     run_command,
 )
+from espnet_uniwav.quantities import count
 
 WORK = "espnet_uniwav.analysis.layers.measure:understand"
 
@@ -68,7 +69,9 @@ def get_parser() -> argparse.ArgumentParser:
         help="(default: up to 1024 with 300 frames or more for each)",
     )
     add("--runs", type=int, default=4, help="of k-means, averaged")
-    add("--max_frames", type=int, default=50000, help="of each folder; thins the rest")
+    add(
+        "--max_frames", type=count, default=50000, help="of each folder; thins the rest"
+    )
     add_seed(parser)
     add_device(parser)
     return parser

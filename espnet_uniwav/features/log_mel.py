@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torchaudio.functional import griffinlim, melscale_fbanks
+from typeguard import typechecked
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
 
@@ -29,6 +30,7 @@ class LogMel(AbsFeatures):
         griffin_lim_iterations: Phase-estimation rounds of ``synthesise``.
     """
 
+    @typechecked
     def __init__(
         self,
         frame_rate: int = 50,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
 from espnet_uniwav.storage import find_local, load_weights, read_config
@@ -66,9 +68,10 @@ class NeuralCodec(AbsFeatures):
 
     has_checkpoint = True
 
+    @typechecked
     def __init__(
         self,
-        checkpoint: str | None = None,
+        checkpoint: str | Path | None = None,
         codec: str | None = None,
         architecture: dict | None = None,
         sample_rate: int | None = None,

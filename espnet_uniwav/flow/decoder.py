@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.flow.context import interpolate
 from espnet_uniwav.flow.precondition import Precondition
@@ -34,6 +35,7 @@ class FlowDecoder(nn.Module):
         dropout: Probability.
     """
 
+    @typechecked
     def __init__(
         self,
         feature_dim: int,

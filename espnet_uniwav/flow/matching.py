@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.path import sample_path
@@ -27,6 +28,7 @@ class FlowMatching(nn.Module):
             same time as at masked frames).
     """
 
+    @typechecked
     def __init__(
         self,
         encoder: Encoder,

@@ -8,6 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.nn.conv_stack import ConvStack
 from espnet_uniwav.nn.processes import sum_over_processes
@@ -55,6 +56,7 @@ class DinoSR(nn.Module):
             leaves masked frames out (``visible_only``), else 0.
     """
 
+    @typechecked
     def __init__(
         self,
         encoder: Encoder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.nn.transformer import Transformer
 from espnet_uniwav.nn.visible import VisibleFrames
@@ -31,6 +32,7 @@ class Encoder(nn.Module):
             2.0); training costs as much less as frames are masked.
     """
 
+    @typechecked
     def __init__(
         self,
         input_dim: int,

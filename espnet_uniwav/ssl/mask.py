@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.nn.masks import lengths_to_padding_mask
 
@@ -23,6 +24,7 @@ class SpanMask(nn.Module):
             of visible frames has nothing to pad.
     """
 
+    @typechecked
     def __init__(
         self, mask_prob: float = 0.8, mask_length: int = 10, exact: bool = False
     ):

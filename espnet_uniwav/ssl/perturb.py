@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from typeguard import typechecked
 
 FILTER_ORDER = 3
 
@@ -26,6 +27,7 @@ class Perturb(nn.Module):
             normalised features.
     """
 
+    @typechecked
     def __init__(self, warp: float = 0.0, filter_std: float = 0.0):
         super().__init__()
         if not 0 <= warp < 1 or filter_std < 0:

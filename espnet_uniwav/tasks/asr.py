@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from espnet2.asr.espnet_model import ESPnetASRModel
 from torch import Tensor
+from typeguard import typechecked
 
 from espnet_uniwav.nn.masks import lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16, full_precision
@@ -28,6 +29,7 @@ class UniWavASRModel(CountsSteps, ESPnetASRModel):
         **kwargs: Those of the stock model.
     """
 
+    @typechecked
     def __init__(self, *args, warm_up_steps: int = 1000, bf16: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
         self.bf16 = bf16

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav import plugin
-from espnet_uniwav.tasks.pretrained import parse_rate
+from espnet_uniwav.quantities import parse_rate
 
 DEFAULT_RATE = 16000
 

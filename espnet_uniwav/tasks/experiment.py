@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.quantities import parse_rate
 from espnet_uniwav.storage import load_strictly
-from espnet_uniwav.tasks.pretrained import parse_rate
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import Vocoder
 

@@ -14,6 +14,7 @@ from espnet_uniwav.features import AbsFeatures, build_features, with_weights
 from espnet_uniwav.features.stored import FeatureWriter, check_stored
 from espnet_uniwav.jobs import do_all, write_failed
 from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.pipe import Pipe
 from espnet_uniwav.storage import CONFIG, find_local
 from espnet_uniwav.tasks.config import resolve
 from espnet_uniwav.tasks.experiment import features_config
@@ -82,11 +83,11 @@ def load_features(config: Path, device: str) -> AbsFeatures:
     return build_features(**conf).to(device)
 
 
-def _prepare(load: Callable[[], AbsFeatures]) -> Callable[[Path], np.ndarray]:
+def _prepare(load: Callable[[], AbsFeatures]) -> Callable[[Path | Pipe], np.ndarray]:
     """Path -> features (T, F)."""
     features = load()
 
-    def run(path: Path) -> np.ndarray:
+    def run(path: Path | Pipe) -> np.ndarray:
         speech = read_speech(path, features.spec.sample_rate)
         return features.extract_one(torch.from_numpy(speech)).numpy()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import torch
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from torch import Tensor
+from typeguard import typechecked
 
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.weighted_sum import WeightedSum
+from espnet_uniwav.quantities import parse_rate
 from espnet_uniwav.ssl.mask import SpanMask
 from espnet_uniwav.tasks.pretrained import (
     StartsFromCheckpoint,
-    parse_rate,
     read_architecture,
 )
 from espnet_uniwav.tasks.steps import CountsSteps
@@ -50,10 +52,11 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         ValueError: If the checkpoint, the rate or the layer do not fit.
     """
 
+    @typechecked
     def __init__(
         self,
         fs: int | str = 16000,
-        checkpoint: str | None = None,
+        checkpoint: str | Path | None = None,
         layer: int | str = "weighted_sum",
         freeze: bool = False,
         freeze_steps: int = 0,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import humanfriendly
 from torch import nn
 
 from espnet_uniwav.checkpoint import load_checkpoint
@@ -78,8 +77,3 @@ def read_architecture(checkpoint: str | None, parts: tuple[str, ...], key: str) 
         )
     config = read_config(checkpoint)["model"]
     return {part: config[part] for part in parts if part in config}
-
-
-def parse_rate(fs: int | str) -> int:
-    """A sampling rate in Hz, also of a string such as 16k."""
-    return humanfriendly.parse_size(str(fs))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import time
+from pathlib import Path
 
 import torch
 from espnet2.asr.encoder.abs_encoder import AbsEncoder
 from espnet2.ssl.espnet_model import ESPnetSSLModel
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
+from typeguard import typechecked
 
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features import FeatureSpec
@@ -82,6 +84,7 @@ class UniWavSSLModel(ESPnetSSLModel):
             from these weights.
     """
 
+    @typechecked
     def __init__(
         self,
         frontend,
@@ -93,7 +96,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         checkpointing: bool = False,
         compile: bool = False,
         num_views: int = 1,
-        checkpoint: str | None = None,
+        checkpoint: str | Path | None = None,
         **kwargs,
     ):
         if num_views < 1:

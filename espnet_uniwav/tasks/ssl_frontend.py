@@ -10,11 +10,12 @@ import torch
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from espnet2.train.collate_fn import CommonCollateFn
 from torch import Tensor
+from typeguard import typechecked
 
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.features.neural_codec import read_codec
 from espnet_uniwav.features.stored import read_spec
-from espnet_uniwav.tasks.pretrained import parse_rate
+from espnet_uniwav.quantities import parse_rate
 
 
 class UniWavFrontend(AbsFrontend):
@@ -33,12 +34,13 @@ class UniWavFrontend(AbsFrontend):
         ValueError: If the folder holds other features.
     """
 
+    @typechecked
     def __init__(
         self,
         fs: int | str = 16000,
         features: str = "log_mel",
         features_conf: dict | None = None,
-        extracted: str | None = None,
+        extracted: str | Path | None = None,
     ):
         super().__init__()
         self.features = build_features(

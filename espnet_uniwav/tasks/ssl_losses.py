@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from espnet2.ssl.loss.abs_loss import AbsSSLLoss
 from torch import Tensor
+from typeguard import typechecked
 
 from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.model import UniWav
@@ -25,6 +26,7 @@ class UniWavLoss(AbsSSLLoss):
     util_attributes = ["span_mask", "perturb"]
     required_inputs = ["embedded", "hidden_states", "padding_mask", "masked"]
 
+    @typechecked
     def __init__(self, encoder_output_size: int, weight: float = 1.0, **conf):
         super().__init__()
         self.weight = weight
@@ -69,6 +71,7 @@ class FlowMatchingLoss(UniWavLoss):
     name = "flow_matching"
     required_inputs = ["features", "hidden_states", "padding_mask", "mask"]
 
+    @typechecked
     def __init__(self, encoder_output_size: int, weight: float = 0.25, **conf):
         super().__init__(encoder_output_size, weight, **conf)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from espnet2.ssl.espnet_model import ESPnetSSLModel
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
@@ -31,9 +33,10 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         **unused: What ESPnet's SSL task builds.
     """
 
+    @typechecked
     def __init__(
         self,
-        checkpoint: str | None = None,
+        checkpoint: str | Path | None = None,
         architecture: dict | None = None,
         bf16: bool = False,
         **unused,

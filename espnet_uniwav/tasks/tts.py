@@ -10,6 +10,7 @@ import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
+from typeguard import typechecked
 
 from espnet_uniwav.features import with_weights
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
@@ -48,14 +49,15 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         **conf: Arguments of ``Synthesizer``.
     """
 
+    @typechecked
     def __init__(
         self,
         idim: int,
         odim: int,
-        checkpoint: str | None = None,
+        checkpoint: str | Path | None = None,
         architecture: dict | None = None,
         bf16: bool = False,
-        vocoder: str | None = None,
+        vocoder: str | Path | None = None,
         num_steps: int = SPEAKING.num_steps,
         method: str = SPEAKING.method,
         guidance_scale: float = SPEAKING.guidance_scale,

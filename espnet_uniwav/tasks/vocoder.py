@@ -13,6 +13,7 @@ from espnet2.gan_tts.hifigan.loss import (
     MelSpectrogramLoss,
 )
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.features import build_features
 from espnet_uniwav.nn.precision import bfloat16
@@ -44,6 +45,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         bf16: Discriminators in bfloat16, see ``nn.precision``.
     """
 
+    @typechecked
     def __init__(
         self,
         features: dict,

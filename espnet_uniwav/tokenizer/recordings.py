@@ -14,6 +14,7 @@ from espnet_uniwav.audio import read_speech, seconds_of, write_speech
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.jobs import Outcome, do_all, write_outcomes
 from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.pipe import Pipe
 from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
 from espnet_uniwav.tokenizer.fit import describe_usage
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
@@ -129,11 +130,13 @@ def _load(folder: str | Path, device: str) -> UniWavTokenizer:
     return UniWavTokenizer.from_pretrained(folder).to(device)
 
 
-def _encoder(load: Callable[[], UniWavTokenizer]) -> Callable[[Path], np.ndarray]:
+def _encoder(
+    load: Callable[[], UniWavTokenizer],
+) -> Callable[[Path | Pipe], np.ndarray]:
     """Path -> codes (K, T)."""
     tokenizer = load()
 
-    def encode(path: Path) -> np.ndarray:
+    def encode(path: Path | Pipe) -> np.ndarray:
         if (seconds := seconds_of(path)) > MAX_SECONDS:
             raise ValueError(
                 f"{path}: lasts {seconds:.0f} s, expected at most {MAX_SECONDS:.0f}: "
@@ -168,7 +171,7 @@ def _decoder(
         path, codes, prompt = item
         if prompt is not None:
             prompt = torch.from_numpy(read_speech(prompt, rate))
-        if isinstance(codes, Path):
+        if not isinstance(codes, np.ndarray):
             recording = torch.from_numpy(read_speech(codes, rate))
             speech = tokenizer.resynthesise(recording, prompt, **settings)
         else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
@@ -58,6 +59,7 @@ class Synthesizer(nn.Module):
         alignment_weight: Factor of the loss of the aligner.
     """
 
+    @typechecked
     def __init__(
         self,
         uniwav: UniWav,

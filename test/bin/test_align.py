@@ -19,14 +19,15 @@ TEXTS = {"s1-a": "HELLO ALI", "s1-b": "<unk>", "s2-c": "A BAD IDEA", "s2-d": "BI
 
 @pytest.fixture
 def data(tmp_path):
-    """A data folder of noise; the audio of s2-d is missing."""
+    """A data folder of noise; s2-c is a command, the audio of s2-d is missing."""
     folder = tmp_path / "data"
     folder.mkdir()
     speech, lengths = make_speech([24000, 16000, 32003])
     for name, samples, length in zip(TEXTS, speech, lengths):
         soundfile.write(folder / f"{name}.wav", samples[:length].numpy(), 16000)
     tables = {
-        "wav.scp": {name: folder / f"{name}.wav" for name in TEXTS},
+        "wav.scp": {name: folder / f"{name}.wav" for name in TEXTS}
+        | {"s2-c": f"cat {folder / 's2-c.wav'} |"},
         "text": TEXTS,
         "utt2spk": {name: name[:2] for name in TEXTS},
     }

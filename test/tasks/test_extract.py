@@ -45,7 +45,7 @@ LENGTHS = [9600, 6401, 12000, 8000, 7777]
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five recordings, one that is none, and the configuration of a training."""
+    """Five recordings (one by a command), one that is none, and a configuration."""
     scp = shape = ""
     for i, length in enumerate(LENGTHS):
         speech, _ = make_speech([length], seed=i)
@@ -53,6 +53,7 @@ def folder(tmp_path):
         scp += f"utt{i} {tmp_path / f'{i}.wav'}\n"
         shape += f"utt{i} {length}\n"
     (tmp_path / "good.scp").write_text(scp)
+    scp = scp.replace(f"{tmp_path / '1.wav'}", f"cat {tmp_path / '1.wav'} |")
     (tmp_path / "wav.scp").write_text(scp + f"gone {tmp_path / 'gone.wav'}\n")
     (tmp_path / "shape").write_text(shape)
     (tmp_path / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")

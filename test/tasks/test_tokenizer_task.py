@@ -148,7 +148,8 @@ def test_trained_model_needs_no_checkpoint(folder, exp):
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("form", ["text", "npz"])
 def test_commands_list_every_file(folder, tmp_path, capsys, form, num_workers):
-    good = (folder / "wav.scp").read_text()
+    first = f"{folder / '0.wav'}"
+    good = (folder / "wav.scp").read_text().replace(first, f"cat {first} |")
     (tmp_path / "text.wav").write_text("no audio")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
     soundfile.write(tmp_path / "long.wav", np.zeros(16000 * 121), 16000)

@@ -24,6 +24,9 @@ case $hours in
 esac
 ./setup.sh
 . ./path.sh
+if ! command -v sclite > /dev/null; then
+    echo "no sclite: asr.sh will fail at scoring, its last stage; apt-get install sctk" >&2
+fi
 if ! checkpoint=$(python3 -m espnet_uniwav.bin.models --folder -- "$checkpoint"); then
     echo "$usage" >&2
     exit 2

@@ -8,15 +8,17 @@ librispeech=            # folder with train-clean-100, dev-clean, test-clean, ..
 checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
 hours=960               # 100 or 960
 textgrids=              # of the Montreal Forced Aligner; empty: align with PocketSphinx
+versa=false             # true: score with VERSA, which is a package of its own
 train_args=             # more arguments of espnet2.bin.tts_train
 usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint NAME [--hours 100|960]"
-usage+=" [--textgrids DIR] [tts.sh OPTION ...]"
+usage+=" [--textgrids DIR] [--versa true] [tts.sh OPTION ...]"
 while [ $# -ge 2 ]; do
     case $1 in
         --librispeech) librispeech=$2 ;;
         --checkpoint) checkpoint=$2 ;;
         --hours) hours=$2 ;;
         --textgrids) textgrids=$2 ;;
+        --versa) versa=$2 ;;
         --train_args) train_args=$2 ;;
         *) break ;;
     esac
@@ -31,12 +33,21 @@ if [ ! -d "$librispeech/dev-clean" ]; then
     echo "--librispeech '$librispeech': no dev-clean there. $usage" >&2
     exit 2
 fi
+if [ "$versa" = true ] && ! python3 -c "import versa" 2> /dev/null; then
+    echo "--versa true needs the package versa: https://github.com/wavlab-speech/versa" >&2
+    exit 2
+fi
 ./setup.sh
 . ./path.sh
 if ! checkpoint=$(python3 -m espnet_uniwav.bin.models --folder -- "$checkpoint"); then
     echo "$usage" >&2
     exit 2
 fi
+
+exp=exp/tts_uniwav_${hours}h
+# The last stage, VERSA, needs tables that tts.sh does not write.
+scoring=()
+! grep -q '^skip_scoring=' tts.sh || scoring=(--skip_scoring true)
 
 tts() {
     ./tts.sh \
@@ -61,8 +72,14 @@ tts() {
         --train_set "$train_set" \
         --valid_set dev \
         --test_sets test_prompted \
-        --srctexts "data/$train_set/text" "$@"
+        --srctexts "data/$train_set/text" "${scoring[@]}" "$@"
 }
 # Durations are given in training alone.
 tts --teacher_dumpdir data/durations --skip_eval true "$@"
 tts --skip_data_prep true --skip_train true "$@"
+if [ "$versa" = true ]; then
+    tag=$(local/versa.sh "$exp" data/test_prompted data/versa/raw/test_prompted)
+    tts --versa_config "$ESPNET_ROOT/egs2/TEMPLATE/tts1/conf/versa.yaml" "$@" \
+        --skip_scoring false --stage 9 --stop_stage 9 \
+        --dumpdir data/versa --inference_tag "$tag"
+fi

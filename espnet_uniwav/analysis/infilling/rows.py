@@ -17,6 +17,7 @@ from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectr
 from espnet_uniwav.audio import read_speech, seconds_of
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.kaldi import Utterance
+from espnet_uniwav.pipe import Pipe
 from espnet_uniwav.splicing import runs
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
@@ -121,7 +122,7 @@ def _hash(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
-def _seconds_outside(path: Path) -> float | None:
+def _seconds_outside(path: Path | Pipe) -> float | None:
     """How far a file's length is from 3 to 8 seconds; None if it is no audio."""
     try:
         seconds = seconds_of(path)

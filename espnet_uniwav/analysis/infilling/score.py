@@ -74,7 +74,7 @@ def load_utterances(
     """Read a Kaldi data folder, evenly thinned to ``count`` utterances.
 
     Args:
-        folder: Holds ``wav.scp`` (paths, no pipes) and ``text``.
+        folder: Holds ``wav.scp`` and ``text``.
         features: Feature space of the checkpoint.
         count: Wanted number of utterances, None for all.
         shortest: Utterances must be longer than this (seconds).

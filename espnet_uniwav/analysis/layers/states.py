@@ -17,6 +17,7 @@ from espnet_uniwav.audio import read_speech, seconds_of
 from espnet_uniwav.kaldi import Utterance
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.pipe import Pipe
 
 FEATURES, SUM = "features", "z"
 BATCH_FRAMES = 4000
@@ -118,7 +119,9 @@ def collect_states(
 
 
 @torch.inference_mode()
-def _run(model: UniWav, paths: list[Path]) -> tuple[dict[str, Tensor], list[int]]:
+def _run(
+    model: UniWav, paths: list[Path | Pipe]
+) -> tuple[dict[str, Tensor], list[int]]:
     """All states (B, T, D) of some files, on the CPU, and their valid frames."""
     device = next(model.parameters()).device
     rate = model.features.spec.sample_rate

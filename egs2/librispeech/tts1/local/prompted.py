@@ -3,8 +3,8 @@
     python local/prompted.py LINES OUT
 
 LINES is aligned.tsv of mini_speech/tts1/local/lines.py. OUT/wav.scp holds the prompts,
-OUT/text the phones of prompt, `<sos/eos>` and what is spoken; OUT/references the
-recordings.
+OUT/text the phones of prompt, `<sos/eos>` and what is spoken; OUT/words its words,
+OUT/references its recordings.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
     phonemize = Phonemizer()
-    tables = {
-        name: [] for name in ("wav.scp", "text", "utt2spk", "spk2utt", "references")
-    }
+    names = ("wav.scp", "text", "utt2spk", "spk2utt", "references", "words")
+    tables = {name: [] for name in names}
     lines = read_lines(args.lines, NEEDED_COLUMNS)
     for line in sorted(lines, key=lambda line: line.name):
         told = " ".join(phonemize(line.prompt_text))
@@ -39,6 +38,7 @@ def main() -> None:
         tables["utt2spk"].append(f"{name} {name}\n")
         tables["spk2utt"].append(f"{name} {name}\n")
         tables["references"].append(f"{name} {line.reference}\n")
+        tables["words"].append(f"{name} {line.text}\n")
     args.out.mkdir(parents=True, exist_ok=True)
     for name, lines in tables.items():
         (args.out / name).write_text("".join(lines), encoding="utf-8")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import numpy as np
 import soundfile
 import soxr
 from corpus import Recording, Skip, Utterance
+
+from espnet_uniwav.pipe import Pipe
 
 SAMPLE_RATE = 16000
 SILENCE_FLOOR = 5e-4
@@ -114,16 +115,10 @@ def _check_file(path: str) -> None:
 
 
 def _run(command: str) -> bytes:
-    """Runs a `command |` of wav.scp, as Kaldi does, and returns what it prints."""
-    shell = command.rstrip("| ")
-    result = subprocess.run(
-        shell, shell=True, stdin=subprocess.DEVNULL, capture_output=True
-    )
-    if result.returncode != 0 or not result.stdout:
-        words = result.stderr.decode(errors="replace").strip().splitlines()
-        message = words[-1] if words else "no output"
-        raise BadAudio(f"command failed: exit {result.returncode}, {message}")
-    return result.stdout
+    try:
+        return Pipe(command).read()
+    except ValueError as error:
+        raise BadAudio(str(error)) from error
 
 
 def _read(open_source) -> tuple[np.ndarray, tuple[str, ...]]:
