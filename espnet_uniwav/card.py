@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from espnet_uniwav.output import write_text
 from espnet_uniwav.storage import CONFIG, read_config
 
 CARD = "README.md"
@@ -15,6 +16,11 @@ USES = {
     "tokenizer": "from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer\n"
     'tokenizer = UniWavTokenizer.from_pretrained("{name}")\n'
     "codes = tokenizer.encode(speech)",
+    "tts": "from espnet_uniwav import Synthesizer\n"
+    'synthesizer = Synthesizer.from_pretrained("{name}")\n'
+    'speech = synthesizer("Hello.", prompt="me.wav")',
+    "asr": "from espnet_uniwav.tasks.ctc_aligner import load_recogniser\n"
+    'recogniser = load_recogniser(None, "{name}")',
     "encoder": "from espnet_uniwav.model import UniWav\n"
     'model = UniWav.from_pretrained("{name}")\n'
     "x, lengths = model.features.extract(speech, speech_lengths)\n"
@@ -81,7 +87,7 @@ def write_card(
         f"Made of:\n\n```yaml\n{_dump(about)}```\n\nAll of it: {CONFIG}.\n",
     ]
     path = folder / CARD
-    path.write_text("\n".join(parts), encoding="utf-8")
+    write_text(path, "\n".join(parts))
     return path
 
 
@@ -104,6 +110,9 @@ def read_card(folder: str | Path) -> tuple[dict, str]:
 
 def kind_of(config: dict) -> str:
     """What a model is, by the ``model`` part of its config.yaml."""
+    for kind in ("tts", "asr"):
+        if kind in config:
+            return kind
     if "encoder" not in config:
         return "vocoder" if "vocoder" in config else "features"
     if "tokenizer" in config:

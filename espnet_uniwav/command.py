@@ -84,12 +84,15 @@ def add_checkpoint(parser: argparse.ArgumentParser, required: bool = True) -> No
 
 
 def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """``--model`` and its ``--config``: what a task of ESPnet saved."""
+    """``--model`` and its ``--config``: a fine-tuned model."""
     parser.add_argument(
-        "--model", type=Path, required=required, help="model file (.pth) of ESPnet"
+        "--model",
+        type=Path,
+        required=required,
+        help="folder of `uniwav export`, or model file (.pth) of ESPnet",
     )
     parser.add_argument(
-        "--config", type=Path, help="of the model (default: config.yaml beside it)"
+        "--config", type=Path, help="of a .pth file (default: config.yaml beside it)"
     )
 
 
