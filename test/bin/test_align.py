@@ -211,7 +211,7 @@ def test_old_files_disappear(data, tmp_path):
 @pytest.mark.parametrize(
     "more, said",
     [
-        (["--num_workers", "-1"], "--num_workers: expected 0 or more"),
+        (["--num_workers", "-1"], "--num_workers: expected a whole number from 0"),
         (["--method", "mfa"], "needs --textgrids"),
         (["--method", "mfa", "--textgrids", "nowhere"], "nowhere: expected .*TextGrid"),
         (["--method", "table"], "needs --alignments"),
