@@ -6,6 +6,7 @@ as U+2028, are errors: the programs would not agree about what a table says.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def read_lines(path: str | Path, mark: bool = False) -> list[str]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: no such file")
+        raise FileNotFoundError(f"{path}: no such file")
     lines = []
     content = path.read_bytes()
     if mark:
@@ -58,6 +59,29 @@ def read_lines(path: str | Path, mark: bool = False) -> list[str]:
     if lines[-1] == "":
         lines.pop()
     return lines
+
+
+def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict]]]:
+    """A table with a head, such as a spreadsheet saves it.
+
+    Args:
+        path: File.
+        **form: Of ``csv.DictReader``, such as ``delimiter``.
+
+    Returns:
+        Names of the columns; and of every line its place, for errors, and its cells.
+
+    Raises:
+        FileNotFoundError, ValueError: As of ``read_lines``.
+    """
+    lines = (f"{line}\n" for line in read_lines(path, mark=True))
+    reader = csv.DictReader(lines, **form)
+    try:
+        columns = list(reader.fieldnames or [])
+        rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num + 1}: {error}") from error
+    return columns, rows
 
 
 def read_yaml(path: str | Path) -> dict:
