@@ -85,8 +85,17 @@ def resample(speech: np.ndarray, rate: int, wanted: int) -> np.ndarray:
 
 
 def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None:
-    """Write (S,) samples as 16-bit wav; samples of a 16-bit source stay equal."""
-    samples = (np.asarray(speech) * 32768).round().clip(-32768, 32767).astype(np.int16)
+    """Write (S,) samples as 16-bit wav; samples of a 16-bit source stay equal.
+
+    Raises:
+        ValueError: If a sample is NaN or infinite.
+    """
+    speech = np.asarray(speech)
+    if not np.isfinite(speech).all():
+        raise ValueError(
+            f"{path}: nothing was written: the model spoke NaN or infinity"
+        )
+    samples = (speech * 32768).round().clip(-32768, 32767).astype(np.int16)
     content = io.BytesIO()
     soundfile.write(content, samples, sample_rate, subtype="PCM_16", format="WAV")
     with whole_file(path, "wb") as file:

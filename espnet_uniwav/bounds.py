@@ -6,6 +6,7 @@ This module imports nothing heavy: ``command`` makes the options' types of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 # Name -> type, least, greatest. Options of the commands, and settings of ``Sampling``.
 NUMBERS = {
@@ -84,20 +85,51 @@ def check_sizes(config, where: str) -> None:
     Raises:
         ValueError: Naming the key, its bounds and its value.
     """
+    for part in _mappings(config):
+        for key, value in part.items():
+            if key not in SIZES or value is None or isinstance(value, (dict, list)):
+                continue
+            try:
+                check_number(key, value, SIZES)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}; fix it") from None
+
+
+def check_weights(config, num_bytes: int, where: str) -> None:
+    """Refuse transformers that are larger than the file of their weights.
+
+    Args:
+        config: As of ``check_sizes``, which it has passed.
+        num_bytes: Of the file. A layer has 4 D^2 and 2 D F weights, of two bytes each
+            or more.
+        where: Opens the message.
+
+    Raises:
+        ValueError: Naming both sizes.
+    """
+    for part in _mappings(config):
+        layers, width, ffn = (
+            part.get(key) for key in ("num_layers", "embed_dim", "ffn_dim")
+        )
+        wanted = 2 * (layers or 0) * (width or 1) * max(width or 1, ffn or 1)
+        if wanted > num_bytes:
+            raise ValueError(
+                f"{where}: {layers} layers of width {width} need {wanted} bytes or "
+                f"more, the file of the weights has {num_bytes}; fix it"
+            )
+
+
+def _mappings(config) -> Iterator[dict]:
+    """All mappings of a configuration, each once, however often yaml refers to it."""
     todo, seen = [config], set()
     while todo:
         part = todo.pop()
         if id(part) in seen or not isinstance(part, (dict, list)):
             continue
         seen.add(id(part))
-        for key, value in part.items() if isinstance(part, dict) else enumerate(part):
-            if isinstance(value, (dict, list)):
-                todo.append(value)
-            elif key in SIZES and value is not None:
-                try:
-                    check_number(key, value, SIZES)
-                except ValueError as error:
-                    raise ValueError(f"{where}: {error}; fix it") from None
+        todo += part.values() if isinstance(part, dict) else part
+        if isinstance(part, dict):
+            yield part
 
 
 def _words(kind: type) -> str:

@@ -9,14 +9,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from espnet_uniwav.bounds import check_sizes
+from espnet_uniwav.bounds import check_sizes, check_weights
 from espnet_uniwav.input import read_yaml
 from espnet_uniwav.output import locked, whole_path, write_text
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 # Folder of what else a fine-tuned model needs, such as the pieces of its texts.
 FILES = "files"
-LISTED = 20
+LISTED = 8
 # One folder for each model that comes with the package.
 PACKAGED = Path(__file__).parent / "models"
 
@@ -142,6 +142,8 @@ def read_config(folder: str | Path) -> dict:
     if not isinstance(config.get("model"), dict):
         raise ValueError(f"{folder / CONFIG}: expected a mapping with the key 'model'")
     check_sizes(config["model"], str(folder / CONFIG))
+    size = (folder / WEIGHTS).stat().st_size
+    check_weights(config["model"], size, str(folder / CONFIG))
     return config
 
 
@@ -208,8 +210,8 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
     if problems:
         if len(problems) > LISTED:
             problems[LISTED:] = [f"and {len(problems) - LISTED} more"]
-        listed = "\n  ".join(problems)
-        raise ValueError(f"{where} does not fit its configuration:\n  {listed}")
+        listed = "; ".join(problems)
+        raise ValueError(f"{where} does not fit its configuration: {listed}")
     model.load_state_dict(weights)
 
 
