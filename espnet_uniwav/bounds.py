@@ -108,10 +108,9 @@ def check_weights(config, num_bytes: int, where: str) -> None:
         ValueError: Naming both sizes.
     """
     for part in _mappings(config):
-        layers, width, ffn = (
-            part.get(key) for key in ("num_layers", "embed_dim", "ffn_dim")
-        )
-        wanted = 2 * (layers or 0) * (width or 1) * max(width or 1, ffn or 1)
+        sizes = (part.get(key) for key in ("num_layers", "embed_dim", "ffn_dim"))
+        layers, width, ffn = (n if isinstance(n, int) else 1 for n in sizes)
+        wanted = 2 * layers * width * max(width, ffn)
         if wanted > num_bytes:
             raise ValueError(
                 f"{where}: {layers} layers of width {width} need {wanted} bytes or "

@@ -16,7 +16,7 @@ from espnet_uniwav.output import locked, whole_path, write_text
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 # Folder of what else a fine-tuned model needs, such as the pieces of its texts.
 FILES = "files"
-LISTED = 8
+LISTED = 20
 # One folder for each model that comes with the package.
 PACKAGED = Path(__file__).parent / "models"
 
@@ -210,8 +210,8 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
     if problems:
         if len(problems) > LISTED:
             problems[LISTED:] = [f"and {len(problems) - LISTED} more"]
-        listed = "; ".join(problems)
-        raise ValueError(f"{where} does not fit its configuration: {listed}")
+        listed = "\n  ".join(problems)
+        raise ValueError(f"{where} does not fit its configuration:\n  {listed}")
     model.load_state_dict(weights)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from espnet_uniwav.input import blamed_on
 from espnet_uniwav.quantities import parse_rate
 from espnet_uniwav.tasks.finetuned import load_finetuned
 
@@ -70,8 +71,9 @@ def load_recogniser(
             f"{where}: expected a model with CTC, found ctc_weight 0; train it with "
             "CTC to align"
         )
-    preprocess = task.build_preprocess_fn(args, train=False)
-    if preprocess is None or preprocess.tokenizer is None:
-        raise ValueError(f"{where}: expected a token_type, found none")
-    rate = parse_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
+    with blamed_on(where):
+        preprocess = task.build_preprocess_fn(args, train=False)
+        if preprocess is None or preprocess.tokenizer is None:
+            raise ValueError("expected a token_type, found none")
+        rate = parse_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
     return Recogniser(model, preprocess, rate, args.token_type)

@@ -83,8 +83,8 @@ def load_finetuned(
     check(config, args)
     plugin.register()
     task = load(TASKS[kind])
-    args = argparse.Namespace(**args)
     with blamed_on(config), weights_alone():
+        args = argparse.Namespace(**args)
         built = _build(task, args)
     weights, own = read(path), built.state_dict()
     load_strictly(built, {k: v for k, v in weights.items() if k in own}, str(path))

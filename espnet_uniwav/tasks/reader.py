@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import SILENCE
+from espnet_uniwav.input import blamed_on
 from espnet_uniwav.tasks.finetuned import load_finetuned
 from espnet_uniwav.tts.phones import Phonemizer
 from espnet_uniwav.tts.reader import Reader
@@ -32,7 +33,8 @@ def load_reader(
     model, args, task = load_finetuned("tts", model_file, config, device, _check)
     synthesizer = model.tts.synthesizer
     use_vocoder(synthesizer.uniwav.features, vocoder or model.tts.vocoder)
-    return Reader(synthesizer, args.token_list, _tokenizer(args, task))
+    with blamed_on(config or model_file):
+        return Reader(synthesizer, args.token_list, _tokenizer(args, task))
 
 
 def _check(config: Path, args: dict) -> None:

@@ -92,7 +92,7 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
         try:
             rows = [[int(code) for code in table[name].split()] for table in tables]
             codes[name] = np.array(rows, dtype=np.int64)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"{folder}: {name}: expected as many whole numbers in each of "
                 f"{len(tables)} tables; make the codes again"

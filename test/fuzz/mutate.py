@@ -226,7 +226,7 @@ def change_lines(content: bytes, rng: random.Random) -> bytes:
 def change_names(content: bytes, rng: random.Random) -> bytes:
     """The first word of a line leads out of the folder."""
     lines = content.decode().splitlines(keepends=True)
-    place = rng.randrange(len(lines))
+    place = rng.choice([i for i, line in enumerate(lines) if line.split()])
     first = lines[place].split()[0]
     lines[place] = lines[place].replace(first, rng.choice(NAMES), 1)
     return "".join(lines).encode()

@@ -79,7 +79,8 @@ def check(command, words: list[str], world: Path, canary: Path, place: str) -> s
         raise AssertionError(f"{place}: {words} ended with {shown}") from error
     finally:
         remove(out)
-    assert "\n" not in message, f"{place}: {message!r}"
+    lines = message.split("\n")
+    assert all(line.startswith("  ") for line in lines[1:]), f"{place}: {message!r}"
     assert not canary.exists(), f"{place}: executed"
     assert snapshot(world.parent, out) == before, f"{place}: wrote elsewhere"
     assert not Path("/tmp/escaped-uniwav.wav").exists(), f"{place}: escaped"
