@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.bounds import check_sizes, check_weights
 from espnet_uniwav.input import read_yaml
-from espnet_uniwav.output import locked, whole_path, write_text
+from espnet_uniwav.output import locked, whole_path
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 # Folder of what else a fine-tuned model needs, such as the pieces of its texts.
@@ -32,12 +32,16 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.contiguous().cpu() for k, v in weights.items()}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    with locked(folder), whole_path(folder / WEIGHTS) as partial:
+    with (
+        locked(folder),
+        whole_path(folder / CONFIG) as config,
+        whole_path(folder / WEIGHTS) as partial,
+    ):
+        config.write_text(text, encoding="utf-8")
         try:
             save_file(weights, partial, metadata={"format": "pt"})
         except SafetensorError as error:
             raise OSError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
-        write_text(folder / CONFIG, text)
 
 
 def packaged_models() -> dict[str, Path]:

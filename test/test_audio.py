@@ -95,3 +95,9 @@ def test_written_speech_is_whole(tmp_path):
     found, rate = soundfile.read(tmp_path / "a.wav")
     assert rate == 16000 and [path.name for path in tmp_path.iterdir()] == ["a.wav"]
     np.testing.assert_allclose(found, speech.clip(-1, 1), atol=2**-15)
+
+
+def test_speech_that_is_none_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="a.wav: nothing was written: the model spoke"):
+        write_speech(tmp_path / "a.wav", np.array([0.0, np.nan]), 16000)
+    assert not list(tmp_path.iterdir())

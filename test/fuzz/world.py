@@ -12,12 +12,27 @@ import soundfile
 import torch
 import yaml
 from factories import TRAINING, make_config, make_model, make_speech
+from transformers import EncodecConfig, EncodecModel
 
 from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
+CODEC = dict(
+    num_filters=4,
+    hidden_size=8,
+    upsampling_ratios=[8, 5, 4, 2],
+    sampling_rate=16000,
+    num_lstm_layers=1,
+    codebook_size=4,
+    codebook_dim=8,
+    target_bandwidths=[1.5],
+)
 QUICK = "--num_steps 1 --seed 3 --guidance_scale 0.5 --temperature 0.4"
+LOG = (
+    "[host] 2025-01-01 00:00:00,000 (trainer:1) INFO: 1epoch results: "
+    "[train] loss=2.5, time=3 seconds, total_count=7\n"
+)
 LINES = "name\ttext\tphones\tdurations\na\tbah.\t\t\nb\t\tB AA\t5 7\n"
 ALIGNED = "utt\ttier\tstart\tend\tlabel\n" + "".join(
     f"utt{i}\twords\t0\t0.6\tBAH\n"
@@ -34,10 +49,14 @@ class Command:
     Attributes:
         line: Words; OUT is what it writes.
         files: That it reads, and that somebody else may have written.
+        share: Of the inputs that other commands get; slow ones get less.
+        ends: How the message begins that it ends with, as it is.
     """
 
     line: str
     files: tuple[str, ...] = field(default=())
+    share: float = 1.0
+    ends: str = ""
 
     def words(self, folder: Path) -> list[str]:
         """The command line without the name of the command."""
@@ -105,6 +124,42 @@ COMMANDS = {
     ),
     "config": Command("config @conf.yaml", ("conf.yaml", "base.yaml")),
     "size": Command("size @conf.yaml --seconds 1", ("conf.yaml", "base.yaml")),
+    "align ctc": Command(
+        "align @data OUT --method ctc --model @exp/model.pth",
+        ("exp/config.yaml", "exp/model.pth"),
+        share=0.2,
+        ends="align: ",
+    ),
+    "codec": Command(
+        "codec @hf @data/wav.scp OUT --num_utterances 2",
+        ("hf/config.json", "hf/model.safetensors", *DATA),
+        share=0.5,
+    ),
+    "edit": Command(
+        f"edit @data/utt0.wav OUT --model @tts --text bah --replace bah --by bah"
+        f" {QUICK}",
+        ("data/utt0.wav", *VOICE),
+        share=0.1,
+        ends="edit: ",
+    ),
+    "report": Command(
+        "report --exp @exp --checkpoint @model --wav_scp @data/wav.scp --output OUT"
+        f" --num_utterances 1 --mask_share 0.3 --mask_span 0.1 {QUICK}",
+        ("exp/config.yaml", "exp/train.log", *DATA, *MODEL),
+        share=0.05,
+    ),
+    "score": Command(
+        "score @lines.tsv ours=@data --output OUT --players 2 --frame_rate 50",
+        ("lines.tsv",),
+        share=0.1,
+        ends="score: ",
+    ),
+    "understand": Command(
+        "understand --checkpoint @model --data @data --codes @codes --output OUT"
+        " --clusters 2 --runs 1 --max_frames 60 --seed 0",
+        ("codes/codes_1", "data/utt2spk", *DATA, *MODEL),
+        share=0.1,
+    ),
     "models": Command("models @model", (*MODEL, "model/README.md")),
 }
 
@@ -127,6 +182,8 @@ def make_world(folder: Path) -> Path:
     (folder / "model/README.md").write_text("---\nlicense: mit\n---\n\n# A model\n")
     _make_tokens(folder)
     _make_voice(folder)
+    codec = EncodecModel(EncodecConfig(**CODEC))
+    codec.save_pretrained(folder / "hf")
     return folder
 
 
@@ -158,6 +215,7 @@ def _make_voice(folder: Path) -> None:
         **TRAINING,
     )
     (folder / "exp").mkdir()
+    (folder / "exp/train.log").write_text(LOG)
     (folder / "base.yaml").write_text(yaml.safe_dump(conf))
     args = TTSTask.get_parser().parse_args(["--config", f"{folder}/base.yaml"])
     model = TTSTask.build_model(args)
