@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from espnet_uniwav.input import blamed_on, read_lines
 from espnet_uniwav.output import write_text
 from espnet_uniwav.storage import CONFIG, read_config
 
@@ -96,16 +97,18 @@ def read_card(folder: str | Path) -> tuple[dict, str]:
 
     Raises:
         FileNotFoundError: If it has none.
+        ValueError: If its head is no yaml.
     """
     path = Path(folder) / CARD
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing: `uniwav export --data ... --licence ...` writes it"
         )
-    text = path.read_text(encoding="utf-8")
+    text = "\n".join([*read_lines(path), ""])
     parts = text.split("---\n")
     has_head = text.startswith("---\n") and len(parts) > 2
-    return (yaml.safe_load(parts[1]) if has_head else {}), text
+    with blamed_on(path):
+        return dict(yaml.safe_load(parts[1]) if has_head else {}), text
 
 
 def kind_of(config: dict) -> str:

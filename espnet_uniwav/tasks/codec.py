@@ -154,4 +154,5 @@ def read_source(source: str, model_file: str) -> tuple[str, dict, dict[str, Tens
     """
     if (Path(source) / "config.yaml").is_file():
         return "espnet", *read_experiment(Path(source), model_file)
-    return "encodec", *read_encodec(source)
+    with blamed_on(source):
+        return "encodec", *read_encodec(source)

@@ -86,6 +86,7 @@ def load_finetuned(
     with blamed_on(config), weights_alone():
         args = argparse.Namespace(**args)
         built = _build(task, args)
+        _check_tokens(args.token_list)
     weights, own = read(path), built.state_dict()
     load_strictly(built, {k: v for k, v in weights.items() if k in own}, str(path))
     return built.to(device).eval(), args, task
@@ -146,12 +147,13 @@ def export_finetuned(
     """
     built, args, _ = load_finetuned(kind, model, config)
     args, folder = vars(args), Path(folder)
-    for part, key in _named(args):
-        target = folder / FILES / PurePath(part[key]).name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_path(target) as partial:
-            shutil.copyfile(part[key], partial)
-        part[key] = target.name
+    with blamed_on(config):
+        for part, key in _named(args):
+            target = folder / FILES / PurePath(part[key]).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_path(target) as partial:
+                shutil.copyfile(part[key], partial)
+            part[key] = target.name
     weights = {name: value.clone() for name, value in built.state_dict().items()}
     write_folder(folder, weights, {"model": {kind: args}, "about": about})
     return built
@@ -177,6 +179,13 @@ def _build(task: type, args: argparse.Namespace) -> nn.Module:
 
         create_adapter(model, args.adapter, args.adapter_conf)
     return model
+
+
+def _check_tokens(tokens) -> None:
+    if not (
+        isinstance(tokens, (list, tuple)) and all(isinstance(t, str) for t in tokens)
+    ):
+        raise ValueError("token_list: expected a list of strings; fix it")
 
 
 def _find_files(args: dict, folder: Path) -> dict:

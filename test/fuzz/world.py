@@ -140,7 +140,6 @@ COMMANDS = {
         f" {QUICK}",
         ("data/utt0.wav", *VOICE),
         share=0.1,
-        ends="edit: ",
     ),
     "report": Command(
         "report --exp @exp --checkpoint @model --wav_scp @data/wav.scp --output OUT"
