@@ -22,7 +22,7 @@ from world import COMMANDS, make_world, remove
 
 from espnet_uniwav.upstream.archive import unpack
 
-COUNT = int(os.environ.get("FUZZ", 150))
+COUNT = int(os.environ.get("FUZZ", 100))
 LONGEST = 60
 
 
@@ -34,6 +34,12 @@ class Hang(BaseException):
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz") / "parent" / "world"
     return make_world(folder)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Where the commands run: an output may be named by a relative path."""
+    monkeypatch.chdir(tmp_path)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from espnet_uniwav.features.stored import check_stored
 from espnet_uniwav.storage import read_weights
 from espnet_uniwav.tokenizer.files import read_codes
 
-KILLS = int(os.environ.get("KILLS", 3))
+KILLS = int(os.environ.get("KILLS", 2))
 
 
 @pytest.fixture(scope="module")
