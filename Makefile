@@ -15,7 +15,7 @@ REPORT := $(RECIPE)/run.sh --corpus "$(if $(CORPUS),$(abspath $(CORPUS)))"
 endif
 BIN := PATH=$(UNIWAV_ENV)/bin:$$PATH
 
-.PHONY: report test test-install env check clean
+.PHONY: report test test-install fuzz env check clean
 
 report: env
 	$(BIN) $(REPORT) --report $(CURDIR)/report/index.html $(ARGS)
@@ -27,6 +27,10 @@ test: env check
 # The wheel with unpinned dependencies, as `pip install .` gives them; about 8 GB.
 test-install:
 	test/install.sh $(PYTHON)
+
+# Broken and hostile input, and processes that are killed: an hour or less.
+fuzz: env
+	$(BIN) PYTHONPATH=$(CURDIR) FUZZ=20000 KILLS=20 python -m pytest test/fuzz $(ARGS)
 
 check: env
 	$(BIN) ruff check . && $(BIN) ruff format --check .

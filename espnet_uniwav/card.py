@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from espnet_uniwav.input import blamed_on, read_lines
+from espnet_uniwav.output import write_text
 from espnet_uniwav.storage import CONFIG, read_config
 
 CARD = "README.md"
@@ -15,6 +17,11 @@ USES = {
     "tokenizer": "from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer\n"
     'tokenizer = UniWavTokenizer.from_pretrained("{name}")\n'
     "codes = tokenizer.encode(speech)",
+    "tts": "from espnet_uniwav import Synthesizer\n"
+    'synthesizer = Synthesizer.from_pretrained("{name}")\n'
+    'speech = synthesizer("Hello.", prompt="me.wav")',
+    "asr": "from espnet_uniwav.tasks.ctc_aligner import load_recogniser\n"
+    'recogniser = load_recogniser(None, "{name}")',
     "encoder": "from espnet_uniwav.model import UniWav\n"
     'model = UniWav.from_pretrained("{name}")\n'
     "x, lengths = model.features.extract(speech, speech_lengths)\n"
@@ -81,7 +88,7 @@ def write_card(
         f"Made of:\n\n```yaml\n{_dump(about)}```\n\nAll of it: {CONFIG}.\n",
     ]
     path = folder / CARD
-    path.write_text("\n".join(parts), encoding="utf-8")
+    write_text(path, "\n".join(parts))
     return path
 
 
@@ -90,20 +97,25 @@ def read_card(folder: str | Path) -> tuple[dict, str]:
 
     Raises:
         FileNotFoundError: If it has none.
+        ValueError: If its head is no yaml.
     """
     path = Path(folder) / CARD
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing: `uniwav export --data ... --licence ...` writes it"
         )
-    text = path.read_text(encoding="utf-8")
+    text = "\n".join([*read_lines(path), ""])
     parts = text.split("---\n")
     has_head = text.startswith("---\n") and len(parts) > 2
-    return (yaml.safe_load(parts[1]) if has_head else {}), text
+    with blamed_on(path):
+        return dict(yaml.safe_load(parts[1]) if has_head else {}), text
 
 
 def kind_of(config: dict) -> str:
     """What a model is, by the ``model`` part of its config.yaml."""
+    for kind in ("tts", "asr"):
+        if kind in config:
+            return kind
     if "encoder" not in config:
         return "vocoder" if "vocoder" in config else "features"
     if "tokenizer" in config:

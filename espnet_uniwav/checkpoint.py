@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, check_spec
+from espnet_uniwav.input import blamed_on
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage import find_folder, load_weights, read_config, write_folder
 
@@ -110,11 +111,9 @@ def load_model(
     """
     folder = find_folder(folder)
     config = read_config(folder)
-    try:
+    with blamed_on(folder):
         model = build(config["model"])
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
-    spec = FeatureSpec.from_dict(config["feature_spec"])
+        spec = FeatureSpec.from_dict(config["feature_spec"])
     check_spec(spec, model.features.spec, str(folder))
     if expected_spec is not None:
         check_spec(expected_spec, spec, str(folder))
@@ -132,12 +131,18 @@ def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
     folder = find_folder(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = UniWav.from_config(read_config(folder)["model"])
+        with blamed_on(folder):
+            model = UniWav.from_config(read_config(folder)["model"])
     load_weights(model.features, folder, ("features.",))
     return model.eval()
 
 
 def _build(config: dict) -> UniWav:
+    if kind := next((kind for kind in ("tts", "asr") if kind in config), None):
+        raise ValueError(
+            f"is a fine-tuned {kind.upper()} model: name it with --model of "
+            f"`uniwav {'tts' if kind == 'tts' else 'align'}`"
+        )
     if "vocoder" in config:
         raise ValueError("is a vocoder: name it with --vocoder")
     if "encoder" not in config:

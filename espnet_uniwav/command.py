@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from espnet_uniwav.bounds import NUMBERS, check_number
+
 Work = Callable[[argparse.Namespace], "str | None"]
 
 # Defaults of ``espnet_uniwav.flow.sampling``, which imports torch; a test compares.
@@ -60,11 +62,36 @@ def run_command(
     """
     args = parser.parse_args(argv)
     try:
+        check_options(args)
         said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
     except (ValueError, OSError, ImportError) as error:
         raise SystemExit(f"{parser.prog.split()[-1]}: {error}") from error
     if said is not None:
         print(said)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse numbers out of bounds, and a device that is not here.
+
+    Raises:
+        ValueError: Naming the option.
+    """
+    for name, value in vars(args).items():
+        if name in NUMBERS and value is not None:
+            try:
+                check_number(name, value)
+            except ValueError as error:
+                raise ValueError(f"--{error}") from None
+    if (device := getattr(args, "device", "cpu")) != "cpu":
+        import torch
+
+        try:
+            torch.zeros(1, device=device).item()
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(
+                f"--device: {device!r} cannot be used ({reason}); try cpu or cuda"
+            ) from error
 
 
 def load(work: str) -> Callable:
@@ -84,12 +111,15 @@ def add_checkpoint(parser: argparse.ArgumentParser, required: bool = True) -> No
 
 
 def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """``--model`` and its ``--config``: what a task of ESPnet saved."""
+    """``--model`` and its ``--config``: a fine-tuned model."""
     parser.add_argument(
-        "--model", type=Path, required=required, help="model file (.pth) of ESPnet"
+        "--model",
+        type=Path,
+        required=required,
+        help="folder of `uniwav export`, or model file (.pth) of ESPnet",
     )
     parser.add_argument(
-        "--config", type=Path, help="of the model (default: config.yaml beside it)"
+        "--config", type=Path, help="of a .pth file (default: config.yaml beside it)"
     )
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from espnet_uniwav.output import write_text
+
 FAILED, TIMES = "failed.tsv", "times.tsv"
 DIED = "the process that worked on it died, alone too; look at the file"
 AHEAD = 4
@@ -85,15 +87,14 @@ def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
         else:
             times.append(f"{own.name}\t{own.spent:.4f}\t{own.value:.4f}\n")
     write_failed(folder, reasons)
-    (folder / TIMES).write_text("".join(times), encoding="utf-8")
+    write_text(folder / TIMES, "".join(times))
     return len(reasons)
 
 
 def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
     """Write failed.tsv (name, reason) into a folder that exists."""
     lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
-    text = "".join(["name\treason\n", *lines])
-    (folder / FAILED).write_text(text, encoding="utf-8")
+    write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
 
 
 def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):

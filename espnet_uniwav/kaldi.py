@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet_uniwav.input import read_lines
 from espnet_uniwav.pipe import Pipe
 
 MIN_UTTERANCES = 4
+BLANKS = " \t"
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,24 @@ def read_table(path: str | Path) -> dict[str, str]:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ValueError: Naming file and line, as of ``read_lines``, or if a key stands in
+            two lines.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run the stage that makes it first")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.strip().split(maxsplit=1) for line in lines if line.strip())
-    return {key: "".join(value) for key, *value in pairs}
+    table: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), 1):
+        if not (line := line.strip(BLANKS)):
+            continue
+        key, *value = re.split(f"[{BLANKS}]+", line, maxsplit=1)
+        if key in table:
+            raise ValueError(
+                f"{path}, line {number}: {key} stands in the file twice; remove or "
+                "rename one of the two"
+            )
+        table[key] = "".join(value)
+    return table
 
 
 def thin(items: list, count: int | None) -> list:
@@ -57,7 +71,8 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
 
     Raises:
         FileNotFoundError: If there is no ``wav.scp``.
-        ValueError: If a line is no pair of name and path, or of name and command.
+        ValueError: If a line is no pair of name and path, or of name and command; or
+            if there is none.
     """
     wav_scp = Path(wav_scp)
     speakers, texts = (
@@ -74,6 +89,8 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
         source = Pipe(path) if path.endswith("|") else Path(path)
         speaker, text = speakers.get(name, ""), texts.get(name, "")
         utterances.append(Utterance(name, source, speaker, text))
+    if not utterances:
+        raise ValueError(f"{wav_scp}: expected utterances, found none")
     return utterances
 
 

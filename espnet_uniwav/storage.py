@@ -9,19 +9,39 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from espnet_uniwav.bounds import check_sizes, check_weights
+from espnet_uniwav.input import read_yaml
+from espnet_uniwav.output import locked, whole_path
+
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+# Folder of what else a fine-tuned model needs, such as the pieces of its texts.
+FILES = "files"
+LISTED = 20
 # One folder for each model that comes with the package.
 PACKAGED = Path(__file__).parent / "models"
 
 
 def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) -> None:
-    """Write tensors and what describes them; the folder is made if missing."""
+    """Write tensors and what describes them; the folder is made if missing.
+
+    Raises:
+        ValueError: If another process writes to the folder.
+        OSError: If it cannot be written; what was there before stays.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.contiguous().cpu() for k, v in weights.items()}
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    with open(folder / CONFIG, "w", encoding="utf-8") as f:
-        yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    with (
+        locked(folder),
+        whole_path(folder / CONFIG) as config,
+        whole_path(folder / WEIGHTS) as partial,
+    ):
+        config.write_text(text, encoding="utf-8")
+        try:
+            save_file(weights, partial, metadata={"format": "pt"})
+        except SafetensorError as error:
+            raise OSError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
 
 
 def packaged_models() -> dict[str, Path]:
@@ -93,7 +113,9 @@ def _download(name: str | Path, **options) -> Path:
     refused = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError)
     try:
         return Path(
-            snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **options)
+            snapshot_download(
+                str(name), allow_patterns=[CONFIG, WEIGHTS, f"{FILES}/*"], **options
+            )
         )
     except refused as error:
         reason = str(error).strip().splitlines()[0] if str(error) else error
@@ -111,6 +133,7 @@ def read_config(folder: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
+        ValueError: If the file is broken, or a size in it is that of no model.
     """
     folder = find_folder(folder)
     for name in (CONFIG, WEIGHTS):
@@ -119,10 +142,12 @@ def read_config(folder: str | Path) -> dict:
                 f"{folder / name} is missing: {folder} is no UniWav checkpoint. Make "
                 "one of an ESPnet experiment with `uniwav export EXP FOLDER`."
             )
-    with open(folder / CONFIG, encoding="utf-8") as f:
-        config = yaml.safe_load(f)
-    if not isinstance(config, dict) or "model" not in config:
+    config = read_yaml(folder / CONFIG)
+    if not isinstance(config.get("model"), dict):
         raise ValueError(f"{folder / CONFIG}: expected a mapping with the key 'model'")
+    check_sizes(config["model"], str(folder / CONFIG))
+    size = (folder / WEIGHTS).stat().st_size
+    check_weights(config["model"], size, str(folder / CONFIG))
     return config
 
 
@@ -136,18 +161,29 @@ def load_weights(
     Raises:
         ValueError: As of ``load_strictly``, or if the file is damaged.
     """
-    path = find_folder(folder) / WEIGHTS
-    try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}): make it again") from error
+    weights = read_weights(folder)
     own = {
         name.removeprefix(prefix): value
         for name, value in weights.items()
         for prefix in prefixes
         if name.startswith(prefix)
     }
-    load_strictly(model, own, str(path))
+    load_strictly(model, own, str(find_folder(folder) / WEIGHTS))
+
+
+def read_weights(folder: str | Path) -> dict[str, Tensor]:
+    """All tensors of a folder.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = find_folder(folder) / WEIGHTS
+    try:
+        return load_file(path)
+    except OSError:
+        raise
+    except Exception as error:  # safetensors raises KeyError, too
+        raise ValueError(f"{path} is damaged ({error}): make it again") from error
 
 
 def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:
@@ -176,6 +212,8 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
         if k in own and not v.isfinite().all()
     ]
     if problems:
+        if len(problems) > LISTED:
+            problems[LISTED:] = [f"and {len(problems) - LISTED} more"]
         listed = "\n  ".join(problems)
         raise ValueError(f"{where} does not fit its configuration:\n  {listed}")
     model.load_state_dict(weights)

@@ -36,8 +36,8 @@ def align(
         method: ``pocketsphinx``, ``mfa``, ``table`` or ``ctc``.
         textgrids: Folder that MFA wrote, for ``mfa``.
         alignments: Table of alignments made by others, for ``table``.
-        model: Model file (.pth) of ESPnet's ASR, for ``ctc``.
-        config: Of the model; None: config.yaml beside it.
+        model: Folder or model file (.pth) of ESPnet's ASR, for ``ctc``.
+        config: Of a model file; None: config.yaml beside it.
         num_utterances: About so many, a few of each of some speakers; None: all.
         num_workers: Processes of ``pocketsphinx``; None: one per core.
         device: Torch device of the model.
@@ -117,9 +117,8 @@ def use_ctc(data: Path, model: Path | None, config: Path | None, device: str) ->
     from espnet_uniwav.tasks.ctc_aligner import load_recogniser
 
     if model is None:
-        raise ValueError("--method ctc needs --model FILE.pth")
+        raise ValueError("--method ctc needs --model FOLDER, or FILE.pth")
     _need(data / "text")
-    config = config or model.with_name("config.yaml")
     aligner = CTCAligner(load_recogniser(config, model, device))
     return aligner.unit, lambda: aligner, 0, dict
 

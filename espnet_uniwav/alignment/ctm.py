@@ -8,12 +8,14 @@ whole milliseconds, so that segments that touch still touch when they are read b
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from espnet_uniwav.input import read_lines
+from espnet_uniwav.output import whole_file
 
 SILENCE = "SIL"
 CHANNELS = ("1", "A")
@@ -45,11 +47,9 @@ def write_ctm(path: str | Path, alignments: Mapping[str, Sequence[Segment]]) -> 
             a name or label is empty or holds a blank.
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with whole_file(path) as file:
         for utt in sorted(alignments):
             file.writelines(_format(path, utt, alignments[utt]))
-    os.replace(partial, path)
 
 
 def read_ctm(path: str | Path) -> dict[str, list[Segment]]:
@@ -152,11 +152,7 @@ def _format(path: Path, utt: str, segments: Sequence[Segment]) -> Iterator[str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        lines: Iterable[str] = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected UTF-8 text: {error}") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip() and not line.startswith(";;"):
             yield f"{path}, line {number}", line
 

@@ -9,6 +9,7 @@ from espnet_uniwav.alignment.ctm import Segment, parse_seconds
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.tiers import are_arpabet, check_seconds, make_alignment
 from espnet_uniwav.audio import seconds_of
+from espnet_uniwav.input import read_rows
 
 COLUMNS = ("utt", "tier", "start", "end", "label")
 TIERS = ("words", "phones")
@@ -34,11 +35,10 @@ class AlignmentTable:
         self.tiers: dict[str, dict[str, list[Segment]]] = {}
         if not self.path.is_file():
             raise FileNotFoundError(f"{path}: no such file; name a table of alignments")
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            self._check_columns(reader.fieldnames or [])
-            for row in reader:
-                self._add(f"{path}, line {reader.line_num}", row)
+        columns, rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)
+        self._check_columns(columns)
+        for place, row in rows:
+            self._add(place, row)
         if are_arpabet(s.label for own in self.tiers.values() for s in own["phones"]):
             self._write_phones_in_capitals()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import yaml
+from espnet_uniwav.input import read_yaml
 
 _EPOCH = re.compile(r"(\d+)epoch results: (.*)")
 _PHASE = re.compile(r"\[(train|valid)\] (.*?)(?=\[\w+\] |$)")
@@ -79,7 +79,7 @@ def read_experiment(folder: str | Path) -> Experiment:
     run = Experiment(folder)
     if (folder / "config.yaml").is_file():
         run.config_text = (folder / "config.yaml").read_text(encoding="utf-8")
-        run.config = yaml.safe_load(run.config_text) or {}
+        run.config = read_yaml(folder / "config.yaml")
     else:
         run.notes.append(f"{folder.name} has no config.yaml: no configuration to show.")
     logs = sorted(folder.glob("train*.log"), key=lambda path: path.stat().st_mtime)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import jinja2
 
+from espnet_uniwav.output import write_text
+
 TEMPLATE = "report.html.jinja"
 
 
@@ -124,13 +126,13 @@ def write_page(page: Page, path: str | Path) -> Path:
     """Write the page, and the folders above it; return its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_page(page), encoding="utf-8")
+    write_text(path, render_page(page))
     return path
 
 
 def save_sections(sections: list[Section], path: Path) -> None:
     """Keep sections in a JSON file, so that another page can hold them too."""
-    path.write_text(json.dumps([asdict(s) for s in sections]), encoding="utf-8")
+    write_text(path, json.dumps([asdict(s) for s in sections]))
 
 
 def load_sections(path: Path) -> list[Section]:
@@ -142,7 +144,7 @@ def load_sections(path: Path) -> list[Section]:
     """
     try:
         return [_section(**own) for own in json.loads(path.read_text(encoding="utf-8"))]
-    except (TypeError, json.JSONDecodeError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} holds no sections of a page: {error}") from error
 
 

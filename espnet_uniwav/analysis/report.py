@@ -30,6 +30,7 @@ from espnet_uniwav.analysis.lines import weight_bars
 from espnet_uniwav.analysis.page import Figure, Section, Table
 from espnet_uniwav.analysis.scalars import Curves
 from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.input import read_lines
 from espnet_uniwav.kaldi import read_data_folder
 from espnet_uniwav.ssl.dinosr import DinoSR
 
@@ -181,8 +182,8 @@ def read_table(title: str, path: str | Path) -> Table:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such CSV file for the table {title!r}")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for line in csv.reader(file) if line]
+    content = (f"{line}\n" for line in read_lines(path, mark=True))
+    lines = [line for line in csv.reader(content) if line]
     if not lines:
         raise ValueError(f"{path}: expected a header line, found an empty file")
     return Table(title, lines[0], [[_short(cell) for cell in row] for row in lines[1:]])

@@ -1,11 +1,13 @@
 """Export an ESPnet experiment as a self-contained checkpoint.
 
-OUT gets config.yaml and model.safetensors; with --data and --licence also a model card
-(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and
-OWNER/NAME serve wherever a checkpoint is named.
+OUT gets config.yaml and model.safetensors, in which no program can hide: share them
+rather than .pth files. With --data and --licence it also gets a model card (README.md)
+for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and OWNER/NAME
+serve wherever a checkpoint is named; a synthesiser's, as --model of tts and edit.
 
 examples:
   uniwav export EXP EXP/checkpoint
+  uniwav export EXP_TTS OUT --model_file valid.loss.best.pth
   uniwav export EXP OUT --half --data "LibriSpeech, 960 h" --licence cc-by-4.0
 """
 
@@ -27,6 +29,12 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--half", action="store_true", help="fp16: half the size; loading gives fp32"
+    )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="a recogniser with its tokens, for `uniwav align --model`, and not its "
+        "encoder alone",
     )
     parser.add_argument(
         "--data",
@@ -53,7 +61,9 @@ def export(args: argparse.Namespace) -> str:
     if bool(args.data) != bool(args.licence):
         raise ValueError("a model card needs both --data and --licence")
     data, metrics, limits = _data(args.data), _text(args.metrics), _text(args.limits)
-    model = export_experiment(args.experiment, args.folder, args.model_file, args.half)
+    model = export_experiment(
+        args.experiment, args.folder, args.model_file, args.half, args.whole
+    )
     if data:
         write_card(
             args.folder, data, args.licence, args.language, metrics, args.name, limits

@@ -30,6 +30,7 @@ from espnet_uniwav.corpora.table import (
     read_table,
     write_table,
 )
+from espnet_uniwav.input import read_lines
 
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2", "test": "test-clean"}
 NUM_HELD_OUT = 3
@@ -179,7 +180,7 @@ def read_part(root: Path, part: str, split: str = "") -> list[Row]:
         raise FileNotFoundError(f"{root / part}: no */*/*.trans.txt there")
     rows = []
     for path in tqdm(transcripts, desc=part, unit="chapter", disable=None):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in read_lines(path):
             utt, _, text = line.strip().partition(" ")
             if not text:
                 raise ValueError(f"{path}: expected `utt text`, found {line!r}")

@@ -14,6 +14,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from espnet_uniwav.audio import seconds_of
+from espnet_uniwav.input import read_rows
+from espnet_uniwav.output import write_text
 
 TABLE = "transcripts.tsv"
 SPLITS = ("train", "dev", "test")
@@ -46,15 +48,13 @@ def read_table(folder: str | Path) -> list[Row]:
     path = Path(folder) / TABLE
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; is {folder} a corpus folder?")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        columns = reader.fieldnames or []
-        if missing := {"path", "split"} - set(columns):
-            raise ValueError(
-                f"{path}: expected the columns path and split, separated by tabs, "
-                f"found {', '.join(columns)}; add {', '.join(sorted(missing))}"
-            )
-        return [_read_row(f"{path}, line {reader.line_num}", row) for row in reader]
+    columns, rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)
+    if missing := {"path", "split"} - set(columns):
+        raise ValueError(
+            f"{path}: expected the columns path and split, separated by tabs, "
+            f"found {', '.join(columns)}; add {', '.join(sorted(missing))}"
+        )
+    return [_read_row(place, row) for place, row in rows]
 
 
 def write_table(folder: str | Path, rows: Iterable[Row]) -> Path:
@@ -63,9 +63,7 @@ def write_table(folder: str | Path, rows: Iterable[Row]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     head = "\t".join(field.name for field in fields(Row))
     lines = ("\t".join(_format(value) for value in astuple(row)) for row in rows)
-    draft = folder / f"{TABLE}.part"
-    draft.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
-    draft.replace(folder / TABLE)
+    write_text(folder / TABLE, "\n".join([head, *lines]) + "\n")
     return folder / TABLE
 
 

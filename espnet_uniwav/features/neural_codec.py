@@ -188,11 +188,12 @@ def right_context(encoder: nn.Module, hop_length: int) -> int:
     return -(-reach // hop_length) * hop_length
 
 
-def checksum(network: nn.Module) -> str:
-    """Of the weights of a network."""
+def checksum(*networks: nn.Module) -> str:
+    """Of the weights of networks."""
     found = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        found.update(name.encode() + value.detach().cpu().numpy().tobytes())
+    for network in networks:
+        for name, value in sorted(network.state_dict().items()):
+            found.update(name.encode() + value.detach().cpu().numpy().tobytes())
     return found.hexdigest()[:16]
 
 

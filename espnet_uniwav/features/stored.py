@@ -9,6 +9,8 @@ import numpy as np
 import yaml
 
 from espnet_uniwav.features.base import FeatureSpec, check_spec
+from espnet_uniwav.input import blamed_on, read_lines, read_yaml
+from espnet_uniwav.output import write_text
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
 
@@ -17,7 +19,8 @@ class FeatureWriter:
     """Writes features to numbered archives, and goes on behind the last whole one.
 
     An archive counts once its checksum is in ``checksums`` (as of sha256sum); what an
-    interrupted run left behind it is written again.
+    interrupted run left behind it is written again. Tables are replaced as a whole, so
+    that no line is ever cut off.
 
     Args:
         folder: Made if missing.
@@ -33,7 +36,7 @@ class FeatureWriter:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / SPEC).is_file():
             check_spec(read_spec(folder), spec, str(folder))
-        (folder / SPEC).write_text(yaml.safe_dump(spec.to_dict(), sort_keys=False))
+        write_text(folder / SPEC, yaml.safe_dump(spec.to_dict(), sort_keys=False))
         self.done = self._read_done()
         self.number = len(_lines(folder / CHECKSUMS))
         self.shapes: list[str] = []
@@ -62,17 +65,17 @@ class FeatureWriter:
 
     def _read_done(self) -> set[str]:
         """Names in whole archives; the tables are cut back to them."""
-        whole = {line.split()[1] for line in _lines(self.folder / CHECKSUMS)}
-        rows = [line.split() for line in _lines(self.folder / SCP)]
-        done = {
-            name for name, place in rows if Path(place.rsplit(":", 1)[0]).name in whole
-        }
+        with blamed_on(self.folder / CHECKSUMS):
+            whole = {line.split()[1] for line in _lines(self.folder / CHECKSUMS)}
+        with blamed_on(self.folder / SCP):
+            rows = [line.split(maxsplit=1) for line in _lines(self.folder / SCP)]
+            places = {name: Path(place.rsplit(":", 1)[0]).name for name, place in rows}
+        done = {name for name, archive in places.items() if archive in whole}
         for table in (SCP, SHAPES):
             kept = [
                 own for own in _lines(self.folder / table) if own.split()[0] in done
             ]
-            text = "".join(f"{line}\n" for line in kept)
-            (self.folder / table).write_text(text, encoding="utf-8")
+            write_text(self.folder / table, "".join(f"{line}\n" for line in kept))
         return done
 
     def _close(self) -> None:
@@ -81,12 +84,15 @@ class FeatureWriter:
             (SCP, places.read_text(encoding="utf-8")),
             (SHAPES, "".join(self.shapes)),
         ):
-            with open(self.folder / table, "a", encoding="utf-8") as f:
-                f.write(lines)
+            self._add(table, lines)
         places.unlink()
-        with open(self.folder / CHECKSUMS, "a", encoding="utf-8") as f:
-            f.write(f"{file_checksum(self.path)}  {self.path.name}\n")
+        self._add(CHECKSUMS, f"{file_checksum(self.path)}  {self.path.name}\n")
         self.number, self.shapes = self.number + 1, []
+
+    def _add(self, table: str, lines: str) -> None:
+        path = self.folder / table
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        write_text(path, before + lines)
 
 
 def read_spec(folder: str | Path) -> FeatureSpec:
@@ -100,7 +106,8 @@ def read_spec(folder: str | Path) -> FeatureSpec:
         raise FileNotFoundError(
             f"{path} is missing: make the folder with `uniwav extract`"
         )
-    return FeatureSpec.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    with blamed_on(path):
+        return FeatureSpec.from_dict(read_yaml(path))
 
 
 def check_stored(folder: str | Path) -> None:
@@ -112,8 +119,8 @@ def check_stored(folder: str | Path) -> None:
     folder = Path(folder)
     wrong = []
     for line in _lines(folder / CHECKSUMS):
-        expected, name = line.split()
-        path = folder / name
+        expected, _, name = line.partition("  ")
+        path = folder / Path(name).name
         if not path.is_file() or file_checksum(path) != expected:
             wrong.append(name)
     if wrong:
@@ -130,4 +137,4 @@ def file_checksum(path: Path) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return read_lines(path) if path.is_file() else []

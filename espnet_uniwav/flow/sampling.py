@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.path import sample_path
 from espnet_uniwav.flow.solver import guide, num_evaluations, solve
@@ -28,7 +29,7 @@ class Sampling:
         temperature: Deviation of the initial noise.
 
     Raises:
-        ValueError: If the method is unknown or num_steps is below 1.
+        ValueError: If the method is unknown, or a number out of bounds.
     """
 
     num_steps: int = 16
@@ -37,6 +38,8 @@ class Sampling:
     temperature: float = 1.0
 
     def __post_init__(self):
+        for name in ("num_steps", "guidance_scale", "temperature"):
+            check_number(name, getattr(self, name))
         num_evaluations(self.num_steps, self.method)
 
     def __str__(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import yaml
 from torch import Tensor
 from tqdm import tqdm
 
@@ -20,8 +19,10 @@ from espnet_uniwav.features.neural_codec import (
     measure_latents,
     right_context,
 )
+from espnet_uniwav.input import blamed_on, read_yaml
 from espnet_uniwav.kaldi import read_data_folder, spread
 from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.tasks.finetuned import read_state
 
 KINDS = ("encodec", "soundstream")
 
@@ -77,17 +78,17 @@ def read_experiment(
     for path in (config, model):
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: name an ESPnet output_dir")
-    args = yaml.safe_load(config.read_text(encoding="utf-8"))
+    args = read_yaml(config)
     if args.get("codec") not in KINDS:
         raise ValueError(
             f"{config}: expected codec: {' or '.join(KINDS)}, found {args.get('codec')}"
         )
-    conf = args["codec_conf"]
-    architecture = dict(conf.get("generator_params", {}))
-    architecture.pop("sample_rate", None)  # ESPnet adds it to what it saves
-    architecture["sampling_rate"] = conf.get("sampling_rate", 24000)
-    state = torch.load(model, map_location="cpu", weights_only=True)
-    state = state.get("model", state)
+    with blamed_on(config):
+        conf = args["codec_conf"]
+        architecture = dict(conf.get("generator_params", {}))
+        architecture.pop("sample_rate", None)  # ESPnet adds it to what it saves
+        architecture["sampling_rate"] = conf.get("sampling_rate", 24000)
+    state = read_state(model)
     prefix = "codec.generator."
     wanted = (prefix + "encoder.", prefix + "decoder.")
     weights = {
@@ -120,7 +121,8 @@ def codec(
         ValueError, OSError: Naming the file and what to do.
     """
     name, architecture, weights = read_source(source, model_file)
-    network = build_network(name, architecture).eval()
+    with blamed_on(source):
+        network = build_network(name, architecture).eval()
     load_strictly(network, weights, source)
     utterances = spread(read_data_folder(wav_scp), num_utterances)
     speech = (
@@ -152,4 +154,5 @@ def read_source(source: str, model_file: str) -> tuple[str, dict, dict[str, Tens
     """
     if (Path(source) / "config.yaml").is_file():
         return "espnet", *read_experiment(Path(source), model_file)
-    return "encodec", *read_encodec(source)
+    with blamed_on(source):
+        return "encodec", *read_encodec(source)

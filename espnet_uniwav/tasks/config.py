@@ -6,8 +6,12 @@ from pathlib import Path
 
 import yaml
 
+from espnet_uniwav.input import blamed_on, read_yaml
 
-def resolve(path: str | Path) -> dict:
+DEEPEST = 20
+
+
+def resolve(path: str | Path, depth: int = 0) -> dict:
     """Read a yaml file; ``include: FILE`` stands for that file's content.
 
     Mappings are merged key by key, and lists of ``{name: ..., conf: ...}`` (ESPnet's
@@ -16,20 +20,26 @@ def resolve(path: str | Path) -> dict:
 
     Args:
         path: File; what it includes is relative to it.
+        depth: Files that led here.
 
     Raises:
         FileNotFoundError: If it or an included file is missing.
-        ValueError: If it is not a mapping.
+        ValueError: If it is not a mapping, or includes itself.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: name a configuration file")
-    with open(path, encoding="utf-8") as f:
-        own = yaml.safe_load(f)
-    if not isinstance(own, dict):
-        raise ValueError(f"{path}: expected a mapping, found {type(own).__name__}")
+    own = read_yaml(path)
     included = own.pop("include", None)
-    return own if included is None else merge(resolve(path.parent / included), own)
+    if included is None:
+        return own
+    if not isinstance(included, str) or depth == DEEPEST:
+        raise ValueError(
+            f"{path}: include: expected a file, and at most {DEEPEST} that include "
+            f"each other, found {included!r}"
+        )
+    with blamed_on(path):
+        return merge(resolve(path.parent / included, depth + 1), own)
 
 
 def show(config: str | Path) -> str:

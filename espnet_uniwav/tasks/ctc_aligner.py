@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from espnet_uniwav import plugin
+from espnet_uniwav.input import blamed_on
 from espnet_uniwav.quantities import parse_rate
+from espnet_uniwav.tasks.finetuned import load_finetuned
 
 DEFAULT_RATE = 16000
 
@@ -50,45 +51,29 @@ class Recogniser:
 
 
 def load_recogniser(
-    config: str | Path, model_file: str | Path, device: str = "cpu"
+    config: str | Path | None, model_file: str | Path, device: str = "cpu"
 ) -> Recogniser:
-    """Load a model that ``asr_train`` saved.
+    """Load a model that ``asr_train`` saved. Executes no pickle.
 
     Args:
-        config: Its ``config.yaml``.
-        model_file: Its weights, a .pth file.
+        config: Its ``config.yaml``; None: beside the weights, or in the folder.
+        model_file: Its weights, a .pth file; or a folder of ``uniwav export --whole``.
         device: Torch device.
 
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If weights are missing, or if the model has no CTC or no text.
     """
-    for path in (config, model_file):
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{path}: no such file; give an ESPnet ASR model")
-    plugin.register()
-    from espnet2.tasks.asr import ASRTask
-
-    model, args = ASRTask.build_model_from_file(config, model_file, device)
+    model, args, task = load_finetuned("asr", model_file, config, device)
+    where = config or model_file
     if getattr(model, "ctc", None) is None:
         raise ValueError(
-            f"{config}: expected a model with CTC, found ctc_weight 0; train it with "
+            f"{where}: expected a model with CTC, found ctc_weight 0; train it with "
             "CTC to align"
         )
-    _check_complete(model, model_file)
-    preprocess = ASRTask.build_preprocess_fn(args, train=False)
-    if preprocess is None or preprocess.tokenizer is None:
-        raise ValueError(f"{config}: expected a token_type, found none")
-    rate = parse_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
+    with blamed_on(where):
+        preprocess = task.build_preprocess_fn(args, train=False)
+        if preprocess is None or preprocess.tokenizer is None:
+            raise ValueError("expected a token_type, found none")
+        rate = parse_rate((args.frontend_conf or {}).get("fs", DEFAULT_RATE))
     return Recogniser(model, preprocess, rate, args.token_type)
-
-
-def _check_complete(model, model_file: str | Path) -> None:
-    """Refuse a file that lacks weights: ESPnet loads it without a word."""
-    state = torch.load(model_file, map_location="cpu", weights_only=True)
-    missing = sorted(set(model.state_dict()) - set(state))
-    if missing:
-        raise ValueError(
-            f"{model_file}: lacks {len(missing)} tensors of the model, such as "
-            f"{missing[0]}; is it the file that belongs to the configuration?"
-        )

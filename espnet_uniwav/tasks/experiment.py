@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-import yaml
 from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.input import blamed_on, read_yaml
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.quantities import parse_rate
 from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.tasks.finetuned import export_finetuned, read_state
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import Vocoder
 
@@ -32,18 +32,21 @@ def export_experiment(
     folder: str | Path,
     model_file: str = "latest.pth",
     half: bool = False,
+    whole: bool = False,
 ) -> nn.Module:
     """Turn an experiment into a checkpoint folder.
 
-    Of pre-training a ``UniWav``; tokenizers and vocoders are what they are. Of a
-    downstream task the encoder is exported as it was fine-tuned, so that it can be
-    probed like any other.
+    Of pre-training a ``UniWav``; tokenizers and vocoders are what they are. A
+    synthesiser is exported with its task and tokens, for ``load_reader``. Of other
+    downstream tasks the encoder is exported as it was fine-tuned, so that it can be
+    probed like any other; a recogniser with ``whole`` like a synthesiser.
 
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
         folder: The checkpoint to write.
         model_file: Which saved model: a name inside the experiment.
-        half: Store what was trained in fp16.
+        half: Store what was trained in fp16; not of models with their task.
+        whole: Export a recogniser with its task and tokens, for ``load_recogniser``.
 
     Returns:
         The exported model.
@@ -53,19 +56,26 @@ def export_experiment(
         ValueError: If it is no UniWav experiment, or a tensor does not fit.
     """
     experiment = Path(experiment)
-    args = _read(experiment / "config.yaml")
-    build, config, prefixes = describe(experiment / "config.yaml", args)
-    path = experiment / model_file
+    path, config_file = experiment / model_file, experiment / "config.yaml"
+    if not config_file.is_file():
+        raise FileNotFoundError(f"{config_file} is missing: name an ESPnet output_dir")
+    args = read_yaml(config_file)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing: name a saved model with --model_file, such as "
             "latest.pth or 10epoch.pth"
         )
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    state = state.get("model", state)
-    model = build(config)
-    load_strictly(model, model_weights(state, prefixes), str(path))
     about = {"experiment": str(experiment), "model_file": path.resolve().name}
+    if whole or args.get("tts"):
+        if half:
+            raise ValueError(f"{config_file}: a fine-tuned model is exported in fp32")
+        kind = "tts" if args.get("tts") else "asr"
+        return export_finetuned(kind, config_file, path, folder, about)
+    with blamed_on(config_file):
+        build, config, prefixes = describe(config_file, args)
+        model = build(config)
+    state = read_state(path)
+    load_strictly(model, model_weights(state, prefixes), str(path))
     updates = state.get("global_step")
     about["updates"] = int(updates) if updates is not None else None
     about["training"] = args
@@ -148,10 +158,3 @@ def _rename(state: dict[str, Tensor], prefixes: dict[str, str]) -> dict[str, Ten
         for prefix in prefixes
         if key.startswith(prefix)
     }
-
-
-def _read(path: Path) -> dict:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: name an ESPnet output_dir")
-    with open(path, encoding="utf-8") as f:
-        return yaml.safe_load(f)

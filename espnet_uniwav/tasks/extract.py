@@ -10,10 +10,13 @@ import numpy as np
 import torch
 
 from espnet_uniwav.audio import read_speech
+from espnet_uniwav.bounds import check_sizes
 from espnet_uniwav.features import AbsFeatures, build_features, with_weights
 from espnet_uniwav.features.stored import FeatureWriter, check_stored
+from espnet_uniwav.input import blamed_on
 from espnet_uniwav.jobs import do_all, write_failed
 from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.output import locked
 from espnet_uniwav.pipe import Pipe
 from espnet_uniwav.storage import CONFIG, find_local
 from espnet_uniwav.tasks.config import resolve
@@ -48,16 +51,18 @@ def extract(
     load = functools.partial(load_features, config, device)
     features, reasons = load(), {}
     prepare = functools.partial(_prepare, load if num_workers else lambda: features)
-    with FeatureWriter(output, features.spec, shard_size) as writer:
-        before = len(writer.done)
-        todo = {name: path for name, path in files.items() if name not in writer.done}
-        for own in do_all(prepare, todo, num_workers, "extract"):
-            if own.reason:
-                reasons[own.name] = own.reason
-            else:
-                writer.write(own.name, own.value)
-    write_failed(output, reasons)
-    check_stored(output)
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output):
+        with FeatureWriter(output, features.spec, shard_size) as writer:
+            before = len(writer.done)
+            todo = {n: path for n, path in files.items() if n not in writer.done}
+            for own in do_all(prepare, todo, num_workers, "extract"):
+                if own.reason:
+                    reasons[own.name] = own.reason
+                else:
+                    writer.write(own.name, own.value)
+        write_failed(output, reasons)
+        check_stored(output)
     spec = features.spec
     return (
         f"{output}: {len(files) - len(reasons)} of {len(files)} files, {before} "
@@ -74,13 +79,15 @@ def load_features(config: Path, device: str) -> AbsFeatures:
     checkpoint = find_local(config)
     config = config if checkpoint is None else checkpoint / CONFIG
     content = resolve(config)
-    if "frontend" in content:
-        conf = features_config(content)
-    elif "features" in content.get("model", {}):
-        conf = with_weights(content["model"]["features"], str(config.parent))
-    else:
-        raise ValueError(f"{config}: expected a frontend, or the model of a checkpoint")
-    return build_features(**conf).to(device)
+    check_sizes(content, str(config))
+    with blamed_on(config):
+        if "frontend" in content:
+            conf = features_config(content)
+        elif "features" in content.get("model", {}):
+            conf = with_weights(content["model"]["features"], str(config.parent))
+        else:
+            raise ValueError("expected a frontend, or the model of a checkpoint")
+        return build_features(**conf).to(device)
 
 
 def _prepare(load: Callable[[], AbsFeatures]) -> Callable[[Path | Pipe], np.ndarray]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from espnet_uniwav import plugin
 from espnet_uniwav.alignment.ctm import SILENCE
+from espnet_uniwav.input import blamed_on
+from espnet_uniwav.tasks.finetuned import load_finetuned
 from espnet_uniwav.tts.phones import Phonemizer
 from espnet_uniwav.tts.reader import Reader
 from espnet_uniwav.vocoder import use_vocoder
@@ -17,10 +18,10 @@ def load_reader(
     device: str = "cpu",
     vocoder: str | Path | None = None,
 ) -> Reader:
-    """Load a model that ``tts_train`` saved.
+    """Load a model that ``tts_train`` saved. Executes no pickle.
 
     Args:
-        model_file: Its weights, a .pth file.
+        model_file: Its weights, a .pth file; or a folder of ``uniwav export``.
         config: Its ``config.yaml``; None: beside the weights.
         device: Torch device.
         vocoder: Checkpoint of one; None: as ``tts_conf`` of the model says.
@@ -29,20 +30,18 @@ def load_reader(
         FileNotFoundError: If a file is missing.
         ValueError: If it is no ``tts: uniwav``.
     """
-    model_file = Path(model_file)
-    config = Path(config or model_file.with_name("config.yaml"))
-    for path in (config, model_file):
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file; give an ESPnet TTS model")
-    plugin.register()
-    from espnet2.tasks.tts import TTSTask
-
-    model, args = TTSTask.build_model_from_file(config, model_file, device)
-    if args.tts != "uniwav":
-        raise ValueError(f"{config}: expected tts: uniwav, found tts: {args.tts}")
-    synthesizer = model.tts.synthesizer.eval()
+    model, args, task = load_finetuned("tts", model_file, config, device, _check)
+    synthesizer = model.tts.synthesizer
     use_vocoder(synthesizer.uniwav.features, vocoder or model.tts.vocoder)
-    return Reader(synthesizer, args.token_list, _tokenizer(args, TTSTask))
+    with blamed_on(config or model_file):
+        return Reader(synthesizer, args.token_list, _tokenizer(args, task))
+
+
+def _check(config: Path, args: dict) -> None:
+    if args.get("tts") != "uniwav":
+        raise ValueError(
+            f"{config}: expected tts: uniwav, found tts: {args.get('tts')}"
+        )
 
 
 def _tokenizer(args, task):

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from espnet_uniwav.bounds import check_sizes
+from espnet_uniwav.input import blamed_on
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.tasks.config import resolve
@@ -23,9 +25,14 @@ def size(config: str | Path, seconds: float = 10.0) -> str:
     Args:
         config: Configuration of the SSL task.
         seconds: Length of the utterance that they read.
+
+    Raises:
+        FileNotFoundError, ValueError: Naming the file and what to do.
     """
-    with torch.device("meta"):
-        rows = count(resolve(config), seconds)
+    content = resolve(config)
+    check_sizes(content, str(config))
+    with torch.device("meta"), blamed_on(config):
+        rows = count(content, seconds)
     lines = [f"{'part':<20}{'parameters':>14}{'multiply-adds per s':>22}"]
     for name, parameters, ops in rows:
         lines.append(f"{name:<20}{parameters / 1e6:>12.1f} M{ops / 1e9:>20.2f} G")

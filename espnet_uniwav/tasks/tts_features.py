@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import yaml
 from espnet2.tts.feats_extract.abs_feats_extract import AbsFeatsExtract
 from torch import Tensor
 
 from espnet_uniwav.features import FeatureSpec, build_features
+from espnet_uniwav.input import read_yaml
 
 
 class UniWavFeatsExtract(AbsFeatsExtract):
@@ -52,8 +52,7 @@ def check_vocoder(config_file: str | Path, spec: FeatureSpec) -> None:
         raise FileNotFoundError(
             f"{config_file} is missing: name it with --vocoder_config"
         )
-    with open(config_file, encoding="utf-8") as f:
-        found = yaml.safe_load(f)
+    found = read_yaml(config_file)
     expected = {
         "sampling_rate": spec.sample_rate,
         "hop_size": spec.hop_length,

@@ -10,10 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import yaml
 
+from espnet_uniwav.input import read_lines, read_yaml
 from espnet_uniwav.kaldi import read_table
+from espnet_uniwav.output import file_of, whole_file, write_text
 
 FORMATS = ("text", "npz")
+ORIGIN = "tokenizer.yaml"
 
 
 class CodeWriter:
@@ -25,11 +29,22 @@ class CodeWriter:
         folder: Made if missing.
         num_codebooks: K.
         form: One of ``FORMATS``.
+        origin: What tells the tokenizer from others, kept in tokenizer.yaml.
+
+    Raises:
+        ValueError: If another tokenizer, or another form, began the folder.
     """
 
-    def __init__(self, folder: Path, num_codebooks: int, form: str = "text"):
+    def __init__(
+        self,
+        folder: Path,
+        num_codebooks: int,
+        form: str = "text",
+        origin: dict | None = None,
+    ):
         self.folder, self.form = folder, form
         folder.mkdir(parents=True, exist_ok=True)
+        _check_origin(folder / ORIGIN, {**(origin or {}), "format": form})
         self.tables = []
         if form == "npz":
             self.done = {path.stem for path in folder.glob("*.npz")}
@@ -37,17 +52,15 @@ class CodeWriter:
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
         kept = _whole_lines(paths)
         for path, lines in zip(paths, kept):
-            path.write_text("".join(lines.values()), encoding="utf-8")
+            write_text(path, "".join(lines.values()))
         self.done = set(kept[0])
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
     def write(self, name: str, codes: np.ndarray) -> None:
         """Add the codes (K, T) of one utterance."""
         if self.form == "npz":
-            partial = self.folder / f"{name}.partial"
-            with open(partial, "wb") as f:
+            with whole_file(file_of(self.folder, name, ".npz"), "wb") as f:
                 np.savez_compressed(f, codes=codes.astype(np.uint16))
-            partial.replace(self.folder / f"{name}.npz")
         for table, own in zip(self.tables, codes):
             table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
             table.flush()
@@ -79,7 +92,7 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
         try:
             rows = [[int(code) for code in table[name].split()] for table in tables]
             codes[name] = np.array(rows, dtype=np.int64)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"{folder}: {name}: expected as many whole numbers in each of "
                 f"{len(tables)} tables; make the codes again"
@@ -91,17 +104,34 @@ def _read_archive(path: Path) -> np.ndarray:
     try:
         with np.load(path) as archive:
             return archive["codes"].astype(np.int64)
-    except (KeyError, ValueError, OSError) as error:
+    except Exception as error:  # a damaged zip raises anything
         raise ValueError(f"{path}: expected codes (K, T); make it again") from error
+
+
+def _check_origin(path: Path, origin: dict) -> None:
+    """Write where codes come from, or compare it with what began the folder."""
+    if not path.is_file():
+        return write_text(path, yaml.safe_dump(origin, sort_keys=False))
+    found = read_yaml(path)
+    wrong = [
+        f"{key}: expected {value}, found {found.get(key)}"
+        for key, value in origin.items()
+        if found.get(key) != value
+    ]
+    if wrong:
+        raise ValueError(
+            f"{path}: another tokenizer began this folder: {'; '.join(wrong)}; name "
+            "another folder, or delete this one"
+        )
 
 
 def _whole_lines(paths: list[Path]) -> list[dict[str, str]]:
     """Name -> line of every table, for the names that all tables hold whole."""
     tables = []
     for path in paths:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        lines = text.splitlines(keepends=True)
-        whole = [own for own in lines if own.strip() and own.endswith("\n")]
-        tables.append({line.split()[0]: line for line in whole})
+        lines = read_lines(path) if path.is_file() else []
+        if lines and not path.read_bytes().endswith(b"\n"):
+            lines.pop()
+        tables.append({line.split()[0]: f"{line}\n" for line in lines if line.strip()})
     whole = set.intersection(*map(set, tables))
     return [{k: v for k, v in table.items() if k in whole} for table in tables]

@@ -30,7 +30,7 @@ def fit_tokenizer(
         (K, N) codes of the frames.
 
     Raises:
-        ValueError: If there are fewer frames than codewords.
+        ValueError: If there are fewer frames than codewords, or a state is not finite.
     """
     pieces = []
     for own in speech:
@@ -38,6 +38,10 @@ def fit_tokenizer(
         frames = (x, *tokenizer.state(x))
         pieces.append([part[0, ::step] for part in frames])
     x, state, z = (torch.cat(part) for part in zip(*pieces))
+    if not all(part.isfinite().all() for part in (x, state, z)):
+        raise ValueError(
+            "the model's states are NaN or infinite: export it again, or train it on"
+        )
     rest = x
     if tokenizer.layer != FEATURES:
         tokenizer.readout.fit(z, x)

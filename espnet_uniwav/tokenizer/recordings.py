@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from espnet_uniwav.audio import read_speech, seconds_of, write_speech
+from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.jobs import Outcome, do_all, write_outcomes
 from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.output import file_of, locked
 from espnet_uniwav.pipe import Pipe
 from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
 from espnet_uniwav.tokenizer.fit import describe_usage
@@ -49,10 +51,16 @@ def tokenize(
     """
     output = Path(output)
     files = {u.name: u.path for u in read_data_folder(wav_scp)}
+    for name in files:
+        file_of(output, name, ".npz")
     load = functools.partial(_load, tokenizer, device)
     loaded = load()
     prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
-    with CodeWriter(output, loaded.num_codebooks, format) as writer:
+    output.mkdir(parents=True, exist_ok=True)
+    with (
+        locked(output),
+        CodeWriter(output, loaded.num_codebooks, format, loaded.origin()) as writer,
+    ):
         todo = {name: path for name, path in files.items() if name not in writer.done}
         outcomes = do_all(prepare, todo, num_workers, "tokenize")
         written = _write(writer, outcomes, loaded.frame_rate)
@@ -115,14 +123,18 @@ def detokenize(
             f"{missing[0]}"
         )
     replace(SPEAKING, **sampling)  # refuses wrong settings before any work
-    output.mkdir(parents=True, exist_ok=True)
+    check_number("seed", seed)
     prepare = functools.partial(
         _decoder, tokenizer, device, vocoder, {**sampling, "seed": seed}
     )
     items = {
-        name: (output / f"{name}.wav", own, voices[name]) for name, own in found.items()
+        name: (file_of(output, name, ".wav"), own, voices[name])
+        for name, own in found.items()
     }
-    failed = write_outcomes(output, do_all(prepare, items, num_workers, "detokenize"))
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output):
+        outcomes = do_all(prepare, items, num_workers, "detokenize")
+        failed = write_outcomes(output, outcomes)
     return f"{output}: {len(found) - failed} of {len(found)} spoken"
 
 

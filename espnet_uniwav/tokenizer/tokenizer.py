@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.checkpoint import load_model
 from espnet_uniwav.features import AbsFeatures, FeatureSpec
+from espnet_uniwav.features.neural_codec import checksum
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.model import UniWav
@@ -133,6 +134,11 @@ class UniWavTokenizer(nn.Module):
     def bitrate(self) -> float:
         """Bits per second."""
         return self.frame_rate * self.num_codebooks * math.log2(self.codebook_size)
+
+    def origin(self) -> dict:
+        """What tells its codes from those of other tokenizers; the decoder has none."""
+        parts = (*self._frozen(), self.metric, self.quantizer, self.features)
+        return {"codes": self.extra_repr(), "weights": checksum(*parts)}
 
     def extra_repr(self) -> str:
         """Said by ``print``."""

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from espnet_uniwav.input import read_rows
+from espnet_uniwav.output import file_of, whole_file
+
 FORMAT = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
@@ -48,22 +51,19 @@ def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
     Raises:
         FileNotFoundError, ValueError: Naming the file, the line and what is wrong.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    with open(path, encoding="utf-8", newline="") as f:
-        rows = list(csv.DictReader(f, **FORMAT))
     lines, names = [], set()
-    for number, row in enumerate(rows, 2):
+    for place, row in read_rows(path, **FORMAT)[1]:
         if odd := sorted(str(key) for key in set(row) - set(COLUMNS)):
             raise ValueError(f"{path}: unknown columns {odd}; choose from {COLUMNS}")
         line = Line(**{key: value or "" for key, value in row.items()})
         if empty := [key for key in needed if not getattr(line, key)]:
-            raise ValueError(f"{path}, line {number}: expected {', '.join(empty)}")
-        if "/" in line.name or line.name in names:
-            raise ValueError(
-                f"{path}, line {number}: expected a new name without slashes, found "
-                f"{line.name!r}"
-            )
+            raise ValueError(f"{place}: expected {', '.join(empty)}")
+        try:
+            file_of(path.parent, line.name, ".wav")
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+        if line.name in names:
+            raise ValueError(f"{place}: expected a new name, found {line.name!r}")
         names.add(line.name)
         lines.append(line)
     if not lines:
@@ -73,7 +73,7 @@ def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
 
 def write_lines(path: Path, lines: Iterable[Line]) -> None:
     """Write a table that ``read_lines`` reads."""
-    with open(path, "w", encoding="utf-8", newline="") as f:
+    with whole_file(path) as f:
         writer = csv.DictWriter(f, COLUMNS, lineterminator="\n", **FORMAT)
         writer.writeheader()
         writer.writerows(map(asdict, lines))

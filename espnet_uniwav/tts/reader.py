@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, split_sentences
@@ -29,12 +30,20 @@ class Manner:
         seed: Of the noise: same seed, same speech.
         speed: Divides predicted durations.
         seconds: Total length of the speech, which replaces ``speed``.
+
+    Raises:
+        ValueError: If a number is out of bounds.
     """
 
     sampling: Sampling = SPEAKING
     seed: int = 0
     speed: float = 1.0
     seconds: float | None = None
+
+    def __post_init__(self):
+        for name in ("seed", "speed", "seconds"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name))
 
 
 class Reader:

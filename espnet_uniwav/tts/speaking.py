@@ -11,6 +11,7 @@ import torch
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.jobs import do_all, write_outcomes
+from espnet_uniwav.output import file_of, locked
 from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.lines import Line, read_lines
@@ -140,7 +141,8 @@ def synthesize(
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
-    replace(SPEAKING, **sampling)  # refuses wrong settings before any work
+    # refuses wrong settings before any work
+    Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
     output = Path(output)
     table = read_lines(Path(lines)) if lines else [Line(text=text or "")]
     folder = output if lines else output.absolute().parent
@@ -166,6 +168,7 @@ def synthesize(
 
     if not lines:
         return f"{output}: {write((table[0], output)):.2f} s spoken"
-    items = {line.name: (line, folder / f"{line.name}.wav") for line in table}
-    failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
+    items = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
+    with locked(folder):
+        failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
     return f"{folder}: {len(table) - failed} of {len(table)} lines read"

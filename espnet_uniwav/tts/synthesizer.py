@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from typeguard import typechecked
 
+from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
@@ -222,8 +223,7 @@ class Synthesizer(nn.Module):
         num_frames: int | None,
     ) -> Tensor:
         """Whole frames of the tokens between two contexts."""
-        if not speed > 0:
-            raise ValueError(f"speed must be above 0, found {speed}")
+        check_number("speed", speed)
         first, last = len(before.tokens), states.shape[1] - len(behind.tokens)
         gap = before.durations.new_zeros(last - first)
         given = torch.cat((before.durations, gap, behind.durations))

@@ -26,6 +26,8 @@ from espnet_uniwav.storage import CONFIG, WEIGHTS, read_config
 
 FILES = (CONFIG, WEIGHTS)
 CHECKSUM, CHUNK = "sha256=", 2**20
+# Of an archive, unpacked: ten times the largest model's, and the files beside it.
+MOST_BYTES, MOST_FILES = 2**34, 1000
 # What reading an archive that is cut off or altered raises.
 DAMAGED = (
     tarfile.TarError,
@@ -90,7 +92,8 @@ def unpack(archive: Path, folder: Path) -> None:
     no path of the archive reaches the disk. The folder changes if all is well.
 
     Raises:
-        ValueError: If the archive does not hold exactly one checkpoint, or is damaged.
+        ValueError: If the archive does not hold exactly one checkpoint, is damaged, or
+            would fill the disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as parts:
@@ -134,16 +137,32 @@ def _members(archive: Path) -> Iterator[dict]:
     """Regular files of an archive: normalised name -> a function that opens it."""
     if tarfile.is_tarfile(archive):
         with tarfile.open(archive) as tar:
-            files = [member for member in tar.getmembers() if member.isfile()]
+            files, sizes = [], []
+            for member in tar:
+                sizes.append(member.size)
+                _check_size(sizes)
+                files += [member] if member.isfile() else []
             yield {_normal(m.name): partial(tar.extractfile, m) for m in files}
-            while tar.fileobj.read(CHUNK):  # to the end, where gzip has its checksum
-                pass
+            while rest := tar.fileobj.read(CHUNK):  # gzip has its checksum at the end
+                sizes.append(len(rest))
+                _check_size([sum(sizes)])
     elif zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             files = [info for info in zipped.infolist() if not info.is_dir()]
+            _check_size([info.file_size for info in files])
             yield {_normal(i.filename): partial(zipped.open, i) for i in files}
     else:
         raise ValueError("expected a zip or tar archive, found neither: check the URL")
+
+
+def _check_size(sizes: list[int]) -> None:
+    """Refuse an archive by the sizes of its files so far (bytes)."""
+    if len(sizes) > MOST_FILES or sum(sizes) > MOST_BYTES:
+        raise ValueError(
+            f"expected at most {MOST_FILES} files and {MOST_BYTES} bytes, found "
+            f"{len(sizes)} files and {sum(sizes)} bytes or more: pack the two files of "
+            "the checkpoint alone"
+        )
 
 
 def _check_sum(archive: Path, fragment: str) -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from espnet_uniwav.input import read_yaml
 from espnet_uniwav.upstream.archive import fetch_checkpoint
 from espnet_uniwav.upstream.expert import UpstreamExpert
 
@@ -86,11 +85,4 @@ def _required(ckpt, name: str, what: str):
 def _read(model_config: str | Path | None) -> dict:
     if model_config is None:
         return {}
-    with open(model_config, encoding="utf-8") as file:
-        config = yaml.safe_load(file)
-    if not isinstance(config, dict):
-        raise ValueError(
-            f"{model_config}: expected a mapping such as `random_seed: 0`, found "
-            f"{type(config).__name__}"
-        )
-    return config
+    return read_yaml(model_config)

@@ -231,7 +231,7 @@ def test_earlier_pictures_do_not_stay(folder, tmp_path):
         (["--clusters", "100000"], "expected at least 100000 frames, found"),
         (["--checkpoint", "gone"], "gone is no UniWav checkpoint"),
         (["--checkpoint", "a/x", "b/x"], "a name of its own .* found .'x'. twice"),
-        (["--runs", "0"], "--runs: expected 1 or more, found 0"),
+        (["--runs", "0"], "--runs: expected a whole number from 1 .* found 0"),
     ],
 )
 def test_errors_are_one_line(folder, tmp_path, options, message):

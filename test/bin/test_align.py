@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -11,9 +13,10 @@ from factories import make_speech
 
 from espnet_uniwav.alignment import corpus
 from espnet_uniwav.alignment.ctm import read_ctm
-from espnet_uniwav.bin import align
+from espnet_uniwav.bin import align, export
 
 TOKENS = ["<blank>", "<unk>", "<space>", *"ABDEHILO", "<sos/eos>"]
+MODEL_FILE = ["--model_file", "model.pth"]
 TEXTS = {"s1-a": "HELLO ALI", "s1-b": "<unk>", "s2-c": "A BAD IDEA", "s2-d": "BILL"}
 
 
@@ -119,6 +122,25 @@ def test_ctc(data, tmp_path, capsys):
         recogniser.log_probs(samples), model.ctc.log_softmax(encoded)[0].detach()
     )
     assert recogniser.sample_rate == 16000 and recogniser.blank == 0
+    export.main([f"{tmp_path}/exp", f"{tmp_path}/whole", "--whole", *MODEL_FILE])
+    exported = load_recogniser(None, tmp_path / "whole")
+    assert exported.tokens == TOKENS
+    assert torch.equal(exported.log_probs(samples), recogniser.log_probs(samples))
+
+
+def test_ctc_of_a_pickle_does_not_run(data, tmp_path):
+    save_asr(tmp_path / "exp")
+    sung = tmp_path / "sung"
+
+    class Canary:
+        def __reduce__(self):
+            return Path.touch, (sung,)
+
+    torch.save({"ctc": Canary()}, tmp_path / "exp/model.pth")
+    command = [str(data), str(tmp_path / "out"), "--method", "ctc", "--model"]
+    with pytest.raises(SystemExit, match="model.pth: expected weights alone"):
+        align.main([*command, str(tmp_path / "exp/model.pth")])
+    assert not sung.exists()
 
 
 def test_mfa(data, tmp_path):
@@ -189,7 +211,7 @@ def test_old_files_disappear(data, tmp_path):
 @pytest.mark.parametrize(
     "more, said",
     [
-        (["--num_workers", "-1"], "--num_workers: expected 0 or more"),
+        (["--num_workers", "-1"], "--num_workers: expected a whole number from 0"),
         (["--method", "mfa"], "needs --textgrids"),
         (["--method", "mfa", "--textgrids", "nowhere"], "nowhere: expected .*TextGrid"),
         (["--method", "table"], "needs --alignments"),
@@ -234,7 +256,9 @@ def test_models_that_cannot_align(tmp_path):
     state = torch.load(model)
     name, _ = state.popitem()
     torch.save(state, model)
-    with pytest.raises(ValueError, match=f"model.pth: lacks 1 tensors.*{name}"):
+    with pytest.raises(
+        ValueError, match=f"(?s)model.pth does not fit.*missing: {name}"
+    ):
         load_recogniser(config, model)
     folder = tmp_path / "attention"
     save_asr(

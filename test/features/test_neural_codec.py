@@ -185,5 +185,5 @@ def test_command_refuses(data, tmp_path):
         codec([str(experiment), table, str(tmp_path / "out")])
     (tmp_path / "none.scp").write_text("")
     source = save_encodec(tmp_path / "hf")
-    with pytest.raises(SystemExit, match="expected speech to measure"):
+    with pytest.raises(SystemExit, match="none.scp: expected utterances, found none"):
         codec([str(source), str(tmp_path / "none.scp"), str(tmp_path / "out")])

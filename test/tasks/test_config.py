@@ -43,3 +43,12 @@ def test_every_conf_of_the_recipe_resolves_and_opens_with_one_line(path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.yaml"):
         resolve(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("included", ["a.yaml", "[1]", "1", "{}"])
+def test_includes_that_never_end(tmp_path, included):
+    (tmp_path / "a.yaml").write_text(f"include: {included}\n")
+    with pytest.raises(
+        ValueError, match="a.yaml: include: expected a file, and at most"
+    ):
+        resolve(tmp_path / "a.yaml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ plugin.register()
 from espnet2.tasks.tts import TTSTask  # noqa: E402
 
 from espnet_uniwav.bin.edit import main as edit  # noqa: E402
+from espnet_uniwav.bin.export import main as export  # noqa: E402
 from espnet_uniwav.bin.tts import main as tts  # noqa: E402
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from espnet_uniwav.storage import CONFIG, WEIGHTS  # noqa: E402
 from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
 from espnet_uniwav.tts.speaking import Synthesizer  # noqa: E402
 
@@ -308,5 +311,44 @@ def test_reader_wants_our_model(exp, tmp_path):
     state = torch.load(tmp_path / "model.pth", weights_only=True)
     state.pop("tts.synthesizer.text_encoder.embedding.weight")
     torch.save(state, tmp_path / "model.pth")
-    with pytest.raises(ValueError, match="lacks tensors of uniwav"):
+    with pytest.raises(ValueError, match="missing: .*text_encoder.embedding.weight"):
         load_reader(tmp_path / "model.pth", exp / "config.yaml")
+
+
+@pytest.mark.integration
+def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
+    out = tmp_path / "exported"
+    export([str(exp), str(out), "--model_file", "1epoch.pth"])
+    assert sorted(path.name for path in out.iterdir()) == [CONFIG, WEIGHTS]
+    speakers = [Synthesizer.from_pretrained(path) for path in (out, exp / "1epoch.pth")]
+    found, expected = (own("bah.", num_steps=2) for own in speakers)
+    assert np.array_equal(found, expected)
+    assert Synthesizer.from_pretrained(str(out)).reader.index == {
+        token: i for i, token in enumerate(TOKENS)
+    }
+    with pytest.raises(ValueError, match="is a fine-tuned TTS model"):
+        load_checkpoint(out)
+    with pytest.raises(ValueError, match="expected a fine-tuned TTS model, found feat"):
+        load_reader(folder / "checkpoint")
+    with pytest.raises(SystemExit, match="exported in fp32"):
+        export([str(exp), str(out), "--model_file", "1epoch.pth", "--half"])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("command", [tts, export])
+def test_a_pickle_does_not_run(exp, tmp_path, command):
+    sung = tmp_path / "sung"
+
+    class Canary:
+        def __reduce__(self):
+            return Path.touch, (sung,)
+
+    shutil.copy(exp / "config.yaml", tmp_path)
+    torch.save({"tts.x": torch.ones(1), "y": Canary()}, tmp_path / "model.pth")
+    options = ["--model", f"{tmp_path}/model.pth", "--text", "bah."]
+    options += ["--output", f"{tmp_path}/a.wav"]
+    if command is export:
+        options = [str(tmp_path), f"{tmp_path}/out", "--model_file", "model.pth"]
+    with pytest.raises(SystemExit, match="model.pth: expected weights alone"):
+        command(options)
+    assert not sung.exists()

@@ -50,3 +50,33 @@ def test_broken_tables_are_named(tmp_path):
     (tmp_path / "codes_2").write_text("b 4 5\na 7\n")
     with pytest.raises(ValueError, match="b: expected as many whole numbers"):
         read_codes(tmp_path)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_folder_of_another_tokenizer_is_refused(tmp_path, form):
+    with CodeWriter(tmp_path, 2, form, {"weights": "a"}) as writer:
+        writer.write("b", CODES["b"])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="another tokenizer began .* found a"):
+        CodeWriter(tmp_path, 2, form, {"weights": "b"})
+    other = FORMATS[1 - FORMATS.index(form)]
+    with pytest.raises(ValueError, match=f"format: expected {other}, found {form}"):
+        CodeWriter(tmp_path, 2, other, {"weights": "a"})
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", ""])
+def test_names_stay_in_the_folder(tmp_path, name):
+    folder = tmp_path / "codes"
+    with CodeWriter(folder, 2, "npz") as writer:
+        with pytest.raises(ValueError, match="expected an id that can be the name"):
+            writer.write(name, CODES["b"])
+    assert [path.name for path in tmp_path.iterdir()] == ["codes"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x93NUMPY", b"x" * 99])
+def test_broken_archives_are_named(tmp_path, content):
+    write(tmp_path, ["b"], "npz")
+    (tmp_path / "b.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"b.npz: expected codes"):
+        read_codes(tmp_path)

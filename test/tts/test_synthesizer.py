@@ -124,7 +124,7 @@ def test_lengths_can_be_told():
 @pytest.mark.parametrize(
     "more, message",
     [
-        (dict(speed=0.0), "speed must be above 0"),
+        (dict(speed=0.0), "speed: expected a number from 0.1"),
         (dict(durations=torch.tensor([1, 2])), "expected 3 durations, found 2"),
         (dict(durations=torch.tensor([0, 0, 0])), "not all zero"),
         (dict(durations=torch.tensor([1, -1, 3])), "zero or more"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 pytest.importorskip("s3prl")
+from espnet_uniwav.upstream import archive
 from espnet_uniwav.upstream.archive import fetch_checkpoint, unpack
 from espnet_uniwav.upstream.hubconf import uniwav_local, uniwav_url
 
@@ -93,6 +95,31 @@ def test_links_are_not_followed(checkpoint, tmp_path):
         tar.add(checkpoint / "model.safetensors", "model.safetensors")
     with pytest.raises(ValueError, match="found 0 of them among 1 files"):
         unpack(archive, tmp_path / "inside")
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_archives_that_fill_the_disk(checkpoint, cache, monkeypatch, ending):
+    (checkpoint / "zeros").write_bytes(bytes(2**20))
+    url = f"file://{pack(checkpoint, ending)}"
+    expected = weights(uniwav_url(url))
+    size = sum(path.stat().st_size for path in checkpoint.iterdir())
+    for name, most in (("MOST_BYTES", size - 1), ("MOST_FILES", 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(archive, name, most)
+            with pytest.raises(ValueError, match="expected at most .* found"):
+                unpack(Path(url.removeprefix("file://")), cache / "other")
+    assert not list((cache / "other").iterdir())
+    assert torch.equal(weights(uniwav_url(url)), expected)
+
+
+def test_a_header_that_says_too_much(checkpoint, tmp_path):
+    """A terabyte in a few hundred bytes, as a compressed archive could hold it."""
+    info = tarfile.TarInfo("config.yaml")
+    info.size = 2**40
+    with gzip.open(tmp_path / "bomb.tar.gz", "wb") as file:
+        file.write(info.tobuf() + bytes(10240))
+    with pytest.raises(ValueError, match="found 1 files and 1099511627776 bytes"):
+        unpack(tmp_path / "bomb.tar.gz", tmp_path / "inside")
 
 
 def test_archive_of_two_checkpoints(checkpoint, tmp_path, cache):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from espnet_uniwav.analysis.infilling.filling import fill_gaps, gap_mask
 from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.bounds import check_number
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.model import UniWav
@@ -54,6 +55,9 @@ def infill(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    settings = Sampling(**sampling)
+    for name, value in (("seed", seed), ("context", context)):
+        check_number(name, value)
     if len(start) != len(end):
         raise ValueError(
             f"expected a --end for each --start, found {len(start)} starts and "
@@ -73,7 +77,7 @@ def infill(
     gaps = list(zip(start, end))
     mask = gap_mask(gaps, spec.num_frames(len(speech)), spec.frame_rate, str(input))
     x = model.features.extract_one(speech)
-    filled = fill_gaps(model, x, mask, Sampling(**sampling), seed, context)
+    filled = fill_gaps(model, x, mask, settings, seed, context)
     if splice:
         rendered = _splice(model, speech, filled, mask, gaps)
     else:

@@ -24,6 +24,7 @@ from espnet_uniwav.analysis.word_errors import Errors, count_errors, normalise
 from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.kaldi import read_data_folder, thin
+from espnet_uniwav.output import file_of, write_text
 
 ORIGINAL, COPY = "original", "copy by the features"
 MEAN, LINEAR, MODEL = "utterance mean", "linear interpolation", "filled in"
@@ -125,11 +126,9 @@ class Cache:
         self.table.setdefault(settings, {})[utterance.key()] = asdict(score)
 
     def save(self) -> None:
-        """Write the file, by way of a second one, so that it is never half there."""
+        """Write the file."""
         if self.path is not None:
-            partial = self.path.with_name(self.path.name + ".partial")
-            partial.write_text(json.dumps(self.table, indent=0), encoding="utf-8")
-            partial.replace(self.path)
+            write_text(self.path, json.dumps(self.table, indent=0))
 
 
 @contextmanager
@@ -230,7 +229,7 @@ class Scorer:
                 self.wavs / f"{1000 * protocol.span:.0f}ms" / system.replace(" ", "_")
             )
             folder.mkdir(parents=True, exist_ok=True)
-            write_speech(folder / f"{utterance.name}.wav", speech, rate)
+            write_speech(file_of(folder, utterance.name, ".wav"), speech, rate)
         if self.judge is None:
             return None
         return count_errors(utterance.text, self.judge.transcribe(speech, rate))

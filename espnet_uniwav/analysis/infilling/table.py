@@ -22,6 +22,7 @@ from espnet_uniwav.analysis.infilling.score import (
 )
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
 from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.output import whole_file
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _cells(row: Row) -> list[str]:
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     """Write one line per system and span; what was not judged stays empty."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         for row in rows:

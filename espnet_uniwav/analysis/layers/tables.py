@@ -9,6 +9,8 @@ import numpy as np
 
 from espnet_uniwav.analysis.layers.scores import Score
 from espnet_uniwav.analysis.resampling import best_difference, draw, interval
+from espnet_uniwav.input import read_rows as read_cells
+from espnet_uniwav.output import whole_file
 
 PLACE = ("target", "system", "layer")
 
@@ -66,7 +68,7 @@ def _compare(scores: list[Score], others: list[Score]) -> dict:
 def write_rows(path: Path, rows: list[dict]) -> None:
     """Write rows of equal or growing keys as CSV; what a row lacks stays empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
@@ -84,17 +86,13 @@ def read_rows(path: Path) -> list[dict]:
         raise FileNotFoundError(
             f"{path}: no such table; make it with `uniwav understand`"
         )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not reader.fieldnames:
-            return []
-        missing = set(PLACE[:2]) - set(reader.fieldnames)
-        if missing:
-            raise ValueError(
-                f"{path}: expected the columns {sorted(missing)}, found "
-                f"{reader.fieldnames}; make the table again with `uniwav understand`"
-            )
-        return [{name: _parse(name, cell) for name, cell in r.items()} for r in reader]
+    columns, rows = read_cells(path)
+    if missing := set(PLACE[:2]) - set(columns or PLACE):
+        raise ValueError(
+            f"{path}: expected the columns {sorted(missing)}, found {columns}; make "
+            "the table again with `uniwav understand`"
+        )
+    return [{name: _parse(name, cell) for name, cell in r.items()} for _, r in rows]
 
 
 def _number(value):

@@ -32,6 +32,7 @@ from espnet_uniwav.analysis.pictures import (
     save_png,
     to_data_uri,
 )
+from espnet_uniwav.output import write_text
 
 RANDOM, RAW = "random encoder", "raw features"
 NOTES, COMMAND, DIFFERENCES = "notes.txt", "command.txt", "differences.csv"
@@ -99,8 +100,8 @@ def write_understanding(
         if panels := make_panels(rows, measure):
             save_png(draw_panels(list(panels.values())), picture)
     write_rows(folder / DIFFERENCES, difference_rows(scores))
-    (folder / NOTES).write_text("".join(f"{n}\n" for n in notes), encoding="utf-8")
-    (folder / COMMAND).write_text(f"{command}\n", encoding="utf-8")
+    write_text(folder / NOTES, "".join(f"{n}\n" for n in notes))
+    write_text(folder / COMMAND, f"{command}\n")
 
 
 def understanding_section(folder: str | Path) -> Section:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import importlib.util
 import re
@@ -21,7 +20,9 @@ from espnet_uniwav.analysis.synthesis.scores import (
 from espnet_uniwav.analysis.synthesis.table import markdown, rows, write_csv
 from espnet_uniwav.audio import read_speech
 from espnet_uniwav.features import AbsFeatures, build_features
+from espnet_uniwav.input import blamed_on, read_rows
 from espnet_uniwav.kaldi import thin
+from espnet_uniwav.output import file_of, write_text
 from espnet_uniwav.tts.lines import Line, read_lines
 from espnet_uniwav.vocoder import use_vocoder
 
@@ -85,7 +86,7 @@ def score(
     }
     times = {name: real_time_factor(folder) for name, folder in folders.items()}
     table = rows(judged, times)
-    (output / "scores.md").write_text(markdown(table), encoding="utf-8")
+    write_text(output / "scores.md", markdown(table))
     write_csv(output / "scores.csv", chosen, judged)
     sections = speech_sections(title, table, chosen, speakers, players)
     save_sections(sections, output / "sections.json")
@@ -107,7 +108,7 @@ def make_copies(
 
 
 def _read(folder: Path, rate: int, line):
-    return read_speech(folder / f"{line.name}.wav", rate)
+    return read_speech(file_of(folder, line.name, ".wav"), rate)
 
 
 def choose_lines(lines: list[Line], match: str, count: int | None) -> list[Line]:
@@ -135,7 +136,7 @@ def parse_systems(systems: Sequence[str], lines: list[Line]) -> dict[str, Path]:
             raise ValueError(f"expected NAME=FOLDER with new names, found {system!r}")
         folders[name] = Path(folder)
         missing = [
-            x.name for x in lines if not (Path(folder) / f"{x.name}.wav").is_file()
+            x.name for x in lines if not file_of(folder, x.name, ".wav").is_file()
         ]
         if missing:
             raise FileNotFoundError(
@@ -150,7 +151,9 @@ def real_time_factor(folder: Path) -> float | None:
     path = folder / "times.tsv"
     if not path.is_file():
         return None
-    with open(path, encoding="utf-8", newline="") as f:
-        table = list(csv.DictReader(f, delimiter="\t"))
-    spent, spoken = (sum(float(r[key]) for r in table) for key in ("spent", "spoken"))
+    with blamed_on(path):
+        rows = read_rows(path, delimiter="\t")[1]
+        spent, spoken = (
+            sum(float(r[key]) for _, r in rows) for key in ("spent", "spoken")
+        )
     return spent / spoken if spoken else None

@@ -22,6 +22,7 @@ from espnet_uniwav.analysis.synthesis.judges import (
 from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_errors
 from espnet_uniwav.audio import read_speech, resample
 from espnet_uniwav.features import AbsFeatures
+from espnet_uniwav.output import write_text
 from espnet_uniwav.tts.lines import Line
 
 # Of the judges: another value forgets what they said.
@@ -78,11 +79,9 @@ class Judges:
         return Score(**{**row, "errors": Errors(**row["errors"])})
 
     def save(self) -> None:
-        """Write the scores, by way of a second file, so that none is half there."""
+        """Write the scores."""
         if self.path is not None:
-            partial = self.path.with_name(self.path.name + ".partial")
-            partial.write_text(json.dumps(self.kept, indent=0), encoding="utf-8")
-            partial.replace(self.path)
+            write_text(self.path, json.dumps(self.kept, indent=0))
 
     def _ask(self, speech: np.ndarray, prompt: np.ndarray, line: Line) -> Score:
         if self._judges is None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from espnet_uniwav.analysis.synthesis.scores import Score
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.output import whole_file
 from espnet_uniwav.tts.lines import Line
 
 METRICS = ("WER %", "CER %", "similarity", "DistillMOS")
@@ -79,7 +80,7 @@ def markdown(table: list[list[str]]) -> str:
 
 def write_csv(path: Path, lines: list[Line], systems: dict[str, list[Score]]) -> None:
     """One line per system and utterance."""
-    with open(path, "w", encoding="utf-8", newline="") as f:
+    with whole_file(path) as f:
         writer = csv.writer(f)
         writer.writerow(
             ["system", "name", "speaker", "word_edits", "words", "char_edits", "chars"]

@@ -1,0 +1,206 @@
+"""Fine-tuned models of ESPnet2's tasks: loaded without pickle, exported to a folder.
+
+ESPnet's own loader unpickles whatever a .pth file holds, which can be any program. Here
+the model is built from its configuration, and the file may give it tensors alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav import plugin
+from espnet_uniwav.command import load
+from espnet_uniwav.input import blamed_on, read_yaml
+from espnet_uniwav.output import whole_path
+from espnet_uniwav.storage import (
+    CONFIG,
+    FILES,
+    find_folder,
+    load_strictly,
+    read_config,
+    read_weights,
+    write_folder,
+)
+
+TASKS = {"tts": "espnet2.tasks.tts:TTSTask", "asr": "espnet2.tasks.asr:ASRTask"}
+# Options of the tasks that name files which the trained model needs.
+NAMED = (("bpemodel",), ("non_linguistic_symbols",), ("normalize_conf", "stats_file"))
+FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+
+Found = tuple[nn.Module, argparse.Namespace, type]
+
+
+def load_finetuned(
+    kind: str,
+    model: str | Path,
+    config: str | Path | None = None,
+    device: str = "cpu",
+    check: Callable[[Path, dict], None] = lambda path, args: None,
+) -> Found:
+    """Load a model that ESPnet has saved, or ``export_finetuned``. Executes no pickle.
+
+    Args:
+        kind: ``tts`` or ``asr``.
+        model: Weights that a training saved (.pth); or a folder or name, as of
+            ``find_folder``.
+        config: Of such weights; None: ``config.yaml`` beside them.
+        device: Torch device.
+        check: Refuses a configuration, given its path and content, by a ValueError.
+
+    Returns:
+        The model, its arguments, and its task.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If the model cannot be built or the weights are not its own.
+    """
+    path = Path(model)
+    if path.suffix == ".pth" or path.is_file():
+        config = Path(config or path.with_name(CONFIG))
+        for file in (config, path):
+            if not file.is_file():
+                raise FileNotFoundError(
+                    f"{file}: no such file; give an ESPnet {kind.upper()} model"
+                )
+        args, read = read_yaml(config), read_state
+    else:
+        path = find_folder(model)
+        config, content = path / CONFIG, read_config(path)["model"]
+        if kind not in content:
+            raise ValueError(
+                f"{path}: expected a fine-tuned {kind.upper()} model, found "
+                f"{', '.join(content)}; export one with `uniwav export`"
+            )
+        args, read = _find_files(content[kind], path), read_weights
+    check(config, args)
+    plugin.register()
+    task = load(TASKS[kind])
+    with blamed_on(config), weights_alone():
+        args = argparse.Namespace(**args)
+        built = _build(task, args)
+        _check_tokens(args.token_list)
+    weights, own = read(path), built.state_dict()
+    load_strictly(built, {k: v for k, v in weights.items() if k in own}, str(path))
+    return built.to(device).eval(), args, task
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors that a training of ESPnet saved (.pth); see ``read_saved``."""
+    saved = read_saved(path)
+    for key in ("model", "module"):
+        saved = saved[key] if isinstance(saved.get(key), dict) else saved
+    if not all(isinstance(value, Tensor) for value in saved.values()):
+        raise ValueError(f"{path}: expected tensors alone; name the weights of a model")
+    return saved
+
+
+def read_saved(path: str | Path) -> dict:
+    """What ``torch.save`` wrote, if it is made of tensors, numbers and strings.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds anything else, or is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            saved = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle raises anything
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise ValueError(
+            f"{path}: expected weights alone, found something else or a damaged file "
+            f"({type(error).__name__}: {reason}); get the file again, or the model as "
+            "a folder of `uniwav export`"
+        ) from error
+    if not isinstance(saved, dict):
+        raise ValueError(f"{path}: expected weights, found {type(saved).__name__}")
+    return saved
+
+
+def export_finetuned(
+    kind: str, config: Path, model: Path, folder: str | Path, about: dict
+) -> nn.Module:
+    """Write a fine-tuned model to a folder that ``load_finetuned`` takes.
+
+    Args:
+        kind: ``tts`` or ``asr``.
+        config: ESPnet's configuration of it.
+        model: Weights that the training saved.
+        folder: Made if missing: config.yaml, with the list of tokens, and
+            model.safetensors; files that the configuration names are copied.
+        about: Anything worth keeping.
+
+    Returns:
+        The model.
+
+    Raises:
+        FileNotFoundError, ValueError: As of ``load_finetuned``.
+    """
+    built, args, _ = load_finetuned(kind, model, config)
+    args, folder = vars(args), Path(folder)
+    with blamed_on(config):
+        for part, key in _named(args):
+            target = folder / FILES / PurePath(part[key]).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_path(target) as partial:
+                shutil.copyfile(part[key], partial)
+            part[key] = target.name
+    weights = {name: value.clone() for name, value in built.state_dict().items()}
+    write_folder(folder, weights, {"model": {kind: args}, "about": about})
+    return built
+
+
+@contextmanager
+def weights_alone() -> Iterator[None]:
+    """Let no ``torch.load``, of whatever part of ESPnet, unpickle programs."""
+    before = os.environ.get(FORCE)
+    os.environ[FORCE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[FORCE]
+        if before is not None:
+            os.environ[FORCE] = before
+
+
+def _build(task: type, args: argparse.Namespace) -> nn.Module:
+    model = task.build_model(args)
+    if getattr(args, "use_adapter", False):
+        from espnet2.layers.create_adapter import create_adapter
+
+        create_adapter(model, args.adapter, args.adapter_conf)
+    return model
+
+
+def _check_tokens(tokens) -> None:
+    if not (
+        isinstance(tokens, (list, tuple)) and all(isinstance(t, str) for t in tokens)
+    ):
+        raise ValueError("token_list: expected a list of strings; fix it")
+
+
+def _find_files(args: dict, folder: Path) -> dict:
+    """Arguments in which copied files are named by their whole path."""
+    with blamed_on(folder / CONFIG):
+        for part, key in _named(args):
+            part[key] = str(folder / FILES / PurePath(part[key]).name)
+    return args
+
+
+def _named(args: dict) -> Iterator[tuple[dict, str]]:
+    """Where the arguments name a file: a mapping, and the key in it."""
+    for *parents, key in NAMED:
+        part = args
+        for parent in parents:
+            part = part.get(parent) or {}
+        if part.get(key):
+            yield part, key
