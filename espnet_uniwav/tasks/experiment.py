@@ -60,19 +60,22 @@ def export_experiment(
     if not config_file.is_file():
         raise FileNotFoundError(f"{config_file} is missing: name an ESPnet output_dir")
     args = read_yaml(config_file)
+    finetuned = whole or args.get("tts")
+    with blamed_on(config_file):
+        described = None if finetuned else describe(config_file, args)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing: name a saved model with --model_file, such as "
             "latest.pth or 10epoch.pth"
         )
     about = {"experiment": str(experiment), "model_file": path.resolve().name}
-    if whole or args.get("tts"):
+    if finetuned:
         if half:
             raise ValueError(f"{config_file}: a fine-tuned model is exported in fp32")
         kind = "tts" if args.get("tts") else "asr"
         return export_finetuned(kind, config_file, path, folder, about)
+    build, config, prefixes = described
     with blamed_on(config_file):
-        build, config, prefixes = describe(config_file, args)
         model = build(config)
     state = read_state(path)
     load_strictly(model, model_weights(state, prefixes), str(path))
