@@ -1,6 +1,6 @@
-"""UniWav for ESPnet and S3PRL: one model to understand and to generate speech.
+"""UniWav for ESPnet and S3PRL: one model for speech understanding and generation.
 
-What is in ``__all__`` is imported when it is first used:
+The names in ``__all__`` are imported on first use:
 
     from espnet_uniwav import Synthesizer, UniWavTokenizer, load_checkpoint
     from espnet_uniwav import detokenize, edit, infill, synthesize, tokenize

@@ -16,13 +16,13 @@ import soxr
 from espnet_uniwav.output import whole_file
 from espnet_uniwav.pipe import Pipe
 
-# Hz; and samples of all channels: 18 hours at 16 kHz.
+# Hz; and the number of samples of all channels: 18 hours at 16 kHz.
 RATES, MOST_SAMPLES = (1000, 768000), 2**30
-# Of a sample. Some files go a little beyond 1; those of whole numbers go to 32768.
+# Largest sample. Some files go slightly beyond 1; unscaled integers go to 32768.
 LOUDEST = 1000.0
 BLOCK = 2**20
-# What libsndfile notes of a wav file that is cut off (bytes); a program that does not
-# know the length in advance writes the largest number, or nearly so.
+# libsndfile's note about a truncated wav file (bytes). A program that does not know the
+# length in advance writes about the largest number.
 SHORTER = re.compile(r"data : (\d+) \(should be (\d+)\)")
 STREAMED = 2**31 - 2**16
 
@@ -52,7 +52,7 @@ def read_speech(path: str | Path | Pipe, sample_rate: int) -> np.ndarray:
         ValueError: If it is no audio, is empty, has a rate or length that no speech
             has, or holds NaN, infinite or huge samples; or if the command fails.
 
-    A file that ends before its header says is used as far as it goes, with a warning.
+    A truncated file is read to its end, with a warning.
     """
     with _opened(path) as file:
         blocks = [block for block in _blocks(file) if len(block)]
@@ -80,7 +80,7 @@ def read_speech(path: str | Path | Pipe, sample_rate: int) -> np.ndarray:
 
 
 def resample(speech: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Samples (S,) at one rate (Hz) to samples at a wanted one; equal: untouched."""
+    """Resample (S,) samples to the wanted rate (Hz); no change if rates are equal."""
     return speech if rate == wanted else soxr.resample(speech, rate, wanted)
 
 
@@ -93,7 +93,7 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
     speech = np.asarray(speech)
     if not np.isfinite(speech).all():
         raise ValueError(
-            f"{path}: nothing was written: the model spoke NaN or infinity"
+            f"{path}: nothing was written: the model generated NaN or infinite samples"
         )
     samples = (speech * 32768).round().clip(-32768, 32767).astype(np.int16)
     content = io.BytesIO()
@@ -104,7 +104,7 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
 
 @contextmanager
 def _opened(path: str | Path | Pipe) -> Iterator[soundfile.SoundFile]:
-    """A file whose header is believable; libsndfile's errors are ValueErrors."""
+    """Open a file and check its header; libsndfile's errors become ValueErrors."""
     source = _source(path)
     try:
         with soundfile.SoundFile(source) as file:
@@ -129,13 +129,13 @@ def _check_header(path: str | Path | Pipe, file: soundfile.SoundFile) -> None:
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Samples (S, C), as long as there are any, so that no header asks for memory."""
+    """Read blocks (S, C) to the end, so that no memory is reserved by the header."""
     while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
         yield block
 
 
 def _promised(file: soundfile.SoundFile) -> int:
-    """Samples that the header says; libsndfile notes where the file is shorter."""
+    """Samples according to the header, also if libsndfile found the file shorter."""
     if not (found := SHORTER.search(file.extra_info)):
         return file.frames
     promised, held = (int(size) for size in found.groups())
@@ -144,7 +144,7 @@ def _promised(file: soundfile.SoundFile) -> int:
 
 
 def _source(path: str | Path | Pipe) -> str | io.BytesIO:
-    """What soundfile reads: the path of an existing file, or what a command prints."""
+    """Input for soundfile: path of an existing file, or the output of a command."""
     if isinstance(path, Pipe):
         try:
             return io.BytesIO(path.read())
@@ -155,7 +155,7 @@ def _source(path: str | Path | Pipe) -> str | io.BytesIO:
         fix = "check the path"
         if name.endswith("|"):
             command = name.rstrip("| ")
-            fix = f"commands are run from a wav.scp alone: {command} > FILE.wav"
+            fix = f"commands are only run from a wav.scp: {command} > FILE.wav"
         raise FileNotFoundError(f"{path}: no such audio file; {fix}")
     return str(path)
 

@@ -1,6 +1,6 @@
-"""Numbers that somebody else chose, and the bounds of what can be computed with them.
+"""Bounds of numbers from the command line, configurations and checkpoints.
 
-This module imports nothing heavy: ``command`` makes the options' types of it.
+This module imports nothing heavy: ``command`` derives option types from it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def check_number(name: str, value, bounds=NUMBERS) -> None:
     """Refuse a number that is out of bounds.
 
     Args:
-        name: Among the names of the bounds.
-        value: Of any type.
+        name: A key of ``bounds``.
+        value: Value of any type.
         bounds: ``NUMBERS`` or ``SIZES``.
 
     Raises:
@@ -76,11 +76,11 @@ def check_number(name: str, value, bounds=NUMBERS) -> None:
 
 
 def check_sizes(config, where: str) -> None:
-    """Refuse sizes of a configuration that no model has, at any depth of it.
+    """Refuse implausible sizes in a configuration, at any depth.
 
     Args:
-        config: Mappings, lists and values, as yaml gives them.
-        where: Opens the message.
+        config: Mappings, lists and values, as read from yaml.
+        where: Start of the error message.
 
     Raises:
         ValueError: Naming the key, its bounds and its value.
@@ -99,10 +99,10 @@ def check_weights(config, num_bytes: int, where: str) -> None:
     """Refuse transformers that are larger than the file of their weights.
 
     Args:
-        config: As of ``check_sizes``, which it has passed.
-        num_bytes: Of the file. A layer has 4 D^2 and 2 D F weights, of two bytes each
-            or more.
-        where: Opens the message.
+        config: Configuration that ``check_sizes`` has accepted.
+        num_bytes: Size of the file. A layer has 4 D^2 and 2 D F weights, of two bytes
+            each or more.
+        where: Start of the error message.
 
     Raises:
         ValueError: Naming both sizes.

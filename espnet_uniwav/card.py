@@ -50,13 +50,13 @@ def write_card(
 
     Args:
         folder: Checkpoint.
-        data: What it was trained on, to stand after "trained on". More paragraphs may
-            follow, with a table of the corpora: name, hours, licence, source.
-        licence: Of the weights, as the hub names it, such as ``cc-by-4.0``.
-        language: Code of it.
+        data: Training data, printed after "trained on". More paragraphs may follow,
+            with a table of the corpora: name, hours, licence, source.
+        licence: Licence of the weights, as the hub names it, such as ``cc-by-4.0``.
+        language: Language code.
         metrics: Markdown, such as scores.md of ``uniwav score``.
-        name: On the hub, ``OWNER/NAME``, or packaged; None: the folder's.
-        limits: Markdown, more about what it is for and what it cannot do.
+        name: Name on the hub, ``OWNER/NAME``, or in the package; None: the folder's.
+        limits: Markdown, further intended uses and limits.
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
@@ -93,7 +93,7 @@ def write_card(
 
 
 def read_card(folder: str | Path) -> tuple[dict, str]:
-    """Head and whole text of a checkpoint's card.
+    """Read a checkpoint's card: its head, and its complete text.
 
     Raises:
         FileNotFoundError: If it has none.
@@ -112,7 +112,7 @@ def read_card(folder: str | Path) -> tuple[dict, str]:
 
 
 def kind_of(config: dict) -> str:
-    """What a model is, by the ``model`` part of its config.yaml."""
+    """Kind of a model, from the ``model`` part of its config.yaml."""
     for kind in ("tts", "asr"):
         if kind in config:
             return kind

@@ -24,11 +24,11 @@ def save_checkpoint(
     """Write a model to a folder.
 
     Args:
-        model: A ``UniWav``, or what is made of one; has ``features``.
+        model: A ``UniWav``, or a model derived from one, with ``features``.
         config: Its configuration, see ``from_config`` of its class.
-        folder: Made if missing.
-        about: Anything worth keeping: the training configuration, steps, metrics.
-        half: Store what was trained in fp16, at half the size. Loading gives fp32.
+        folder: Created if missing.
+        about: Further information: the training configuration, steps, metrics.
+        half: Store trained weights in fp16, at half the size. Loading returns fp32.
 
     Raises:
         ValueError: If a value is too large for fp16, naming its tensor.
@@ -43,7 +43,7 @@ def save_checkpoint(
 
 
 def _halve(model: nn.Module) -> dict[str, Tensor]:
-    """Weights, parameters in fp16; but not buffers (statistics) and the feature space.
+    """Weights with parameters in fp16, except buffers and the feature space.
 
     Raises:
         ValueError: As of ``save_checkpoint``.
@@ -82,14 +82,13 @@ def load_checkpoint(
     """Load a model for inference. Executes no pickle.
 
     Args:
-        folder: Written by ``save_checkpoint``; or another name of a checkpoint, see
-            ``storage.find_folder``.
-        expected_spec: Refuse the checkpoint unless its features are these.
+        folder: Folder or name of a checkpoint, see ``storage.find_folder``.
+        expected_spec: Refuse a checkpoint with other features.
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
         ValueError: If a tensor does not fit, see ``storage.load_strictly``, or if the
-            feature spec is not what the configuration or the caller says.
+            feature spec is not that of the configuration or of the caller.
     """
     return load_model(folder, _build, expected_spec)
 
@@ -99,12 +98,12 @@ def load_model(
     build: Callable[[dict], nn.Module],
     expected_spec: FeatureSpec | None = None,
 ) -> nn.Module:
-    """Load whatever is made of a UniWav and kept in the same way.
+    """Load any model that is stored like a ``UniWav``.
 
     Args:
-        folder: As of ``load_checkpoint``.
-        build: Makes the model from its configuration.
-        expected_spec: As of ``load_checkpoint``.
+        folder: See ``load_checkpoint``.
+        build: Builds the model from its configuration.
+        expected_spec: See ``load_checkpoint``.
 
     Raises:
         FileNotFoundError, ValueError: As of ``load_checkpoint``.
@@ -122,11 +121,11 @@ def load_model(
 
 
 def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
-    """A model of a checkpoint's configuration, as it was before any training.
+    """Build a model with random weights from a checkpoint's configuration.
 
     Args:
-        folder: As of ``load_checkpoint``.
-        seed: Of the weights. Those of the feature space are the checkpoint's.
+        folder: See ``load_checkpoint``.
+        seed: Seed of the weights. Those of the feature space are the checkpoint's.
     """
     folder = find_folder(folder)
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""What all commands share: their help, their common options, their errors.
+"""Shared parts of all commands: help, common options, errors.
 
 This module imports nothing heavy, so that ``uniwav NAME --help`` is immediate.
 """
@@ -33,9 +33,9 @@ def make_parser(name: str, doc: str) -> argparse.ArgumentParser:
     """The command line of a module of ``bin``, without arguments.
 
     Args:
-        name: Of the command.
-        doc: Docstring of the module: its first line stands in the list of commands,
-            ``examples:`` and what follows stand below the options.
+        name: Name of the command.
+        doc: Docstring of the module. Its first line is shown in the list of commands;
+            ``examples:`` and what follows is shown below the options.
     """
     description, head, examples = doc.partition("examples:\n")
     return argparse.ArgumentParser(
@@ -51,13 +51,13 @@ def run_command(
     work: str | Work,
     argv: Sequence[str] | None = None,
 ) -> None:
-    """Parse, work, and print what comes of it.
+    """Parse the arguments, call the function, and print its result.
 
     Args:
         parser: The command line; ``prog`` ends in the command's name.
         work: ``module:function``, imported after parsing and called with the arguments
-            as keywords; or a function of the parsed arguments. Its ValueError, OSError
-            and ImportError are one line and exit status 1.
+            as keywords; or a function of the parsed arguments. A ValueError, OSError
+            or ImportError becomes one line and exit status 1.
         argv: Arguments; None: those of the process.
     """
     args = parser.parse_args(argv)
@@ -71,7 +71,7 @@ def run_command(
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Refuse numbers out of bounds, and a device that is not here.
+    """Refuse numbers out of bounds, and a device that this machine lacks.
 
     Raises:
         ValueError: Naming the option.
@@ -136,8 +136,8 @@ def add_sampling(
     """Options of ``Sampling``, under the same names.
 
     Args:
-        parser: Gets them.
-        defaults: ``FILLING`` of gaps, or ``SPEAKING`` of a text or of codes.
+        parser: Parser to extend.
+        defaults: ``FILLING`` for gaps, or ``SPEAKING`` for a text or codes.
     """
     helps = {
         "num_steps": "steps of the solver",
@@ -157,8 +157,8 @@ def add_sampling(
 
 
 def add_prompt(parser: argparse.ArgumentParser) -> None:
-    """``--prompt``; a group of a parser will do as well."""
-    parser.add_argument("--prompt", type=Path, help="recording of a voice to speak in")
+    """``--prompt``, also in a group of a parser."""
+    parser.add_argument("--prompt", type=Path, help="recording of the target voice")
 
 
 def add_speed(parser: argparse.ArgumentParser) -> None:
@@ -170,9 +170,7 @@ def add_speed(parser: argparse.ArgumentParser) -> None:
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """``--seed``."""
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of all that is drawn at random"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random draws")
 
 
 def add_vocoder(parser: argparse.ArgumentParser) -> None:
@@ -181,7 +179,7 @@ def add_vocoder(parser: argparse.ArgumentParser) -> None:
         "--vocoder",
         type=Path,
         metavar="FOLDER",
-        help="checkpoint of a vocoder (default: that of the model, else Griffin-Lim)",
+        help="vocoder checkpoint (default: that of the model, else Griffin-Lim)",
     )
 
 
@@ -193,21 +191,21 @@ def add_num_utterances(
         "--num_utterances",
         type=int,
         default=default,
-        help=f"as many, evenly spread (default: {default or 'all'})",
+        help=f"number of utterances, evenly spread (default: {default or 'all'})",
     )
 
 
 def add_workers(
     parser: argparse.ArgumentParser, *old_names: str, default: int | None = 0
 ) -> None:
-    """``--num_workers``, see ``do_all``; ``old_names`` of it go on working."""
+    """``--num_workers``, see ``do_all``; its ``old_names`` still work."""
     per_core = " (default: one per core)" if default is None else ""
     parser.add_argument(
         "--num_workers",
         *old_names,
         type=int,
         default=default,
-        help=f"processes; 0: this one{per_core}",
+        help=f"processes; 0: work in the main process{per_core}",
     )
 
 
@@ -217,7 +215,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of descriptions and adds the defaults that say something."""
+    """Keeps line breaks of descriptions and adds informative defaults."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         said, default = action.help or "", action.default

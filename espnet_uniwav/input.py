@@ -1,7 +1,7 @@
-"""What is read: text and configurations of unknown origin, with errors that say where.
+"""Reading of untrusted text and configurations, with errors that name file and line.
 
 Lines end in a line feed. Other characters at which some programs also end a line, such
-as U+2028, are errors: the programs would not agree about what a table says.
+as U+2028, are errors: different programs would read different tables.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import yaml
 
 MARK = "\ufeff"
 LINE_ENDS = re.compile("[\0\v\f\r\x1c-\x1e\x85\u2028\u2029]")
-# Of a configuration (bytes): far more than the longest of ESPnet's, with its tokens.
+# Largest configuration (bytes), far above ESPnet's longest ones with token lists.
 LARGEST_CONFIG = 2**25
 
 
 def read_lines(path: str | Path, mark: bool = False) -> list[str]:
-    """Lines of a text file, without their ends.
+    """Read the lines of a text file, without line ends.
 
     Args:
         path: File.
@@ -30,7 +30,7 @@ def read_lines(path: str | Path, mark: bool = False) -> list[str]:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: Naming file and line, if that is not UTF-8 or holds a character
-            that only some programs take as the end of a line.
+            at which only some programs end a line.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,14 +62,15 @@ def read_lines(path: str | Path, mark: bool = False) -> list[str]:
 
 
 def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict]]]:
-    """A table with a head, such as a spreadsheet saves it.
+    """Read a table with a header line, as saved by a spreadsheet.
 
     Args:
         path: File.
-        **form: Of ``csv.DictReader``, such as ``delimiter``.
+        **form: Arguments of ``csv.DictReader``, such as ``delimiter``.
 
     Returns:
-        Names of the columns; and of every line its place, for errors, and its cells.
+        Names of the columns; and for every line its position, for errors, and its
+        cells.
 
     Raises:
         FileNotFoundError, ValueError: As of ``read_lines``.
@@ -85,7 +86,7 @@ def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict
 
 
 def read_yaml(path: str | Path) -> dict:
-    """A configuration: the mapping that a yaml file holds. Nothing is executed.
+    """Read a configuration: the mapping in a yaml file. Nothing is executed.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -108,10 +109,10 @@ def read_yaml(path: str | Path) -> dict:
 
 @contextmanager
 def blamed_on(path: str | Path) -> Iterator[None]:
-    """Errors of the block are ValueErrors about a file that somebody else wrote.
+    """Context in which errors become ValueErrors that name the file.
 
-    For what is built from a configuration, where a wrong type or size can raise
-    anything. ImportError and OSError stay: they are about this machine.
+    For building from a configuration, where a wrong type or size can raise anything.
+    ImportError and OSError are not changed: they concern this machine.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The same work for many names: what fails is listed, and the rest goes on."""
+"""One function applied to many items: failures are listed, the rest continues."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _work: Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one piece of work.
+    """Result of the work on one item.
 
     Attributes:
-        name: Of the item.
-        value: What the work returned; None if it failed.
-        reason: Why it failed, in one line; empty if it did not.
-        spent: Seconds.
+        name: Name of the item.
+        value: Return value; None if the work failed.
+        reason: Reason of the failure, in one line; else empty.
+        spent: Computing time (seconds).
     """
 
     name: str
@@ -47,17 +47,17 @@ def do_all(
     num_workers: int = 0,
     title: str = "",
 ) -> Iterator[Outcome]:
-    """Do the work for every item, with a progress bar.
+    """Apply a function to every item, with a progress bar.
 
-    An exception is part of the outcome of its item. When a process dies, the items that
-    were on their way are tried again, each in a process of its own, so that one costs
-    no other.
+    An exception is part of the outcome of its item. When a process dies, the items in
+    work are tried again, each in its own process, so that one failure affects no other
+    item.
 
     Args:
-        prepare: Makes the work, once per process; picklable if there are workers.
-        items: Name -> what the work is given.
-        num_workers: Processes, with one thread each; 0: this one, as it is.
-        title: Of the progress bar.
+        prepare: Returns the function, once per process; picklable if there are workers.
+        items: Name -> argument of the function.
+        num_workers: Processes, with one thread each; 0: the main process.
+        title: Title of the progress bar.
 
     Yields:
         Outcomes in the order of the items.
@@ -74,8 +74,8 @@ def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
     """Write failed.tsv, and times.tsv (name, seconds of computing, of speech).
 
     Args:
-        folder: Existing.
-        outcomes: Whose values are seconds of speech.
+        folder: An existing folder.
+        outcomes: Their values are seconds of speech.
 
     Returns:
         How many failed.
@@ -92,7 +92,7 @@ def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
 
 
 def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
-    """Write failed.tsv (name, reason) into a folder that exists."""
+    """Write failed.tsv (name, reason) to an existing folder."""
     lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
     write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
 
@@ -107,7 +107,7 @@ def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):
 
 
 def _until_death(prepare, queue: deque, num_workers: int):
-    """Work until the queue is empty or a process dies; return what was on its way."""
+    """Work until the queue is empty or a process dies; return the unfinished items."""
     flying = deque()
     executor = ProcessPoolExecutor(
         num_workers, get_context("spawn"), _start, (prepare,)

@@ -1,4 +1,4 @@
-"""Kaldi-style data folders: tables of one key and its value a line."""
+"""Kaldi-style data folders: tables with a key and a value per line."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def read_table(path: str | Path) -> dict[str, str]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: Naming file and line, as of ``read_lines``, or if a key stands in
-            two lines.
+        ValueError: Naming file and line, see ``read_lines``, or if a key is in two
+            lines.
     """
     path = Path(path)
     if not path.is_file():
@@ -49,7 +49,7 @@ def read_table(path: str | Path) -> dict[str, str]:
         key, *value = re.split(f"[{BLANKS}]+", line, maxsplit=1)
         if key in table:
             raise ValueError(
-                f"{path}, line {number}: {key} stands in the file twice; remove or "
+                f"{path}, line {number}: {key} is in the file twice; remove or "
                 "rename one of the two"
             )
         table[key] = "".join(value)
@@ -57,7 +57,7 @@ def read_table(path: str | Path) -> dict[str, str]:
 
 
 def thin(items: list, count: int | None) -> list:
-    """``count`` of the items, evenly spaced; None, or more than there are: all."""
+    """``count`` of the items, evenly spaced; all if None or if there are fewer."""
     if count is None or count >= len(items):
         return items
     return [items[i * len(items) // count] for i in range(count)]
@@ -66,8 +66,8 @@ def thin(items: list, count: int | None) -> list:
 def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
 
-    An entry that ends in ``|`` is a shell command, which is run whenever the audio is
-    read: use tables of people whom you trust.
+    An entry that ends in ``|`` is a shell command, run whenever the audio is read: only
+    use tables from people you trust.
 
     Raises:
         FileNotFoundError: If there is no ``wav.scp``.
@@ -95,7 +95,7 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
 
 
 def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
-    """One of them by chance, which only the names decide; None if there are none."""
+    """Draw an utterance, determined by the names alone; None if there are none."""
 
     def draw(utterance: Utterance) -> str:
         return hashlib.sha256(f"{name} {utterance.name}".encode()).hexdigest()
@@ -106,8 +106,8 @@ def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
 def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
     """About ``count`` utterances, evenly spread over the speakers; None keeps all.
 
-    Groups of MIN_UTTERANCES of a speaker are kept whole: with fewer, what tells a
-    speaker cannot be told from what tells an utterance.
+    Groups of MIN_UTTERANCES of a speaker are kept together: with fewer, speakers cannot
+    be distinguished from utterances.
     """
     ordered = sorted(utterances, key=lambda u: (u.speaker, u.name))
     if count is None or count >= len(ordered):

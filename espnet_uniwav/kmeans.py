@@ -12,9 +12,9 @@ def kmeans(
     """Cluster frames.
 
     Args:
-        frames: (N, D), as they are: neither scaled nor whitened.
+        frames: (N, D), neither scaled nor whitened here.
         num_clusters: Clusters V; some may stay empty.
-        seed: Of the start and of the batches.
+        seed: Of the initialisation and of the batches.
 
     Returns:
         (V, D) centroids and (N,) the cluster of every frame.

@@ -16,14 +16,14 @@ from espnet_uniwav.ssl.encoder import Encoder
 
 
 class UniWav(nn.Module):
-    """A pre-trained model, for understanding and for generation.
+    """A pre-trained model for understanding and generation.
 
     Args:
         features: Feature space.
-        encoder: Encoder of its frames.
+        encoder: Reads the features.
         weighted_sum: States -> z; None without a decoder.
         decoder: Flow decoder; None if it was not trained.
-        kept_frames: What the decoder saw at given frames, see ``FlowMatching``.
+        kept_frames: Input of the decoder at given frames, see ``FlowMatching``.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class UniWav(nn.Module):
         padding_mask: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> list[Tensor]:
-        """All states of the encoder.
+        """Compute all states of the encoder.
 
         Args:
             x: (B, T, F) features.
@@ -91,7 +91,7 @@ class UniWav(nn.Module):
         return self.encoder(self.encoder.embed(x), padding_mask, mask)
 
     def layer_weights(self) -> Tensor:
-        """(num_layers + 1,) weights of the states in z, which sum to one."""
+        """(num_layers + 1,) weights of the states in z; they sum to one."""
         self._require_decoder()
         return self.weighted_sum.weights().detach()
 
@@ -107,7 +107,7 @@ class UniWav(nn.Module):
         """Generate masked frames from the frames around them.
 
         Args:
-            x: (B, T, F) features; masked frames may hold anything finite.
+            x: (B, T, F) features; masked frames may hold any finite values.
             mask: (B, T), True = generate this frame.
             padding_mask: (B, T), True = padding.
             generator: Source of the noise, for repeatable results.
@@ -132,7 +132,7 @@ class UniWav(nn.Module):
         sampling: Sampling,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Draw masked frames under any condition z, see ``flow.sampling.generate``."""
+        """Generate masked frames given z; see ``flow.sampling.generate``."""
         return generate(
             self.decoder,
             x,
@@ -152,7 +152,7 @@ class UniWav(nn.Module):
         mask: Tensor,
         drop_prob: float,
     ) -> Tensor:
-        """Of any condition z, see ``flow.matching.flow_matching_loss``."""
+        """Flow-matching loss given z; see ``flow.matching.flow_matching_loss``."""
         return flow_matching_loss(
             self.decoder, x, z, padding_mask, mask, drop_prob, self.kept_frames
         )

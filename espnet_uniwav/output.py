@@ -1,4 +1,4 @@
-"""What is written: whole or not at all, and under names that stay in their folder."""
+"""Atomic writing of files, under names that cannot leave their folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-# Of most file systems, less what ``whole_path`` adds.
+# Longest file name of most file systems, less the part that ``whole_path`` adds.
 LONGEST = 255 - 48
 
 
 def file_of(folder: str | Path, name: str, suffix: str) -> Path:
-    """The file of an utterance: the only way from an id of a table to a path.
+    """Path of an utterance's file; all ids from tables become paths here.
 
     Args:
-        folder: Where it is.
-        name: Id from a table, of unknown origin.
-        suffix: Such as ``.wav``.
+        folder: Its folder.
+        name: Untrusted id from a table.
+        suffix: File name suffix, such as ``.wav``.
 
     Raises:
-        ValueError: If the id is no plain file name.
+        ValueError: If the id is not a plain file name.
     """
     odd = any(unicodedata.category(c) in ("Cc", "Cs") or c in "/\\" for c in name)
     size = len(os.fsencode(f"{name}{suffix}")) if not odd else 0
@@ -38,10 +38,10 @@ def file_of(folder: str | Path, name: str, suffix: str) -> Path:
 
 @contextmanager
 def whole_path(path: str | Path) -> Iterator[Path]:
-    """A path beside a file, which replaces the file when the block ends without error.
+    """Temporary path that replaces the file when the block ends without error.
 
-    Neither a full disk nor a killed process leaves half a file, and of two processes
-    that write the same file one wins.
+    A full disk or a killed process never leaves an incomplete file. If two processes
+    write the same file, one of them wins.
     """
     path = Path(path)
     if path.is_dir():
@@ -64,17 +64,17 @@ def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file atomically."""
     with whole_file(path) as file:
         file.write(text)
 
 
 @contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Keep other processes from writing to a folder, which exists.
+    """Keep other processes from writing to an existing folder.
 
     Raises:
-        ValueError: If one does.
+        ValueError: If another process writes to it.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:

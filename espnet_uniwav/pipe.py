@@ -1,4 +1,4 @@
-"""Shell commands in place of audio files, as Kaldi's ``wav.scp`` has them."""
+"""Shell commands instead of audio files, as in Kaldi's ``wav.scp``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import subprocess
 
 
 class Pipe(str):
-    """An entry ``command |`` of a ``wav.scp``: what the command prints is the audio.
+    """An entry ``command |`` of a ``wav.scp``: the output of the command is the audio.
 
-    A type of its own, so that nothing but such an entry is ever run.
+    A separate type, so that only such entries are ever run.
     """
 
     def read(self) -> bytes:
         """Run the command in a shell, as Kaldi and ESPnet do.
 
         Raises:
-            ValueError: If it fails or prints nothing, with its last line of errors.
+            ValueError: If it fails or prints nothing, with the last line of stderr.
         """
         shell = self.rstrip("| ")
         done = subprocess.run(

@@ -89,17 +89,17 @@ BEFORE = {
     "s3prl.dataio.corpus.base": "espnet_uniwav.upstream.compat:mend_pandas",
 }
 
-# module -> what is called with it behind its import
+# module -> what is called with it after its import
 BEHIND = {"espnetez.task": "espnet_uniwav.tasks.ez:add_ssl"}
 
 
 def register() -> None:
     """Register everything, now or as soon as ESPnet or S3PRL imports the module.
 
-    Costs nothing until then, and may be called any number of times.
+    Loads nothing before that. Repeated calls have no effect.
 
     Raises:
-        ValueError: If a name is already taken by somebody else.
+        ValueError: If a name is already taken by another package.
         TypeError: If a class does not derive from what the task expects.
     """
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
@@ -189,7 +189,7 @@ def _tasks_of(module) -> list[type]:
 
 
 def _hooked() -> set[str]:
-    """Modules that something is done before, around or behind the import of."""
+    """Modules whose import is hooked: before, around or after it."""
     return {*ESPNET, *S3PRL, *BEFORE, *QUIET, *BEHIND}
 
 
@@ -199,7 +199,7 @@ def _load(target: str):
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
-    """Lets the ordinary finders find a module and acts before and after it runs."""
+    """Finds modules by the other finders; runs our hooks before and after them."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in _hooked():
@@ -215,7 +215,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
 
 
 class _ThenRegister(importlib.abc.Loader):
-    """A loader that adds our entries behind the execution of the module."""
+    """A loader that adds our entries after executing the module."""
 
     def __init__(self, loader):
         self._loader = loader

@@ -1,6 +1,6 @@
-"""Numbers as people write them: ``16k`` (Hz), ``400k`` (frames), ``2m`` (seconds).
+"""Numbers with units: ``16k`` (Hz), ``400k`` (frames), ``2m`` (seconds).
 
-The heavy part is imported only when a unit has to be read.
+The parser of units is heavy, so it is imported only when needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ def parse_rate(fs: int | str) -> int:
     """A sampling rate in Hz, also of a string such as 16k.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not a rate.
     """
     try:
         rate = _parse_count(str(fs))
@@ -29,7 +29,7 @@ def count(text: str) -> int:
     """A whole number of the command line, also as ``400k`` or ``1.5M``.
 
     Raises:
-        ArgumentTypeError: If it is none; argparse puts the option in front.
+        ArgumentTypeError: If it is not a number; argparse prepends the option.
     """
     try:
         return _parse_count(text)
@@ -43,7 +43,7 @@ def seconds(text: str) -> float:
     """Seconds of the command line, also as ``200ms``, ``2m`` or ``1h``.
 
     Raises:
-        ArgumentTypeError: If it is no time; argparse puts the option in front.
+        ArgumentTypeError: If it is not a time; argparse prepends the option.
     """
     try:
         return float(text)

@@ -1,6 +1,6 @@
-"""Messages of other packages that no user of ours needs.
+"""Suppression of messages of other packages that our users do not need.
 
-Each entry names one message of one module. Errors and all other warnings are shown.
+Each entry hides one message of one module. Errors and all other warnings are shown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NO_FLASH_ATTENTION = (
 
 @contextmanager
 def _without_flash_attention(module: ModuleType) -> Iterator[None]:
-    """ESPnet tells everybody that a package for some GPUs is not installed."""
+    """Hide ESPnet's message that a package for some GPUs is not installed."""
 
     def show(*values) -> None:
         if values != (NO_FLASH_ATTENTION,):
@@ -33,7 +33,7 @@ def _without_flash_attention(module: ModuleType) -> Iterator[None]:
 
 @contextmanager
 def _without_downloads(module: ModuleType) -> Iterator[None]:
-    """g2p_en tells how it downloads its data; what lacks them later says so itself."""
+    """Hide g2p_en's download messages; missing data raise an error later."""
     import nltk
 
     download = nltk.download
@@ -48,7 +48,7 @@ def _without_downloads(module: ModuleType) -> Iterator[None]:
 
 @contextmanager
 def _without_torchaudio(module: ModuleType) -> Iterator[None]:
-    """S3PRL calls functions that torchaudio 2.8 announces the end of, each time."""
+    """Hide torchaudio 2.8's deprecation warnings about functions that S3PRL calls."""
     warnings.filterwarnings(
         "ignore",
         r"torchaudio\.\S+ has been deprecated|In 2\.9, this function's implementation",
@@ -60,7 +60,7 @@ def _without_torchaudio(module: ModuleType) -> Iterator[None]:
 
 @contextmanager
 def _without_autocast(module: ModuleType) -> Iterator[None]:
-    """ESPnet calls ``torch.cuda.amp``, whose name for it torch has changed."""
+    """Hide the deprecation warning about ``torch.cuda.amp``, which ESPnet calls."""
     warnings.filterwarnings(
         "ignore", r"`torch\.cuda\.amp\.\w+\(args", FutureWarning, r"espnet2\."
     )
@@ -77,5 +77,5 @@ QUIET = {
 
 
 def quietly(module: ModuleType):
-    """A context in which the code of a module runs."""
+    """Context in which the code of a module is executed."""
     return QUIET.get(module.__name__, nullcontext)(module)

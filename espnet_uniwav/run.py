@@ -1,12 +1,12 @@
-"""A drop-in for ``python`` that knows UniWav.
+"""A drop-in for ``python`` with UniWav registered.
 
     python -m espnet_uniwav.run -m espnet2.bin.ssl_train --print_config
 
-Recipes take it as ``--python "python3 -m espnet_uniwav.run"``. It serves ``-m
-module``, ``-c code`` and script paths. Registration stands at the top level and the
-module's own ``main()`` is called, so that spawned workers of ``-m`` runs, which
-import this file again, are registered too. A script that spawns workers of its own
-calls ``espnet_uniwav.plugin.register()`` at its top.
+Pass it to recipes as ``--python "python3 -m espnet_uniwav.run"``. It supports ``-m
+module``, ``-c code`` and script paths. Registration happens at import, and the
+module's own ``main()`` is called. Spawned workers of ``-m`` runs import this file
+again, so they register too. A script that spawns workers must call
+``espnet_uniwav.plugin.register()`` at its top.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ USAGE = "usage: python -m espnet_uniwav.run (-m MODULE | -c CODE | SCRIPT) [ARG 
 
 
 def tune_malloc() -> bool:
-    """Let glibc keep freed memory: large tensors then cause no page faults.
+    """Let glibc keep freed memory, so that large tensors cause no page faults.
 
     Returns:
-        Whether the C library took the settings.
+        Whether the C library accepted the settings.
     """
     trim_threshold, top_pad, mmap_max = -1, -2, -4
     try:

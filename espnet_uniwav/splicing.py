@@ -1,4 +1,4 @@
-"""Generated stretches of one recording: their surroundings, and how they are joined.
+"""Gaps of one recording: context windows, vocoding and cross-fading.
 
 Letters: S samples, T frames, F feature width.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from espnet_uniwav.features import AbsFeatures
 
-# Of the fade on either side of a generated stretch.
+# Length of the fade on either side of a generated gap.
 FADE_SECONDS = 0.015
 
 
@@ -26,9 +26,9 @@ def runs(mask: Tensor) -> list[tuple[int, int]]:
 
 
 def context_windows(mask: Tensor, context: int) -> list[tuple[int, int]]:
-    """Frames that the model is shown: each gap and ``context`` frames around it.
+    """Frames that the model sees: each gap and ``context`` frames around it.
 
-    Windows that meet are joined, so no gap is cut.
+    Adjacent windows are merged, so no gap is cut.
 
     Args:
         mask: (T,) bool.
@@ -48,9 +48,9 @@ def splice(
 ) -> Tensor:
     """Put the generated samples into the gaps of the original ones.
 
-    The fade runs in the kept ``fade`` samples on either side of a gap, so nothing of
-    the original inside the gap is heard. sin and cos weights keep the power, as the
-    phases of the two are unrelated.
+    The fade covers ``fade`` kept samples on either side of a gap, so nothing of the
+    original inside the gap remains audible. sin and cos weights preserve the power,
+    because the two signals are uncorrelated.
 
     Args:
         speech: (S,) original.

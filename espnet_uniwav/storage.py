@@ -1,4 +1,4 @@
-"""One folder for all that is trained: config.yaml and model.safetensors, no pickle."""
+"""Storage of trained models: a folder with config.yaml and model.safetensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from espnet_uniwav.input import read_yaml
 from espnet_uniwav.output import locked, whole_path
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
-# Folder of what else a fine-tuned model needs, such as the pieces of its texts.
+# Folder of other files that a fine-tuned model needs, such as a SentencePiece model.
 FILES = "files"
 LISTED = 20
 # One folder for each model that comes with the package.
@@ -22,7 +22,7 @@ PACKAGED = Path(__file__).parent / "models"
 
 
 def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) -> None:
-    """Write tensors and what describes them; the folder is made if missing.
+    """Write tensors and their configuration; the folder is created if missing.
 
     Raises:
         ValueError: If another process writes to the folder.
@@ -50,19 +50,19 @@ def packaged_models() -> dict[str, Path]:
 
 
 def find_folder(name: str | Path) -> Path:
-    """The folder of a checkpoint, however it is named.
+    """Find the folder of a checkpoint by its path or name.
 
     Args:
         name: A folder; a packaged model, such as ``small``; or the repository
-            OWNER/NAME on Hugging Face's hub, which is downloaded. The first that
-            exists is taken.
+            OWNER/NAME on Hugging Face's hub, which is downloaded. The first one that
+            exists is used.
 
     Returns:
-        The folder; or a path that cannot be a name as it is, for ``read_config`` to
-        say what is missing there.
+        The folder. A path that cannot be a name is returned unchanged: ``read_config``
+        then reports what is missing.
 
     Raises:
-        FileNotFoundError: If there is none of that name.
+        FileNotFoundError: If there is no checkpoint of that name.
     """
     folder = _find_here(name)
     if folder is not None:
@@ -79,7 +79,7 @@ def find_folder(name: str | Path) -> Path:
 
 
 def find_local(name: str | Path) -> Path | None:
-    """As ``find_folder``, of what is on this machine; None if that is nothing."""
+    """As ``find_folder``, but only on this machine; None if not found."""
     folder = _find_here(name)
     if folder is None and _is_on_hub(name):
         try:
@@ -96,7 +96,7 @@ def _find_here(name: str | Path) -> Path | None:
 
 
 def _is_on_hub(name: str | Path) -> bool:
-    """Whether this can be OWNER/NAME, and is not a file here."""
+    """Whether this can be OWNER/NAME, and is not a local file."""
     parts = str(name).split("/")
     named = len(parts) == 2 and all(parts) and parts[0][0] not in ".~"
     return named and not Path(name).exists()
@@ -120,13 +120,13 @@ def _download(name: str | Path, **options) -> Path:
     except refused as error:
         reason = str(error).strip().splitlines()[0] if str(error) else error
         raise FileNotFoundError(
-            f"{name} is no folder here, and nothing of that name was found on the hub "
-            f"({reason})"
+            f"{name} is no local folder, and nothing of that name was found on the "
+            f"hub ({reason})"
         ) from error
 
 
 def read_config(folder: str | Path) -> dict:
-    """The content of a checkpoint's config.yaml.
+    """Read a checkpoint's config.yaml.
 
     Args:
         folder: Its name, see ``find_folder``.
@@ -140,7 +140,7 @@ def read_config(folder: str | Path) -> dict:
         if not (folder / name).is_file():
             raise FileNotFoundError(
                 f"{folder / name} is missing: {folder} is no UniWav checkpoint. Make "
-                "one of an ESPnet experiment with `uniwav export EXP FOLDER`."
+                "one from an ESPnet experiment with `uniwav export EXP FOLDER`."
             )
     config = read_yaml(folder / CONFIG)
     if not isinstance(config.get("model"), dict):
@@ -156,7 +156,7 @@ def load_weights(
 ) -> None:
     """Load the tensors of a folder whose names begin with one of the prefixes.
 
-    The model keeps its own precision, fp32, whatever that of the file is.
+    The model stays in fp32, also if the file is in fp16.
 
     Raises:
         ValueError: As of ``load_strictly``, or if the file is damaged.
@@ -220,7 +220,7 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
 
 
 def _is_same_kind(own: Tensor, value: Tensor) -> bool:
-    """Whether both are floating point, of whatever precision, or of one type."""
+    """Whether both are floating point, of any precision, or of the same type."""
     if own.is_floating_point():
         return value.is_floating_point()
     return own.dtype == value.dtype

@@ -14,13 +14,13 @@ from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
 class Vocoder(nn.Module):
     """Vocos (Siuzdak 2024): ConvNeXt blocks predict magnitude and phase of an STFT.
 
-    Frames are centred at multiples of the hop, as those of the features are. The
-    network is that of the ``vocos`` package.
+    Frames are centred at multiples of the hop, like those of the features. The network
+    comes from the ``vocos`` package.
 
     Args:
-        features: What it inverts.
+        features: Feature space to invert.
         dim: Width.
-        ffn_dim: Width inside the blocks.
+        ffn_dim: Width of the feed-forward networks in the blocks.
         num_layers: Blocks.
 
     Raises:
@@ -61,7 +61,7 @@ class Vocoder(nn.Module):
     def from_pretrained(
         cls, folder: str | Path, expected_spec: FeatureSpec | None = None
     ) -> Vocoder:
-        """Load a checkpoint folder, for other features than ``expected_spec`` never.
+        """Load a checkpoint folder; refuse features other than ``expected_spec``.
 
         Raises:
             FileNotFoundError, ValueError: As of ``load_checkpoint``.
@@ -70,15 +70,15 @@ class Vocoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples."""
-        x = torch.cat((x, x[:, -1:]), dim=1)  # the last hop reaches behind frame T
+        x = torch.cat((x, x[:, -1:]), dim=1)  # the last hop extends past frame T
         return self.head(self.backbone(x.transpose(1, 2)))
 
 
 def use_vocoder(features: AbsFeatures, folder: str | Path | None) -> None:
-    """Invert features by the vocoder of a checkpoint folder; None: as they do it.
+    """Invert features by the vocoder of a checkpoint folder; None: change nothing.
 
     Raises:
-        FileNotFoundError, ValueError: If it is none, or one for other features.
+        FileNotFoundError, ValueError: If it is no vocoder, or one for other features.
     """
     if folder is not None:
         vocoder = Vocoder.from_pretrained(folder, features.spec)

@@ -40,7 +40,7 @@ TRAINING = dict(
 
 
 def sharpen(module: nn.Module) -> nn.Module:
-    """Weights large enough that every input of every layer matters."""
+    """Set weights large enough that every input of every layer matters."""
     generator = torch.Generator().manual_seed(1)
     for parameter in module.parameters():
         scale = 1.5 / math.sqrt(parameter[0].numel()) if parameter.dim() > 1 else 0.3
@@ -59,7 +59,7 @@ def make_frames(number=400, dim=NUM_MELS, seed=0):
 
 
 def make_speech(lengths, seed=0):
-    """Tones in noise, zero behind the end of each utterance."""
+    """Tones in noise, zero after the end of each utterance."""
     generator = torch.Generator().manual_seed(seed)
     time = torch.arange(max(lengths)) / 16000
     pitch = 100 + 400 * torch.rand(len(lengths), 1, generator=generator)

@@ -173,7 +173,7 @@ def check_command(command: list[str], folder: Path) -> None:
 
 
 def recipe_options(script: Path) -> list[str]:
-    """Options stand between ``stage=1`` and an empty line."""
+    """Options are listed between ``stage=1`` and an empty line."""
     block = re.search(r"^stage=1$.*?^$", script.read_text(), re.M | re.S)
     return re.findall(r"^(\w+)=", block[0], re.M) if block else []
 

@@ -16,7 +16,7 @@ def test_values_may_hold_blanks_or_be_missing(tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"a x\nb y\na z\n", "text, line 3: a stands in the file twice"),
+        (b"a x\nb y\na z\n", "text, line 3: a is in the file twice"),
         ("\ufeffa x\n".encode(), "text, line 1: found a byte order mark"),
         ("a x\nb y\u2028c z\n".encode(), r"text, line 2: found U\+2028"),
         ("a x\u0085b y\n".encode(), r"text, line 1: found U\+0085"),

@@ -1,4 +1,4 @@
-"""What is kept from the screen, and that nothing else is."""
+"""Hidden messages of other packages, and that nothing else is hidden."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_what_is_on_this_machine_asks_no_hub_for_a_download(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("name", ("own er/model", "owner/model--x", "-/-"))
 def test_a_name_that_the_hub_refuses(name):
-    with pytest.raises(FileNotFoundError, match="is no folder here, and nothing"):
+    with pytest.raises(FileNotFoundError, match="is no local folder, and nothing"):
         find_folder(name)
 
 

@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
-# With other speech it is another corpus: the other recipes go on with LibriSpeech.
+# Other speech makes another corpus; the other recipes still use LibriSpeech.
 other=$more$all
 corpus=$(realpath -m ../data)/corpus${other:+_more}
 sources=()

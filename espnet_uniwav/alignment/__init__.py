@@ -1,1 +1,1 @@
-"""When which word and phone was spoken: one file format, four sources."""
+"""Alignments of words and phones: one file format, four sources."""

@@ -1,4 +1,4 @@
-"""A data folder aligned with its texts, by one of four methods."""
+"""Forced alignment of a data folder by one of four methods."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from espnet_uniwav.alignment.folder import write_folder
 from espnet_uniwav.jobs import FAILED, do_all
 from espnet_uniwav.kaldi import read_data_folder, spread
 
-# ``phones`` or ``tokens``; a maker of the aligner; processes, as of ``do_all``; a
-# function to call afterwards, which returns what else is to be listed as failed.
+# ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
+# ``do_all``; a function to call afterwards, which returns further failures to list.
 Method = tuple[str, Callable, int, Callable[[], dict]]
 
 
@@ -28,7 +28,7 @@ def align(
     num_workers: int | None = None,
     device: str = "cpu",
 ) -> str:
-    """Align the utterances of a data folder, write, and say how it went.
+    """Align the utterances of a data folder, write the result, and summarise it.
 
     Args:
         data: Kaldi-style data folder: wav.scp, text, utt2spk.
@@ -38,7 +38,7 @@ def align(
         alignments: Table of alignments made by others, for ``table``.
         model: Folder or model file (.pth) of ESPnet's ASR, for ``ctc``.
         config: Of a model file; None: config.yaml beside it.
-        num_utterances: About so many, a few of each of some speakers; None: all.
+        num_utterances: Approximate number, a few of each of some speakers; None: all.
         num_workers: Processes of ``pocketsphinx``; None: one per core.
         device: Torch device of the model.
 

@@ -1,10 +1,10 @@
 """Alignments by a recogniser trained with CTC, through torchaudio's ``forced_align``.
 
-CTC says in which frames a token is heard, often in one or two of them. So every token
-also gets the blank frames on either side, up to the middle between two tokens, yet not
-more than ``REACH`` seconds; what remains is silence. A word lasts from its first token
-to its last. Frame i of T stands for the i-th of T equal parts of the audio, which is
-right to about half a frame of the model.
+CTC emits a token in few frames, often in one or two. So every token is extended over
+the blank frames on either side, up to the middle between two tokens and at most by
+``REACH`` seconds. The remaining frames are silence. A word lasts from its first token
+to its last. Frame i of T covers the i-th of T equal parts of the audio, which is
+accurate to about half a frame of the model.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class CTCAligner:
         """Align an utterance with a ``name``, a ``path`` and a ``text``.
 
         Raises:
-            OSError, ValueError: If the audio or the text is of no use, or if the text
-                is too long for the audio.
+            OSError, ValueError: If the audio or the text cannot be used, or if the
+                text is too long for the audio.
         """
         name, recogniser = utterance.name, self.recogniser
         tokens = self._tokenize(utterance.text)
@@ -104,7 +104,7 @@ def are_phones(tokens: Sequence[str]) -> bool:
 def align_tokens(
     log_probs: Tensor, targets: Sequence[int], blank: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The most likely place of every token.
+    """The most likely frames of every token.
 
     Args:
         log_probs: (T, V).
@@ -112,7 +112,7 @@ def align_tokens(
         blank: Index.
 
     Returns:
-        First frames (L,) and frames behind the last ones (L,).
+        First (L,) and one-past-last (L,) frames.
 
     Raises:
         ValueError: If there are fewer frames than the tokens need.
@@ -131,12 +131,12 @@ def align_tokens(
 def spread(
     starts: np.ndarray, ends: np.ndarray, seconds: float, reach: float = REACH
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give every token its share of the gaps beside it.
+    """Extend every token into the gaps beside it.
 
     Args:
         starts, ends: (L,) seconds.
         seconds: Duration of the audio.
-        reach: Most that a token gets on either side (seconds).
+        reach: Largest extension on either side (seconds).
     """
     gaps = np.append(starts, seconds) - np.append(0.0, ends)
     share = np.minimum(gaps / 2, reach)
@@ -144,7 +144,7 @@ def spread(
 
 
 def word_of(tokens: Sequence[str], whole_words: bool = False) -> np.ndarray:
-    """The number of the word that each token is in (L,), counted from any number."""
+    """Index of the word of each token (L,), counted from any number."""
     if whole_words:
         return np.arange(len(tokens))
     return np.cumsum([t == SPACE or t.startswith(WORD_START) for t in tokens])
@@ -160,10 +160,10 @@ def join_words(
 
 
 def label_words(times: tuple[np.ndarray, np.ndarray], text: str) -> list[Segment]:
-    """Words of a text at their times.
+    """Label word intervals with the words of a text.
 
     Raises:
-        ValueError: If there are more or fewer of them than times.
+        ValueError: If the numbers of words and intervals differ.
     """
     names = text.split()
     if len(names) != len(times[0]):

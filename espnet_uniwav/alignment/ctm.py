@@ -2,7 +2,7 @@
 
 A line is ``utt 1 start duration label``; lines are sorted by utterance (by code
 points, as ``LC_ALL=C sort`` does), then by time. ``;;`` opens a comment. Times are
-whole milliseconds, so that segments that touch still touch when they are read back.
+rounded to milliseconds, so that adjacent segments stay adjacent when read back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHANNELS = ("1", "A")
 
 @dataclass(frozen=True)
 class Segment:
-    """What is heard from ``start`` to ``end`` (seconds)."""
+    """A label from ``start`` to ``end`` (seconds)."""
 
     start: float
     end: float
@@ -36,7 +36,7 @@ class Segment:
 
 
 def write_ctm(path: str | Path, alignments: Mapping[str, Sequence[Segment]]) -> None:
-    """Write the segments of all utterances; the file appears only when it is whole.
+    """Write the segments of all utterances; the file appears only when complete.
 
     Args:
         path: File to write.
@@ -83,7 +83,7 @@ def check_segments(place: str, utt: str, segments: Sequence[Segment]) -> list[Se
     """Round segments to milliseconds; raise ``write_ctm``'s errors about them.
 
     Args:
-        place: Opens the messages, such as the name of a file.
+        place: Start of the messages, such as the name of a file.
         utt: Name of the utterance.
         segments: In order of time.
     """
@@ -99,7 +99,7 @@ def check_segments(place: str, utt: str, segments: Sequence[Segment]) -> list[Se
 
 
 def fill_gaps(segments: Sequence[Segment], seconds: float) -> list[Segment]:
-    """Put silence wherever nothing is, from 0 to ``seconds``; cut what lies behind.
+    """Fill gaps with silence from 0 to ``seconds``; cut segments after that.
 
     Times are rounded to milliseconds; segments that then have no length are left out.
     """
@@ -187,7 +187,7 @@ def parse_seconds(place: str, name: str, value: str) -> float:
 
 
 def _round(seconds: float) -> float:
-    """To the nearest millisecond, as the double that the decimals in a file give."""
+    """Round to milliseconds, giving the same double as the decimals in a file."""
     return round(seconds * 1000) / 1000
 
 

@@ -1,4 +1,4 @@
-"""From segments to tokens with whole durations, as ESPnet's TTS task reads them."""
+"""From segments to tokens with durations in frames, for ESPnet's TTS task."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def token_durations(
 ) -> tuple[list[str], list[int]]:
     """Count the frames of every segment.
 
-    A frame belongs to the segment that holds its centre, as in ``frame_labels``; a
-    segment between two centres gets none.
+    A frame belongs to the segment that holds its centre, as in ``frame_labels``. A
+    segment between two centres has zero frames.
 
     Args:
         segments: Sorted, without gaps, from 0 to the end of the audio.
@@ -25,7 +25,7 @@ def token_durations(
         Labels, and frames, which sum to T.
 
     Raises:
-        ValueError: If there is no segment, or if a gap lies between two.
+        ValueError: If there is no segment, or a gap between two segments.
     """
     if not segments:
         raise ValueError("no segments")

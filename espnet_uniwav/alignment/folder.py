@@ -16,7 +16,7 @@ class Alignment:
 
     Attributes:
         units: Phones, or the tokens of a model, from 0 to the end of the audio.
-        words: Words, with gaps where nobody speaks; None if they are not known.
+        words: Words, with gaps at silences; None if unknown.
     """
 
     units: list[Segment]
@@ -31,7 +31,7 @@ def write_folder(
 ) -> None:
     """Write ``phones.ctm`` (or ``tokens.ctm``), ``words.ctm`` and ``failed.tsv``.
 
-    Files of an earlier alignment in the same folder disappear.
+    Files of an earlier alignment in the same folder are deleted.
 
     Args:
         folder: Made if it does not exist.

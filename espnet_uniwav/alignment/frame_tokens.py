@@ -17,8 +17,8 @@ def frame_tokens(
 ) -> np.ndarray:
     """Spread the characters of every word evenly over its time.
 
-    Crude, but enough for a network to learn which characters sound how, before CTC
-    finds the exact places.
+    This is crude, but enough for a network to learn how characters sound, before CTC
+    finds the exact positions.
 
     Args:
         words: Segments of one utterance, sorted by time.
@@ -26,7 +26,7 @@ def frame_tokens(
         frame_rate: Frames per second (Hz).
         index: Token -> number.
         blank: Number for frames without a word.
-        space: Token for the last free frame before each word but the first.
+        space: Token for the last empty frame before each word except the first.
 
     Returns:
         (T,) numbers of tokens.

@@ -24,7 +24,7 @@ def write_out(text: str) -> str:
 
 @functools.lru_cache(maxsize=None)
 def _network():
-    """The network alone: g2p_en as a whole would download a tagger and CMUdict."""
+    """The network alone, because ``G2p`` of g2p_en downloads a tagger and CMUdict."""
     g2p = _import()
     dictionary, g2p.cmudict = g2p.cmudict, SimpleNamespace(dict=dict)
     try:

@@ -23,8 +23,8 @@ def pronounce(
 ) -> list[str]:
     """Phones of a word as ``tokenize`` returns it.
 
-    The dictionary comes first. What it lacks is pronounced part by part at hyphens,
-    with a possessive 's added by rule, and else by ``spell``.
+    The dictionary comes first. Other words are split at hyphens, a possessive 's is
+    added by rule, and the rest is pronounced by ``spell``.
 
     Args:
         word: In lower case.

@@ -75,7 +75,7 @@ class MFAAligner:
         """The alignment of an utterance with a ``name``, ``path`` and ``speaker``.
 
         Raises:
-            OSError, ValueError: If there is no TextGrid for it, or not a good one.
+            OSError, ValueError: If there is no TextGrid for it, or an unusable one.
         """
         path = self.textgrids.find(utterance.name, utterance.speaker)
         self.used.add(path)
@@ -85,7 +85,7 @@ class MFAAligner:
         )
 
     def unused(self) -> dict[str, str]:
-        """TextGrids that no utterance asked for: path in the folder, and a reason."""
+        """TextGrids that belong to no utterance: path in the folder, and a reason."""
         grids = self.textgrids
         paths = (path for path in grids.paths if path not in self.used)
         names = (path.relative_to(grids.folder) for path in paths)
@@ -124,7 +124,7 @@ def choose_tier(path: str | Path, tiers: Mapping, name: str, speaker: str = ""):
     """The entries of a tier: that of this name, of the speaker, or of the only one.
 
     Raises:
-        ValueError: If there is no such tier, or none for sure.
+        ValueError: If there is no such tier, or the choice is ambiguous.
     """
     for exact in (name, f"{speaker} - {name}"):
         if exact in tiers:

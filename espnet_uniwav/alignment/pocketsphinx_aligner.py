@@ -1,4 +1,4 @@
-"""Alignments by PocketSphinx: its English Gaussian mixtures, all in one wheel."""
+"""Alignments by PocketSphinx with the English GMM in its wheel."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class PocketSphinxAligner:
     """Aligns utterances with English texts.
 
     The first pass finds words and silences and chooses among the pronunciations of
-    the dictionary, the second finds their phones. A search that loses its way is tried
-    again with wider beams. The search for the best path in the lattice is off: it can
-    leave words of one frame, in which the second pass finds no phones. The noise
-    estimate starts anew with every pass, so that no utterance changes another.
+    the dictionary; the second pass finds the phones. A failed search is repeated with
+    wider beams. The best-path search in the lattice is off, because it can give words
+    of one frame, in which the second pass finds no phones. The noise estimate is reset
+    before every pass, so that utterances do not affect each other.
 
     Args:
         spell: Guesses the phones of a word of the letters a to z that the dictionary
@@ -42,8 +42,8 @@ class PocketSphinxAligner:
         """Align one utterance with a ``name``, a ``path`` and a ``text``.
 
         Raises:
-            OSError, ValueError: If the audio or the text is of no use, or if they do
-                not belong together.
+            OSError, ValueError: If the audio or the text cannot be used, or if they
+                do not belong together.
         """
         pairs = tokenize(utterance.text)
         if not pairs:
@@ -76,7 +76,7 @@ class PocketSphinxAligner:
             decoder.add_word(word, " ".join(self._learnt[word]), False)
 
     def _decoder(self, beams: tuple[float, float]):
-        """A decoder of these beams, made when it is first needed."""
+        """The decoder with these beams, made on first use."""
         if beams not in self._decoders:
             from pocketsphinx import Decoder
 
@@ -95,11 +95,11 @@ class PocketSphinxAligner:
         return self._decoders[beams]
 
     def _search(self, beams, words: list[str], samples: np.ndarray):
-        """Both passes.
+        """Run both passes.
 
         Returns:
             (word, first frame, [(phone, first frame)]) of words and silences in order
-            of time, or None if the search lost its way.
+            of time, or None if the search failed.
         """
         decoder = self._decoder(beams)
         decoder.set_align_text(" ".join(words))
@@ -145,10 +145,10 @@ def is_filler(word: str) -> bool:
 
 
 def frame_start(frame: int) -> float:
-    """Where a frame begins to speak for the audio (seconds).
+    """Start of a frame in the audio (seconds).
 
     PocketSphinx's frame i covers 410 samples from sample 160 i on. The border between
-    two frames is taken half way between the centres of their windows.
+    two frames is half way between the centres of their windows.
     """
     return (frame * HOP + (WINDOW - HOP) / 2) / SAMPLE_RATE
 

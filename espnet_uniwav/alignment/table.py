@@ -1,4 +1,4 @@
-"""Alignments in one table, as others publish them: a line for each word and phone."""
+"""Published alignments in one table: a line for each word and phone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AlignmentTable:
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: Naming the line, if a column is missing or a time is none.
+        ValueError: Naming the line, if a column is missing or a time is invalid.
     """
 
     def __init__(self, path: str | Path):
@@ -78,7 +78,7 @@ class TableAligner:
         """The alignment of an utterance with a ``name``, ``path`` and ``text``.
 
         Raises:
-            OSError, ValueError: If the table has none for it, or not a good one.
+            OSError, ValueError: If the table has none for it, or an unusable one.
         """
         name, path = utterance.name, self.table.path
         tiers = self.table.tiers.get(name)
@@ -95,6 +95,6 @@ class TableAligner:
         return make_alignment(place, name, words, phones, seconds, utterance.text)
 
     def unused(self) -> dict[str, str]:
-        """Utterances of the table that nobody asked for, and a reason."""
+        """Utterances of the table that were not requested, and a reason."""
         names = self.table.tiers.keys() - self.used
         return {name: "is in the table, but not in the data folder" for name in names}

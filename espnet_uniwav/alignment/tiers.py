@@ -1,4 +1,4 @@
-"""Alignments that others made: tiers of words and phones, with labels of their own."""
+"""Alignments from other tools: conversion of their tiers and labels."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def make_alignment(
     seconds: float,
     text: str = "",
 ) -> Alignment:
-    """Bring two tiers into our words: silence is SIL in phones, and a gap in words.
+    """Convert two tiers to our labels: silence is SIL in phones, and a gap in words.
 
     Args:
-        place: Opens the messages, such as the name of a file.
+        place: Start of the messages, such as the name of a file.
         utt: Name of the utterance.
         words, phones: In order of time, silences included or not.
         seconds: Duration of the audio, which phones fill from 0 on.
@@ -48,7 +48,7 @@ def make_alignment(
 
 
 def spell_as(words: list[str], text: list[str]) -> list[str]:
-    """Take upper and lower case, and what is unknown, from a text of the same words."""
+    """Take letter case and unknown words from a text of the same words."""
     same = len(words) == len(text) and all(
         word.lower() in (NO_TEXT, own.lower()) for word, own in zip(words, text)
     )
@@ -59,7 +59,7 @@ def check_seconds(place: str, found: float, seconds: float) -> None:
     """Compare the end of an alignment with that of the audio.
 
     Raises:
-        ValueError: If it is another file's.
+        ValueError: If they differ, so the alignment is that of another file.
     """
     if abs(found - seconds) > TOLERANCE:
         raise ValueError(
@@ -69,10 +69,10 @@ def check_seconds(place: str, found: float, seconds: float) -> None:
 
 
 def phone_label(label: str) -> str:
-    """A label of MFA in our words.
+    """Convert a label of MFA to ours.
 
-    ARPAbet loses its stress, silence becomes SIL; spn, which MFA puts where a word is
-    not in its dictionary, becomes SPN, for it is speech. IPA stays as it is.
+    ARPAbet loses its stress; silence becomes SIL. MFA's spn, a word that is not in its
+    dictionary, becomes SPN, because it is speech. IPA is unchanged.
     """
     if label.lower() in SILENT:
         return SILENCE

@@ -1,1 +1,1 @@
-"""What a model learnt, shown: pictures, curves and the report page."""
+"""Analysis of a trained model: pictures, curves and the report page."""

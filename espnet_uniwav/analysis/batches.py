@@ -1,4 +1,4 @@
-"""Utterances of like length, to be read together."""
+"""Batches of utterances of similar length."""
 
 from __future__ import annotations
 

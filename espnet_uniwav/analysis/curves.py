@@ -1,4 +1,4 @@
-"""Which numbers of a training are shown, and how each picture is to be read."""
+"""Training curves of the report, with a caption that explains each."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ OBJECTIVES = {
         "Flow matching (loss_flow_matching)",
         "squared error",
         "Squared error of the velocity at masked frames. It should fall fast, then "
-        "slowly, and never reaches zero, as what was hidden cannot be known. Bad: "
-        "validation rises while training falls (overfitting).",
+        "slowly, and never reaches zero, as masked frames are not fully predictable. "
+        "Bad: validation rises while training falls (overfitting).",
     ),
 }
 OTHERS = {
@@ -47,7 +47,7 @@ OTHERS = {
     ),
     "padding_share": (
         "Share of frames that are padding",
-        "Work for nothing. Bad: above a tenth; sort batches by length.",
+        "Wasted computation. Bad: above a tenth; sort batches by length.",
     ),
     "audio_seconds_per_second": (
         "Audio seconds per second",
@@ -80,9 +80,9 @@ def objective_figures(curves: Curves, codebook_size: int) -> list[Figure]:
             small=True,
         )
         caption = (
-            f"How often the right one of {codebook_size} codes is predicted at masked "
-            "frames, over all codebooks. It should leave the dashed line of chance "
-            "far below. Bad: near chance, or near 100 % with few codes in use."
+            f"Share of masked frames whose code, of {codebook_size}, is predicted, "
+            "over all codebooks. It should be far above the dashed line of chance. "
+            "Bad: near chance, or near 100 % with few codes in use."
         )
         figures.append(
             Figure(picture, caption, "Accuracy of masked prediction", small=True)
@@ -100,10 +100,10 @@ def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
             curves.train or curves.valid,
             "target_perplexity",
             "Target perplexity",
-            f"Codes in even use by the teacher within a batch, of {codebook_size}. It "
-            "should rise and stay up. Bad: a line near 1, where one code takes all "
-            "frames. Codebook 0 is of the lowest of the teacher's layers in use. The "
-            "dashed line is where the training, which looks at whole epochs, would "
+            f"Effective number of codes of the teacher in a batch, of {codebook_size}. "
+            "It should rise and stay high. Bad: a line near 1, where one code takes "
+            "all frames. Codebook 0 is that of the lowest target layer. The "
+            "dashed line is where the training, which averages over epochs, would "
             "report a collapse.",
             lambda lines: chart(
                 lines, "codes", reference=(floor, share_label), from_zero=True
@@ -113,8 +113,8 @@ def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
             curves.train or curves.valid,
             "prediction_perplexity",
             "Prediction perplexity",
-            "The same for what the student predicts. It begins near the number of "
-            "codes (it knows nothing), drops, then should approach the target's. "
+            "The same for the student's predictions. It begins near the number of "
+            "codes (uniform predictions), drops, then should approach the target's. "
             "Bad: far below the target's for long.",
             lambda lines: chart(
                 lines, "codes", reference=(floor, share_label), from_zero=True
@@ -170,7 +170,7 @@ def other_figures(curves: Curves) -> list[Figure]:
 def _train_and_valid(
     curves: Curves, tag: str, phases: tuple[str, ...] = ("train", "valid")
 ) -> list[Line]:
-    """Lines of a tag; a short run's epoch means stand in for its intervals."""
+    """Lines of a tag; short runs show epoch means instead of interval means."""
     lines = []
     train = curves.train.get(tag, ([], []))
     if len(train[0]) < 2:

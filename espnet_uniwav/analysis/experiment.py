@@ -1,4 +1,4 @@
-"""What an ESPnet experiment folder says of its own run: configuration, log, cost."""
+"""Configuration, log and cost of a run, from its ESPnet experiment folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1, "millisecond": 
 
 @dataclass
 class Experiment:
-    """The run behind a report.
+    """The run that a report describes.
 
     Attributes:
         folder: The ESPnet experiment folder.
@@ -50,13 +50,13 @@ class Experiment:
 
     @property
     def steps(self) -> int:
-        """Training steps (batches) of all finished epochs."""
+        """Training steps (batches) of all complete epochs."""
         return max(
             (e["train"][1] for e in self.epochs.values() if "train" in e), default=0
         )
 
     def seconds(self, phase: str) -> float:
-        """Seconds spent in a phase over all finished epochs."""
+        """Seconds spent in a phase over all complete epochs."""
         return sum(e[phase][0] for e in self.epochs.values() if phase in e)
 
     def find(self, key: str):

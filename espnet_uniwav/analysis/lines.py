@@ -1,4 +1,4 @@
-"""Charts of the page: lines over training steps, and the weights of the layers."""
+"""Charts of the report: curves over training steps, and layer weights."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def chart(
     """Draw lines over training steps.
 
     Args:
-        lines: What to draw.
+        lines: Lines to draw.
         ylabel: Name and unit of the vertical axis.
-        reference: Height and name of a dashed line to compare with.
-        percent: True if values are shares of one, shown in percent.
-        from_zero: True to begin the vertical axis at zero.
-        small: True for a third of the page's width.
+        reference: Value and name of a dashed reference line.
+        percent: Whether values are shares of one, shown in percent.
+        from_zero: Whether the vertical axis begins at zero.
+        small: Whether the chart takes a third of the page's width.
 
     Returns:
         A ``data:`` address of an SVG.
@@ -72,7 +72,7 @@ def chart(
 
 @pictures.styled
 def weight_bars(weights: np.ndarray) -> str:
-    """Draw the share of every layer in z, state 0 being the encoder's input.
+    """Draw the weight of every state in z; state 0 is the encoder's input.
 
     Args:
         weights: (num_layers + 1,) shares that sum to one.
@@ -89,7 +89,7 @@ def weight_bars(weights: np.ndarray) -> str:
 
 
 def codebook_colours(num_codebooks: int) -> list:
-    """Colours in the order of the layers, dark to light, neither too dark nor pale."""
+    """Colours in the order of the layers, from dark to light."""
     places = np.linspace(0.32, 0.87, max(num_codebooks, 1))
     return [matplotlib.colormaps["plasma"](place) for place in places]
 

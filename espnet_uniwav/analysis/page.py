@@ -1,4 +1,4 @@
-"""The parts of a report page and their rendering: one HTML file, nothing outside it."""
+"""Parts of a report page, and their rendering to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TEMPLATE = "report.html.jinja"
 
 @dataclass
 class Figure:
-    """A picture with the sentence that says how to read it.
+    """A picture with a caption that explains how to read it.
 
     Attributes:
         src: The picture as a ``data:`` address.
         caption: How to read it, and what would be bad.
         title: A few words above the picture; also its text for screen readers.
-        small: True for a picture that needs only a third of the page's width.
+        small: Whether the picture takes a third of the page's width.
     """
 
     src: str
@@ -32,7 +32,7 @@ class Figure:
 
 @dataclass
 class Clip:
-    """One way to hear an utterance: a player and its picture.
+    """One version of an utterance: a player and its picture.
 
     Attributes:
         title: The heading of the column.
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass
 class Section:
-    """A part of the page. A new part of the report is one more of these.
+    """A part of the page.
 
     Attributes:
         title: Its heading; the page's contents link to it.
@@ -74,8 +74,8 @@ class Section:
         rows: Utterances to listen to.
         tables: Tables.
         code: Pairs of a title and preformatted text, folded away when long.
-        html: Anything else, inserted as it is.
-        notes: What is missing, and how to get it.
+        html: Further HTML, inserted without escaping.
+        notes: Missing parts, and how to get them.
     """
 
     title: str
@@ -89,13 +89,13 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The heading as a fragment of an address."""
+        """The heading as a URL fragment."""
         return "".join(c if c.isalnum() else "-" for c in self.title.lower())
 
 
 @dataclass
 class Page:
-    """A whole report.
+    """A complete report.
 
     Attributes:
         title: The heading of the page.
@@ -111,7 +111,7 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Fill the template; everything but ``Section.html`` is escaped."""
+    """Fill the template; everything except ``Section.html`` is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -131,12 +131,12 @@ def write_page(page: Page, path: str | Path) -> Path:
 
 
 def save_sections(sections: list[Section], path: Path) -> None:
-    """Keep sections in a JSON file, so that another page can hold them too."""
+    """Save sections to a JSON file, for use in another page."""
     write_text(path, json.dumps([asdict(s) for s in sections]))
 
 
 def load_sections(path: Path) -> list[Section]:
-    """Read what ``save_sections`` wrote.
+    """Read sections written by ``save_sections``.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -1,7 +1,7 @@
-"""One style for every picture, and the picture of a sound: its log-mel spectrogram.
+"""Style of all pictures, and log-mel spectrograms.
 
-Pictures have no background and a middle grey for text, so that they read on a light
-and on a dark page. Line colours are those of Okabe and Ito, safe for the colour-blind.
+Pictures have no background and grey text, so that they are legible on light and dark
+pages. Line colours are from Okabe and Ito, safe for colour-blind readers.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ STYLE = {
     "legend.handlelength": 1.4,
     "svg.hashsalt": "uniwav",
 }
-# Decorates a function that draws: all that it makes is in the style.
+# Decorator of drawing functions: applies the style.
 styled = matplotlib.rc_context(STYLE)
 NUM_MELS, FFT_SIZE, HOP_SECONDS = 80, 1024, 0.010
 DECIBELS = 70.0
 HZ_TICKS = (0, 500, 1000, 2000, 4000, 8000)
-# Left, bottom, width and height of a spectrogram's axes: equal along a row.
+# Left, bottom, width and height of a spectrogram's axes, the same within a row.
 PLACE = (0.135, 0.185, 0.825, 0.735)
 
 
@@ -96,7 +96,7 @@ def audio_data_uri(speech: np.ndarray, sample_rate: int) -> str:
 def mel_decibels(speech: np.ndarray, sample_rate: int) -> np.ndarray:
     """(S,) samples to (80, frames) mel magnitudes in dB, 100 frames per second.
 
-    It is the same for every feature space, so that pictures compare across models.
+    The same for every feature space, so that pictures of models can be compared.
     """
     mel = _mel_transform(sample_rate)(torch.as_tensor(speech, dtype=torch.float32))
     return 20.0 * np.log10(np.maximum(mel.numpy(), 1e-6))
@@ -114,8 +114,8 @@ def spectrogram(
     Args:
         speech: (S,) samples.
         sample_rate: Samples per second.
-        peak: The brightest colour in dB; the darkest is 70 dB below. Give one peak to
-            all pictures that are compared.
+        peak: Level of the brightest colour in dB; the darkest is 70 dB below. Use one
+            peak for all pictures that are compared.
         spans: Masked (start, end) in seconds, drawn as bars above the picture.
 
     Returns:

@@ -1,7 +1,4 @@
-"""The report of a pre-training: its sections, from an experiment and a checkpoint.
-
-A later part of the project adds to the page by appending ``Section`` objects.
-"""
+"""Sections of the report on a pre-training, from an experiment and a checkpoint."""
 
 from __future__ import annotations
 
@@ -41,21 +38,21 @@ NO_CURVES = (
 NO_CHECKPOINT = "No checkpoint given: export one and pass it with --checkpoint."
 NO_DECODER = (
     "This checkpoint has no decoder (it was trained without the flow_matching loss), "
-    "so nothing can be filled in."
+    "so it cannot infill."
 )
 
 
 def run_facts(
     run: Experiment, curves: Curves, model, corpus: str
 ) -> list[tuple[str, str]]:
-    """What was run, on what, for how long: pairs of a name and a value."""
+    """Data, cost and machine of a run, as pairs of a name and a value."""
     train, valid = run.seconds("train"), run.seconds("valid")
     facts = [
         ("Corpus", corpus),
         ("Configuration", run.name),
         ("Training steps", f"{run.steps:,}" if run.steps else ""),
         ("Epochs", str(len(run.epochs) or "")),
-        ("Audio heard (about)", _duration(heard_seconds(run, curves))),
+        ("Audio read (about)", _duration(heard_seconds(run, curves))),
         ("Training time", _duration(train)),
         ("Validation time", _duration(valid)),
         ("Wall time by ESPnet's log", _duration(run.wall_seconds)),
@@ -70,7 +67,7 @@ def run_facts(
 
 
 def heard_seconds(run: Experiment, curves: Curves) -> float:
-    """Seconds of audio that the training read: mean throughput x training time."""
+    """Seconds of audio read in training: mean throughput x training time."""
     _, rates = curves.train_epochs.get("audio_seconds_per_second", ([], []))
     rates = np.asarray(rates)[np.isfinite(rates)]
     return float(rates.mean()) * run.seconds("train") if len(rates) else 0.0
@@ -92,7 +89,7 @@ def utterance_section(
     span: float = 0.2,
     seed: int = 0,
 ) -> Section:
-    """Held-out utterances to hear and to see.
+    """Held-out utterances with players and spectrograms.
 
     Args:
         model: ``UniWav`` in eval mode, or None.
@@ -101,17 +98,17 @@ def utterance_section(
         sampling: Solver settings.
         share: Share of frames to hide.
         span: Seconds of one hidden span.
-        seed: Of the choice, the masks and the noise.
+        seed: Seed of the choice, the masks and the noise.
     """
     section = Section(
         "Held-out utterances",
         lead=f"{100 * share:.0f} % of the frames are hidden in spans of "
-        f"{1000 * span:.0f} ms (orange bars) and filled in by the model from what is "
-        f"around them ({sampling}). All but the original are made audible by the "
-        "same inversion of the features, so the copy on the right is the best that "
-        "filling in could sound like. Colours show 0 (bright) to 70 dB (dark) below "
-        "the original's peak, alike within a row. Good: harmonics and formants run "
-        "on through the spans. Bad: spans that stay dark, smear into a "
+        f"{1000 * span:.0f} ms (orange bars) and filled in by the model from their "
+        f"context ({sampling}). All but the original are synthesised by the "
+        "same inversion of the features, so the copy on the right is the upper bound "
+        "of infilling. Colours show 0 (bright) to 70 dB (dark) below the original's "
+        "peak, the same scale within a row. Good: harmonics and formants continue "
+        "through the spans. Bad: spans that stay dark, smear into a "
         "constant colour, or begin and end with a hard edge.",
     )
     if model is None or wav_scp is None:
@@ -151,15 +148,15 @@ def curve_sections(run: Experiment, curves: Curves) -> list[Section]:
 
 
 def weights_section(model) -> Section:
-    """The shares of the encoder's states in z."""
+    """Weights of the encoder's states in z."""
     section = Section("Layer weights of z")
     if model is None or getattr(model, "decoder", None) is None:
         section.notes.append(NO_CHECKPOINT if model is None else NO_DECODER)
         return section
     figure = Figure(
         weight_bars(model.layer_weights().cpu().numpy()),
-        "What the decoder listens to. After a short run all bars are near the dashed "
-        "line; with training they should part. Bad: all weight on state 0, which "
+        "Which states the decoder uses. After a short run all bars are near the dashed "
+        "line; with training they should diverge. Bad: all weight on state 0, which "
         "would mean that the decoder bypasses the encoder.",
         "Share of each state of the encoder in z",
     )
@@ -190,7 +187,7 @@ def read_table(title: str, path: str | Path) -> Table:
 
 
 def run_section(run: Experiment, commands: list[str]) -> Section:
-    """How to repeat the run, and its whole configuration."""
+    """How to repeat the run, and its full configuration."""
     section = Section("How to reproduce it", notes=list(run.notes))
     if commands:
         section.code.append(("Commands", "\n".join(commands)))
@@ -200,7 +197,7 @@ def run_section(run: Experiment, commands: list[str]) -> Section:
 
 
 def _short(cell: str) -> str:
-    """A number at four significant digits; anything else as it is."""
+    """A number at four significant digits; other text unchanged."""
     try:
         value = float(cell)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A pre-training as one page: its sections in their order."""
+"""The report page on a pre-training: all sections in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.flow.sampling import Sampling
 
 LEAD = (
-    "What this model learnt and how. UniWav pre-trains one encoder and one decoder "
+    "What this model learned, and how. UniWav pre-trains one encoder and one decoder "
     "together: the encoder predicts clusters of its own teacher at masked frames, "
     "the decoder generates those frames by flow matching from the encoder's states."
 )
@@ -43,19 +43,19 @@ def report(
     Args:
         exp: ESPnet's output_dir.
         checkpoint: Exported folder; None: without players.
-        wav_scp: Of a held-out data folder, for the players.
+        wav_scp: wav.scp of a held-out data folder, for the players.
         output: Page to write.
-        title: Of the page.
-        corpus: Its name, to be shown.
-        num_utterances: To be shown.
+        title: Title of the page.
+        corpus: Name of the corpus, shown on the page.
+        num_utterances: Number of utterances with players.
         mask_share: Share of their frames that is hidden.
         mask_span: Length of one hidden span (seconds).
-        infill_table: CSV files of infilling scores, to be shown.
+        infill_table: CSV files of infilling scores.
         table: TITLE=CSV of other tables.
-        understanding: Folder of ``uniwav understand``.
-        speech: Folders of ``uniwav score``.
+        understanding: Output folder of ``uniwav understand``.
+        speech: Output folders of ``uniwav score``.
         command: Command lines that reproduce the run.
-        seed: Of choice, masks and noise.
+        seed: Seed of choice, masks and noise.
         **sampling: Settings of ``Sampling``.
 
     Returns:

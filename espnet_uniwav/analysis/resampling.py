@@ -1,4 +1,4 @@
-"""Intervals by drawing utterances, and repeated runs, again (bootstrap)."""
+"""Bootstrap intervals over utterances and repeated runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PERCENTILES = (2.5, 97.5)
 
 
 def draw(num_utterances: int, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
-    """How often each utterance is in each draw of as many with replacement.
+    """Count each utterance in each bootstrap resample.
 
     Returns:
         (N, num_utterances) counts of N resamples; one set of draws for all systems
@@ -35,13 +35,13 @@ def interval(
 def best_difference(
     sums: np.ndarray, others: np.ndarray, counts: np.ndarray, draws: np.ndarray
 ) -> tuple[float, float, float]:
-    """The best of some rates minus the best of others, on the same utterances.
+    """Difference of the best rates of two groups, on the same utterances.
 
-    The best is chosen anew in every draw, so the interval knows of the choice.
+    The best is chosen again in every draw, so the interval includes the choice.
 
     Args:
         sums: (L, R, U) totals per layer, run and utterance.
-        others: (M, R, U) totals of what is compared with.
+        others: (M, R, U) totals of the other group.
         counts: (U,) weight per utterance.
         draws: (N, U) from ``draw``.
 

@@ -1,4 +1,4 @@
-"""Read the curves of a training from the TensorBoard folder that ESPnet writes."""
+"""Training curves from the TensorBoard folder written by ESPnet."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Curves:
 
 
 def read_scalars(folder: str | Path) -> Scalars:
-    """All scalars below a folder of TensorBoard event files.
+    """Read all scalars below a folder of TensorBoard event files.
 
-    Steps that a resumed training repeated are kept once, as they were run last.
+    If a resumed training repeated a step, its last value is kept.
 
     Returns:
         Tag -> (steps, values) in the order of the steps. Empty without event files.
@@ -47,14 +47,14 @@ def read_scalars(folder: str | Path) -> Scalars:
 
 
 def read_curves(experiment: str | Path) -> Curves:
-    """The curves of an ESPnet experiment folder; empty where there are none."""
+    """Read the curves of an ESPnet experiment folder; empty if there are none."""
     folder = Path(experiment) / "tensorboard"
     train, train_epochs = split_epoch_means(read_scalars(folder / "train"))
     return Curves(train, train_epochs, read_scalars(folder / "valid"))
 
 
 def split_epoch_means(scalars: Scalars) -> tuple[Scalars, Scalars]:
-    """Part what ESPnet writes under one tag: interval means and epoch means.
+    """Split what ESPnet writes under one tag: interval means and epoch means.
 
     At the end of an epoch ESPnet writes the mean over the epoch after the mean over
     the last interval, often at the same step, and the epoch's number as `iter_epoch`.

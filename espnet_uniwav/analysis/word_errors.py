@@ -1,4 +1,4 @@
-"""Word and character errors of a recogniser whose weights lie in a package."""
+"""Word and character errors of a recogniser with weights from a package."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Errors:
 def normalise(text: str) -> list[str]:
     """Upper-case words of letters and inner apostrophes.
 
-    Digits are dropped, so a number that the recogniser writes as ``18`` counts as
-    missing: a noise that is the same for every system.
+    Digits are dropped, so a number that the recogniser writes as ``18`` counts as a
+    deletion. This affects all systems equally.
     """
     text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").upper()
     words = re.sub(r"[^\w']|[\d_]", " ", text).split()
@@ -59,10 +59,10 @@ def error_rate(edits, total) -> float:
 def bootstrap_interval(
     edits, total, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % interval of an error rate when utterances are drawn again.
+    """95 % bootstrap interval of an error rate over utterances.
 
-    With the difference of two systems' edits (on the same utterances) as ``edits``
-    it is the interval of the difference of their rates.
+    If ``edits`` are the differences of two systems' edits on the same utterances, it is
+    the interval of the difference of their rates.
 
     Args:
         edits: (N,) edits per utterance.
@@ -109,7 +109,7 @@ class WhisperJudge:
 
     @property
     def name(self) -> str:
-        """What the numbers depend on."""
+        """Name of the model and its settings."""
         return f"whisper tiny.en int8 beam {self.beam_size}"
 
     def transcribe(self, speech: Tensor, sample_rate: int) -> str:

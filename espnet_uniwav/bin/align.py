@@ -1,16 +1,16 @@
 """Align the utterances of a data folder with their texts.
 
-When which word and phone was spoken, for a Kaldi-style data folder (wav.scp, text,
-utt2spk). Writes phones.ctm and words.ctm (`utt 1 start duration label`, seconds) and
-failed.tsv with the utterances that could not be aligned and why.
+Reads a Kaldi-style data folder (wav.scp, text, utt2spk). Writes start and duration of
+phones and words (phones.ctm and words.ctm, `utt 1 start duration label`, seconds), and
+failed.tsv: utterances that could not be aligned, with the reason.
 
 methods:
   pocketsphinx  English texts; offline, in processes; phones in ARPAbet
   mfa           TextGrids of the Montreal Forced Aligner, given with --textgrids
-  table         alignments made by others, given with --alignments: one line for each
-                word and phone, columns utt, tier (words, phones), start, end, label
+  table         existing alignments, given with --alignments: one line per word and
+                phone, columns utt, tier (words, phones), start, end, label
   ctc           a fine-tuned ESPnet ASR model, given with --model; writes tokens.ctm
-                in place of phones.ctm unless the tokens of the model are phones
+                instead of phones.ctm unless the tokens of the model are phones
 
 examples:
   uniwav align data/train alignment/train
@@ -45,7 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
         default="pocketsphinx",
         help="see above",
     )
-    parser.add_argument("--textgrids", type=Path, help="folder that MFA wrote")
+    parser.add_argument("--textgrids", type=Path, help="output folder of MFA")
     parser.add_argument("--alignments", type=Path, help="table (.tsv) of alignments")
     add_model(parser, required=False)
     add_num_utterances(parser)

@@ -1,7 +1,7 @@
-"""Cluster the frames of a pre-trained model: a tokenizer.
+"""Cluster the frames of a pre-trained model into a tokenizer.
 
-OUT gets a checkpoint whose codes are final. Its decoder still expects z instead of
-their embeddings: train it with `model: uniwav_tokenizer` (see the token1 recipe).
+OUT is a checkpoint whose codes are final. Its decoder still expects z instead of the
+embeddings of the codes: train it with `model: uniwav_tokenizer` (recipe token1).
 
 examples:
   uniwav cluster CHECKPOINT data/train/wav.scp OUT --layer 6 --num_codebooks 2
@@ -25,24 +25,29 @@ def get_parser() -> argparse.ArgumentParser:
     add("checkpoint", type=Path, help="folder of `uniwav export`, or a name")
     add("wav_scp", type=Path, help="table of names and audio files")
     add("output", type=Path, help="checkpoint to write")
-    add("--layer", type=_layer, required=True, help="a state's number, or `features`")
+    add("--layer", type=_layer, required=True, help="number of a state, or `features`")
     add("--num_codebooks", type=int, default=1, help="0: no codes, as a control")
     add("--codebook_size", type=int, default=1024, help="codewords of each")
     add(
         "--normalise",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="the state over every utterance, which hides who speaks",
+        help="normalise the state per utterance, to remove speaker information",
     )
-    add("--num_axes", type=int, default=64, help="of the state, whitened")
+    add("--num_axes", type=int, default=64, help="whitened axes of the state")
     add(
         "--readout_weight",
         type=float,
         default=1.0,
-        help="of what z says about the features, in the first codebook too",
+        help="weight of the features predicted from z, in the first codebook",
     )
-    add("--decoder", type=Path, help="checkpoint whose decoder's architecture to take")
-    add("--max_frames", type=count, default=400000, help="thin the frames to so many")
+    add("--decoder", type=Path, help="checkpoint with the decoder's architecture")
+    add(
+        "--max_frames",
+        type=count,
+        default=400000,
+        help="frames at most; more are thinned",
+    )
     add_seed(parser)
     return parser
 

@@ -1,8 +1,8 @@
-"""Make a feature space of a neural codec.
+"""Convert a neural codec to a feature space.
 
 SOURCE is an experiment of ESPnet's gan_codec_train (encodec, soundstream), or EnCodec
-of Hugging Face (a folder, or a name on the hub such as facebook/encodec_24khz). OUT
-gets the codec without its quantiser, and mean and variance of its latents.
+from Hugging Face (a folder, or a name on the hub such as facebook/encodec_24khz). The
+codec without its quantiser, and mean and variance of its latents, are written to OUT.
 Then: frontend: uniwav, features: neural_codec, features_conf: {checkpoint: OUT}.
 
 examples:
@@ -26,7 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("wav_scp", type=Path, help="table of names and audio files")
     parser.add_argument("output", type=Path, help="folder to write")
     parser.add_argument(
-        "--model_file", default="latest.pth", help="of an ESPnet experiment"
+        "--model_file", default="latest.pth", help="saved model in the experiment"
     )
     add_num_utterances(parser)
     return parser

@@ -1,6 +1,6 @@
 """Print a configuration with its includes resolved.
 
-This is what stock ESPnet reads.
+Stock ESPnet needs this resolved form.
 
 examples:
   uniwav config conf/tuning/train_tiny_dinosr.yaml > exp/conf.yaml

@@ -1,10 +1,10 @@
-"""Turn codes into speech.
+"""Decode codes to speech.
 
-CODES is a folder that `uniwav tokenize` wrote; or a wav.scp, whose recordings are
-encoded and spoken at once, also without codebooks, as a control. OUT gets NAME.wav,
-failed.tsv with what could not be spoken and why, and times.tsv (seconds of computing,
-of speech). With a prompt of another speaker the codes are spoken in that voice, as far
-as they do not hold one of their own.
+CODES is a folder written by `uniwav tokenize`, or a wav.scp, whose recordings are
+encoded and decoded in one pass (as a control also without codebooks). Writes to OUT:
+NAME.wav, failed.tsv (utterances that failed, with the reason) and times.tsv (seconds of
+computing, of speech). With a prompt of another speaker the speech is in that voice, as
+far as the codes hold no speaker information.
 
 examples:
   uniwav detokenize CODES OUT --tokenizer TOKENIZER
@@ -40,7 +40,9 @@ def get_parser() -> argparse.ArgumentParser:
     add_tokenizer(parser)
     voice = parser.add_mutually_exclusive_group()
     add_prompt(voice)
-    voice.add_argument("--prompts", type=Path, help="table: name, recording of a voice")
+    voice.add_argument(
+        "--prompts", type=Path, help="table: name, recording of the voice"
+    )
     add_sampling(parser, SPEAKING)
     add_seed(parser)
     add_vocoder(parser)

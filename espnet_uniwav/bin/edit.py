@@ -1,7 +1,7 @@
-"""Replace words of a recording by others in the same voice.
+"""Replace words in a recording, in the same voice.
 
-The recording is English. All samples outside the replaced words are kept, but for a
-fade of 15 ms.
+The recording must be English. All samples outside the replaced words are kept, except
+for a fade of 15 ms.
 
 examples:
   uniwav edit in.wav out.wav --model EXP/valid.loss.best.pth \\
@@ -34,9 +34,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("input", type=Path, help="any file that libsndfile reads")
     parser.add_argument("output", type=Path, help="wav file to write")
     add_model(parser)
-    parser.add_argument("--text", required=True, help="what is said in the recording")
-    parser.add_argument("--replace", required=True, help="words of it, said once")
-    parser.add_argument("--by", required=True, help="what is said instead")
+    parser.add_argument("--text", required=True, help="transcript of the recording")
+    parser.add_argument(
+        "--replace", required=True, help="words to replace; they must occur once"
+    )
+    parser.add_argument("--by", required=True, help="new words")
     add_speed(parser)
     add_sampling(parser, SPEAKING)
     add_seed(parser)

@@ -1,9 +1,10 @@
 """Export an ESPnet experiment as a self-contained checkpoint.
 
-OUT gets config.yaml and model.safetensors, in which no program can hide: share them
-rather than .pth files. With --data and --licence it also gets a model card (README.md)
-for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and OWNER/NAME
-serve wherever a checkpoint is named; a synthesiser's, as --model of tts and edit.
+Writes config.yaml and model.safetensors to OUT. They cannot contain code: share them
+rather than .pth files. With --data and --licence it also writes a model card
+(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and
+OWNER/NAME are valid wherever a checkpoint is named; those of a synthesiser as --model
+of tts and edit.
 
 examples:
   uniwav export EXP EXP/checkpoint
@@ -25,32 +26,32 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("experiment", help="ESPnet's output_dir")
     parser.add_argument("folder", help="checkpoint to write")
     parser.add_argument(
-        "--model_file", default="latest.pth", help="of an ESPnet experiment"
+        "--model_file", default="latest.pth", help="saved model in the experiment"
     )
     parser.add_argument(
-        "--half", action="store_true", help="fp16: half the size; loading gives fp32"
+        "--half", action="store_true", help="fp16: half the size; loaded as fp32"
     )
     parser.add_argument(
         "--whole",
         action="store_true",
-        help="a recogniser with its tokens, for `uniwav align --model`, and not its "
-        "encoder alone",
+        help="export a recogniser with its tokens, for `uniwav align --model`, "
+        "instead of only its encoder",
     )
     parser.add_argument(
         "--data",
-        help="what it was trained on, for the model card; or a markdown file: that in "
-        "one paragraph, then a table of corpora with hours, licence and source",
+        help="training data, for the model card; or a markdown file: the training data "
+        "in one paragraph, then a table of corpora with hours, licence and source",
     )
-    parser.add_argument("--licence", help="of the weights, such as cc-by-4.0")
-    parser.add_argument("--language", default="en", help="code of it")
-    parser.add_argument("--metrics", type=Path, help="markdown, such as scores.md")
-    parser.add_argument("--limits", type=Path, help="markdown: uses it is not fit for")
+    parser.add_argument("--licence", help="licence of the weights, such as cc-by-4.0")
+    parser.add_argument("--language", default="en", help="language code")
+    parser.add_argument("--metrics", type=Path, help="markdown file, such as scores.md")
+    parser.add_argument("--limits", type=Path, help="markdown file: further limits")
     parser.add_argument("--name", help="on the hub: OWNER/NAME")
     return parser
 
 
 def export(args: argparse.Namespace) -> str:
-    """Export, and write the card if there is something to say.
+    """Export the model, and write its card if data and licence are given.
 
     Raises:
         ValueError, OSError: Naming the file and what to do.
@@ -73,7 +74,7 @@ def export(args: argparse.Namespace) -> str:
 
 
 def _data(data: str | None) -> str:
-    """A sentence, or what the markdown file of that name says."""
+    """The text itself, or the content of the markdown file of that name."""
     return _text(Path(data)) if data and data.endswith(".md") else data or ""
 
 

@@ -1,8 +1,8 @@
-"""Write features of recordings to disk, once for many trainings.
+"""Extract features of recordings to disk, once for many trainings.
 
-OUT gets Kaldi archives (feats.scp, feats_shape), the spec of the features (spec.yaml),
-a checksum of every archive (checksums; `sha256sum -c checksums` compares them too), and
-failed.tsv. Given again, the command goes on behind the last whole archive. To train:
+Writes to OUT: Kaldi archives (feats.scp, feats_shape), the spec of the features
+(spec.yaml), a checksum of every archive (checksums, for `sha256sum -c checksums`) and
+failed.tsv. If run again, it resumes after the last complete archive. To train:
 
   frontend_conf: {extracted: OUT, ...}
   --train_data_path_and_name_and_type OUT/feats.scp,speech,kaldi_ark
@@ -32,9 +32,11 @@ def get_parser() -> argparse.ArgumentParser:
         "--config",
         type=Path,
         required=True,
-        help="of the training (its frontend_conf), or a checkpoint",
+        help="training configuration (with frontend_conf), or a checkpoint",
     )
-    parser.add_argument("--shard_size", type=count, default=1000, help="of an archive")
+    parser.add_argument(
+        "--shard_size", type=count, default=1000, help="utterances per archive"
+    )
     add_workers(parser)
     add_device(parser)
     return parser

@@ -1,9 +1,9 @@
-"""Register UniWav in every Python process here, or stop it.
+"""Register UniWav in every Python process, or undo this.
 
-A ``.pth`` file in site-packages of this environment then registers our names whenever
-ESPnet's task modules or S3PRL's hub are imported: ``python -m espnet2.bin.ssl_train``
-and ``python -m s3prl.run_downstream`` work without a prefix. Off by default; it costs a
-few milliseconds per interpreter start.
+Installs a ``.pth`` file in site-packages of this environment. It registers our names
+when ESPnet's task modules or S3PRL's hub are imported, so that
+``python -m espnet2.bin.ssl_train`` and ``python -m s3prl.run_downstream`` work without
+a prefix. Off by default; it adds a few milliseconds to every interpreter start.
 
 examples:
   uniwav hook install
@@ -36,7 +36,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def hook(action: str) -> str:
-    """Install or remove the file, or only look for it; returns what is the case."""
+    """Install, remove or look for the file; return its status."""
     path = hook_path()
     if action == "install":
         path.write_text(LINE)
@@ -46,7 +46,7 @@ def hook(action: str) -> str:
 
 
 def hook_path() -> Path:
-    """Where the hook stands in the running environment."""
+    """Path of the hook in the running environment."""
     return Path(sysconfig.get_path("purelib")) / "espnet_uniwav_register.pth"
 
 

@@ -1,7 +1,7 @@
-"""Fill gaps of a recording with speech that a checkpoint generates.
+"""Fill gaps of a recording with generated speech.
 
-Frames outside the gaps are kept. Where the audio inside a gap is damaged, make the gap
-0.03 s wider on either side: frames see that far.
+Frames outside the gaps are kept. If the audio inside a gap is damaged, make the gap
+0.03 s wider on either side, because the window of a frame is that wide.
 
 examples:
   uniwav infill in.wav out.wav --checkpoint CHECKPOINT --start 1.2 --end 1.5
@@ -53,8 +53,8 @@ def get_parser() -> argparse.ArgumentParser:
         "--splice",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="keep the original samples outside the gaps; without it, all of the "
-        "output is vocoded",
+        help="keep the original samples outside the gaps; otherwise all of the output "
+        "is vocoded",
     )
     add_sampling(parser)
     add_seed(parser)

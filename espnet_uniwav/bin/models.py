@@ -1,8 +1,8 @@
 """List the models that come with the package, or print one's card.
 
-A packaged model is named wherever a checkpoint is: UniWav.from_pretrained("small"),
-`uniwav infill --checkpoint small`, frontend_conf: {checkpoint: small}, or -k small of
-S3PRL's run_downstream.
+The name of a packaged model is valid wherever a checkpoint is expected:
+UniWav.from_pretrained("small"), `uniwav infill --checkpoint small`,
+frontend_conf: {checkpoint: small}, or -k small of S3PRL's run_downstream.
 
 examples:
   uniwav models
@@ -20,17 +20,19 @@ from espnet_uniwav.command import make_parser, run_command
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = make_parser("models", __doc__)
-    parser.add_argument("name", nargs="?", help="print its card; also of a folder")
+    parser.add_argument(
+        "name", nargs="?", help="print the card of this model or folder"
+    )
     parser.add_argument(
         "--folder",
         action="store_true",
-        help="print where the checkpoint lies instead; also of OWNER/NAME on the hub",
+        help="print the checkpoint's folder instead; also for OWNER/NAME on the hub",
     )
     return parser
 
 
 def models(args: argparse.Namespace) -> str:
-    """What the arguments ask for.
+    """List the models, or return a card or folder.
 
     Raises:
         ValueError, OSError: Naming the model and what to do.

@@ -27,14 +27,22 @@ def get_parser() -> argparse.ArgumentParser:
     parser = make_parser("report", __doc__)
     parser.add_argument("--exp", type=Path, required=True, help="ESPnet's output_dir")
     add_checkpoint(parser, required=False)
-    parser.add_argument("--wav_scp", type=Path, help="of a held-out data folder")
+    parser.add_argument(
+        "--wav_scp", type=Path, help="wav.scp of a held-out data folder"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("report/index.html"), help="page to write"
     )
-    parser.add_argument("--title", default="UniWav pre-training", help="of the page")
-    parser.add_argument("--corpus", default="", help="name of the corpus, to be shown")
+    parser.add_argument(
+        "--title", default="UniWav pre-training", help="title of the page"
+    )
+    parser.add_argument(
+        "--corpus", default="", help="name of the corpus, shown on the page"
+    )
     add_num_utterances(parser, 4)
-    parser.add_argument("--mask_share", type=float, default=0.3, help="of the frames")
+    parser.add_argument(
+        "--mask_share", type=float, default=0.3, help="share of frames hidden"
+    )
     parser.add_argument("--mask_span", type=seconds, default=0.2, help="seconds")
     parser.add_argument(
         "--infill_table",
@@ -55,7 +63,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--understanding",
         type=Path,
         metavar="FOLDER",
-        help="written by `uniwav understand`: what the layers know",
+        help="output folder of `uniwav understand`: analysis of the layers",
     )
     parser.add_argument(
         "--speech",
@@ -63,8 +71,7 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="written by `uniwav score`: what a fine-tuned synthesiser or a tokenizer "
-        "says",
+        help="output folders of `uniwav score`: speech of a synthesiser or tokenizer",
     )
     parser.add_argument(
         "--command",

@@ -1,13 +1,14 @@
 """Judge generated speech: words, voice, naturalness, time.
 
-Scores folders of wav files, as `uniwav tts --lines` writes them, beside the recordings,
-their Griffin-Lim copies (the ceilings) and other speakers (the floor of similarity).
+Scores folders of wav files written by `uniwav tts --lines`. For comparison it scores
+the recordings and their Griffin-Lim copies (upper bounds) and other speakers (lower
+bound of similarity).
 
-WER and CER by Whisper tiny.en, similarity of the voice to the prompt's by Resemblyzer,
+WER and CER by Whisper tiny.en, speaker similarity to the prompt by Resemblyzer,
 naturalness by DistillMOS: all from packages, without a download. Means with 95 %
-intervals over utterances. OUT gets scores.md, scores.csv, index.html with players,
-sections.json (the same, for `uniwav report --speech OUT`) and cache.json. A group is
-chosen by a regular expression on the recording's path.
+intervals over utterances. Writes to OUT: scores.md, scores.csv, index.html with
+players, sections.json (the same, for `uniwav report --speech OUT`) and cache.json. With
+--match, only lines whose reference path matches a regular expression are scored.
 
 examples:
   uniwav score lines.tsv ours=OUT theirs=OTHER --output SCORES
@@ -39,21 +40,26 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         metavar="NAME=FOLDER",
-        help="what is to be judged",
+        help="systems to score",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument(
-        "--codec", type=Path, metavar="FOLDER", help="copies by a `uniwav codec`, too"
+        "--codec",
+        type=Path,
+        metavar="FOLDER",
+        help="also score copies by a `uniwav codec`",
     )
-    parser.add_argument("--title", default="Generated speech", help="of the page")
-    parser.add_argument("--match", default="", help="group: regular expression")
+    parser.add_argument("--title", default="Generated speech", help="title of the page")
+    parser.add_argument(
+        "--match", default="", help="regular expression on reference paths"
+    )
     add_num_utterances(parser)
-    parser.add_argument("--players", type=int, default=6, help="on the page")
+    parser.add_argument("--players", type=int, default=6, help="lines with players")
     parser.add_argument(
-        "--frame_rate", type=int, default=50, help="of the copies' features (Hz)"
+        "--frame_rate", type=int, default=50, help="frame rate of the copies (Hz)"
     )
     parser.add_argument(
-        "--cache", type=Path, help="scores kept (default: OUT/cache.json)"
+        "--cache", type=Path, help="file of cached scores (default: OUT/cache.json)"
     )
     add_vocoder(parser)
     return parser

@@ -1,6 +1,6 @@
 """Count parameters and multiply-adds of a configuration.
 
-Nothing is allocated.
+The model is not allocated.
 
 examples:
   uniwav size conf/train_base.yaml

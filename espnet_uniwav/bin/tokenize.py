@@ -1,10 +1,9 @@
-"""Turn recordings into codes.
+"""Encode recordings to codes.
 
-OUT gets codes_1 to codes_K, one line per utterance (name, then the code of every
-frame), as ESPnet's recipes for discrete tokens read them, or NAME.npz with `codes`
-(K, T); failed.tsv, which lists every file that was left out and why; and times.tsv
-(seconds of computing, of speech). Given again, the command goes on where it was
-interrupted.
+Writes to OUT: codes_1 to codes_K, one line per utterance (name, then the code of every
+frame), the format of ESPnet's recipes for discrete tokens, or NAME.npz with `codes`
+(K, T); failed.tsv (files left out, with the reason); and times.tsv (seconds of
+computing, of speech). If run again, it resumes an interrupted run.
 
 examples:
   uniwav tokenize wav.scp CODES --tokenizer TOKENIZER --num_workers 2
@@ -33,7 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("output", type=Path, help="folder to write")
     add_tokenizer(parser)
     parser.add_argument(
-        "--format", choices=["text", "npz"], default="text", help="of the codes"
+        "--format", choices=["text", "npz"], default="text", help="format of the codes"
     )
     add_workers(parser)
     add_device(parser)

@@ -1,9 +1,10 @@
 """Read texts aloud in the voice of a prompt.
 
-The table of --lines has a head and the columns name and text; prompt and prompt_text
-where they differ from the options; phones and durations (frames, blanks between them)
-to say how exactly. The folder gets name.wav, failed.tsv with the lines that could not
-be read, and times.tsv (seconds of computing, of speech).
+The table of --lines has a header and the columns name and text. Optional columns are
+prompt and prompt_text, which replace the options, and phones and durations (frames,
+separated by blanks), which replace the predicted ones. Writes to the folder: name.wav,
+failed.tsv (lines that failed, with the reason) and times.tsv (seconds of computing, of
+speech).
 
 examples:
   uniwav tts --model EXP/valid.loss.best.pth --prompt me.wav \\
@@ -38,13 +39,13 @@ def get_parser() -> argparse.ArgumentParser:
     parser = make_parser("tts", __doc__)
     add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--text", help="what to read")
-    what.add_argument("--lines", type=Path, help="table of what to read")
+    what.add_argument("--text", help="text to read")
+    what.add_argument("--lines", type=Path, help="table of texts to read")
     add_prompt(parser)
     parser.add_argument(
         "--prompt_text",
         default="",
-        help="what is said in it (better with than without)",
+        help="transcript of the prompt (better with than without)",
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="wav file, or folder of --lines"

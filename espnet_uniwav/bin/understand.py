@@ -1,7 +1,7 @@
-"""Measure what every layer knows of phones and speakers.
+"""Measure phone and speaker information in every layer.
 
-Mutual information of k-means units with phones and with speakers, and linear probes,
-beside the raw features and a random encoder. Writes tables and pictures; `uniwav report
+Mutual information of k-means units with phones and speakers, and linear probes, next
+to the raw features and a random encoder. Writes tables and pictures; `uniwav report
 --understanding FOLDER` shows them.
 
 examples:
@@ -39,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         required=True,
         metavar="[NAME=]FOLDER",
-        help="folder or name; raw features and random encoder are those of the first",
+        help="folder or name; raw features and random encoder are from the first one",
     )
     add(
         "--codes",
@@ -47,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="[NAME=]FOLDER",
-        help="written by `uniwav tokenize` of --data: mutual information of each code",
+        help="output of `uniwav tokenize` for --data: mutual information of each code",
     )
     add("--data", type=Path, required=True, help="held-out Kaldi data folder")
     add("--fit_data", type=Path, help="Kaldi data folder to fit the phone probe on")
@@ -57,20 +57,25 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="written by `uniwav align`, of --data and --fit_data; phones are measured "
-        "on the utterances in them, speakers on all of --data",
+        help="output of `uniwav align` for --data and --fit_data; phones are measured "
+        "on the aligned utterances, speakers on all of --data",
     )
     add("--output", type=Path, required=True, help="folder to write")
     add_num_utterances(parser)
-    add("--num_fit_utterances", type=int, help="as many of --fit_data (default: all)")
+    add(
+        "--num_fit_utterances", type=int, help="utterances of --fit_data (default: all)"
+    )
     add(
         "--clusters",
         type=int,
         help="(default: up to 1024 with 300 frames or more for each)",
     )
-    add("--runs", type=int, default=4, help="of k-means, averaged")
+    add("--runs", type=int, default=4, help="runs of k-means, averaged")
     add(
-        "--max_frames", type=count, default=50000, help="of each folder; thins the rest"
+        "--max_frames",
+        type=count,
+        default=50000,
+        help="frames per folder at most; more are thinned",
     )
     add_seed(parser)
     add_device(parser)

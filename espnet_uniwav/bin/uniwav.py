@@ -1,7 +1,7 @@
 """The console script ``uniwav NAME ...``: the commands of this folder.
 
-``uniwav`` alone prints the list of commands as ``uniwav --help`` does, but to stderr
-and with exit status 2, which is also that of a name that is no command.
+``uniwav`` alone prints the list of commands like ``uniwav --help``, but to stderr and
+with exit status 2, like an unknown command.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="uniwav",
         usage="uniwav [-h] [--version] COMMAND ...",
-        description="UniWav: one model to understand and to generate speech.",
-        epilog="uniwav COMMAND --help says more, with examples.",
+        description="UniWav: one model for speech understanding and generation.",
+        epilog="uniwav COMMAND --help shows options and examples.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def list_commands() -> str:
-    """All commands in their groups, each with the first line of its docstring."""
+    """All commands by group, each with the first line of its docstring."""
     lines = []
     for group, names in GROUPS.items():
         lines.append(f"{group}:")

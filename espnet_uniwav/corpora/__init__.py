@@ -1,1 +1,1 @@
-"""Corpora that the recipes can fetch, written as one table with paths to the audio."""
+"""Corpora that the recipes can download, as a table with paths to the audio."""

@@ -1,4 +1,4 @@
-"""Downloads that may break: continued, checked, and only then put in their place."""
+"""Downloads that are resumed after errors and checked before use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT = 30.0
 
 
 class DownloadError(OSError):
-    """No mirror gave the file; the message says what each of them did."""
+    """All mirrors failed; the message names the error of each."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Archive:
     """A published file.
 
     Attributes:
-        place: Its path below the address of a mirror.
+        place: Its path below the URL of a mirror.
         size: Bytes.
         md5: In hexadecimal digits.
     """
@@ -42,21 +42,21 @@ class Archive:
 
 
 def download(archive: Archive, folder: Path, mirrors: Sequence[str]) -> Path:
-    """Get an archive from the first mirror that has it.
+    """Download an archive from the first mirror that has it.
 
-    What has arrived stays in ``NAME.part``, and the next call goes on from there. A
-    file of another size or checksum is deleted.
+    An incomplete download stays in ``NAME.part``, and the next call resumes it. A file
+    with another size or checksum is deleted.
 
     Args:
-        archive: What to get.
-        folder: Where to; a good file that is there already is taken.
-        mirrors: Addresses, without a slash at the end, in order of preference.
+        archive: Archive to download.
+        folder: Target folder; a valid file that exists in it is used.
+        mirrors: URLs, without a slash at the end, in order of preference.
 
     Returns:
-        The file, checked.
+        The checked file.
 
     Raises:
-        DownloadError: Naming what every mirror did.
+        DownloadError: Naming the error of every mirror.
     """
     path = folder / archive.name
     part = path.with_name(f"{path.name}.part")
@@ -77,10 +77,10 @@ def download(archive: Archive, folder: Path, mirrors: Sequence[str]) -> Path:
 
 
 def check(path: Path, archive: Archive) -> None:
-    """Compare a file with what was published; delete it if it differs.
+    """Compare a file with the published size and checksum; delete it if it differs.
 
     Raises:
-        ValueError: Saying what was expected and what was found.
+        ValueError: Naming expected and found size and checksum.
     """
     size, digest = path.stat().st_size, hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
@@ -97,16 +97,17 @@ def check(path: Path, archive: Archive) -> None:
 def extract(archive: Path, wanted: str, folder: Path) -> Path:
     """Unpack one folder of a tar file, with the files beside it, such as its licence.
 
-    Everything is unpacked next to its place and then moved, so that a folder which is
-    there is whole.
+    The files are unpacked to a temporary folder and then moved, so that an existing
+    folder is always complete.
 
     Args:
         archive: A tar file, compressed or not.
-        wanted: The folder, as it is called in the tar file.
-        folder: ``folder/wanted`` is made.
+        wanted: Name of the folder in the tar file.
+        folder: ``folder/wanted`` is created.
 
     Raises:
-        ValueError: If it is no tar file, lacks the folder, or would write elsewhere.
+        ValueError: If it is not a tar file, lacks the folder, or would write outside
+            of the target folder.
     """
     draft = folder / f".{archive.name}.unpacked"
     shutil.rmtree(draft, ignore_errors=True)
@@ -129,7 +130,7 @@ def extract(archive: Path, wanted: str, folder: Path) -> Path:
 
 
 def _fetch(url: str, part: Path, archive: Archive) -> None:
-    """Receive until all bytes are there, again and again as long as more arrive."""
+    """Download to the end, with new requests as long as more bytes arrive."""
     if _size(part) > archive.size:
         part.unlink()
     while (before := _size(part)) < archive.size:
@@ -144,7 +145,7 @@ def _fetch(url: str, part: Path, archive: Archive) -> None:
 
 
 def _receive(url: str, part: Path, archive: Archive) -> None:
-    """One request for what is missing; a server that sends all of it starts anew."""
+    """Request the missing bytes; if the server sends the complete file, start over."""
     have = _size(part)
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urlopen(request, timeout=TIMEOUT) as response:
@@ -166,7 +167,7 @@ def _receive(url: str, part: Path, archive: Archive) -> None:
 
 
 def _check_offer(response: HTTPResponse, have: int, size: int) -> None:
-    """Refuse another file, such as an error page, before it is received."""
+    """Refuse another file, such as an error page, before downloading it."""
     start = response.headers.get("Content-Range", "bytes 0-").split()[-1].split("-")[0]
     length = response.headers.get("Content-Length")
     if have and int(start) != have:

@@ -5,8 +5,8 @@
 
 Writes OUT/transcripts.tsv with the paths of the audio; `--corpus OUT` of the recipes
 reads it. Without --librispeech the three sets are downloaded from OpenSLR (31 and 12,
-0.8 GB) and checked; a broken download goes on where it stopped. LibriSpeech is by
-V. Panayotov, G. Chen, D. Povey and S. Khudanpur (2015), under CC BY 4.0.
+0.8 GB) and checked; an interrupted download is resumed. LibriSpeech is by V. Panayotov,
+G. Chen, D. Povey and S. Khudanpur (2015), under CC BY 4.0.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from espnet_uniwav.input import read_lines
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2", "test": "test-clean"}
 NUM_HELD_OUT = 3
 # Sizes: Kaldi, egs/{mini_librispeech,librispeech}/s5/local/download_and_untar.sh.
-# MD5: md5sum.txt of OpenSLR 31 and 12, as PaddleSpeech and others quote it.
+# MD5: md5sum.txt of OpenSLR 31 and 12, as quoted by PaddleSpeech and others.
 ARCHIVES = {
     "train-clean-5": Archive(
         "31/train-clean-5.tar.gz", 332954390, "5df7d4e78065366204ca6845bb08f490"
@@ -67,19 +67,19 @@ def get_parser() -> argparse.ArgumentParser:
         "--librispeech",
         type=Path,
         metavar="DIR",
-        help="LibriSpeech as it is unpacked, or a corpus folder with a copy of it "
+        help="LibriSpeech as unpacked, or a corpus folder with a copy of it "
         f"({TABLE}, column source: ls_train_clean_5, ...); default: download it",
     )
     parser.add_argument(
         "--downloads",
         type=Path,
         metavar="DIR",
-        help="where to download to and to unpack (default: OUT/downloads)",
+        help="folder for downloads and unpacking (default: OUT/downloads)",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="take all of the corpus folder of --librispeech, not LibriSpeech alone",
+        help="use the complete corpus folder of --librispeech, not only LibriSpeech",
     )
     parser.add_argument(
         "--more",
@@ -93,7 +93,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def build(args: argparse.Namespace) -> str:
-    """Write the corpus folder, and say what is in it.
+    """Write the corpus folder, and return a summary.
 
     Raises:
         ValueError, OSError: Naming the file and what to do.
@@ -113,13 +113,13 @@ def build(args: argparse.Namespace) -> str:
 
 
 def fetch(folder: Path) -> Path:
-    """Download and unpack what is not there yet.
+    """Download and unpack missing parts.
 
     Returns:
         The folder of LibriSpeech.
 
     Raises:
-        DownloadError: Saying how to get on without a network.
+        DownloadError: With instructions for working without a network.
         ValueError: If an archive cannot be unpacked.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,8 +143,8 @@ def read_librispeech(folder: Path, everything: bool = False) -> list[Row]:
     """Read train-clean-5, dev-clean-2 and test-clean, from either layout.
 
     Args:
-        folder: LibriSpeech as it is unpacked, the folder above it, or a corpus folder.
-        everything: Take all rows of a corpus folder, with the splits they have.
+        folder: LibriSpeech as unpacked, the folder above it, or a corpus folder.
+        everything: Read all rows of a corpus folder, with their own splits.
 
     Raises:
         FileNotFoundError, ValueError: Naming the part that is missing. A corpus folder
@@ -169,10 +169,10 @@ def read_part(root: Path, part: str, split: str = "") -> list[Row]:
     Args:
         root: Folder with parts such as ``train-clean-100``.
         part: Its name, which becomes the ``source``.
-        split: Which split its rows are to have.
+        split: Split of its rows.
 
     Raises:
-        FileNotFoundError: If it holds no transcripts, or lacks a recording.
+        FileNotFoundError: If transcripts or a recording are missing.
         ValueError: If a line has no text, or a recording cannot be read.
     """
     transcripts = sorted((root / part).glob("*/*/*.trans.txt"))
@@ -192,7 +192,7 @@ def read_part(root: Path, part: str, split: str = "") -> list[Row]:
 
 
 def hold_out(rows: list[Row], folder: Path) -> list[Row]:
-    """Make dev of whole speakers of train-clean-5, drawn by hash; say which.
+    """Move speakers of train-clean-5, drawn by hash, to dev, and print them.
 
     Raises:
         ValueError: If no speaker would be left.
@@ -213,23 +213,23 @@ def hold_out(rows: list[Row], folder: Path) -> list[Row]:
 
 
 def drop_duplicates(rows: Iterable[Row]) -> list[Row]:
-    """Keep the first row of every utterance; say how many others there were."""
+    """Keep the first row of every utterance; print the number of duplicates."""
     kept, count = {}, 0
     for row in rows:
         count += 1
         kept.setdefault(row.utt, row)
     if count > len(kept):
-        print(f"{count - len(kept)} utterances are there twice: the first is taken")
+        print(f"{count - len(kept)} duplicate utterances: the first of each is used")
     return list(kept.values())
 
 
 def warn_of_shared_speakers(rows: Iterable[Row]) -> None:
-    """Say which speakers are in train and in dev or test as well."""
+    """Print speakers that are both in train and in dev or test."""
     speakers = {False: set(), True: set()}
     for row in rows:
         speakers[row.split == "train"].add(row.speaker)
     if shared := sorted(speakers[True] & speakers[False]):
-        print(f"WARNING: also in train are the dev or test speakers {shared}")
+        print(f"WARNING: speakers of dev or test are also in train: {shared}")
 
 
 def _read_parts(root: Path) -> list[Row]:
@@ -241,7 +241,7 @@ def _read_parts(root: Path) -> list[Row]:
 
 
 def _read_copy(folder: Path, everything: bool) -> list[Row]:
-    """Rows of LibriSpeech, told by their source, or all rows, of a corpus folder."""
+    """Rows of a corpus folder: those with a source of LibriSpeech, or all."""
     split_of = {part: split for split, part in PARTS.items()}
     rows = []
     for row in read_table(folder):
@@ -254,7 +254,7 @@ def _read_copy(folder: Path, everything: bool) -> list[Row]:
 
 
 def _part(row: Row) -> str:
-    """The part that a source names: `ls_test_clean_40x4` is a piece of test-clean."""
+    """Part of LibriSpeech of a source: `ls_test_clean_40x4` is from test-clean."""
     name = row.source.replace("_", "-").removeprefix("ls-")
     return PARTS["test"] if name.startswith(PARTS["test"]) else name
 

@@ -1,4 +1,4 @@
-"""The table of a corpus folder, `transcripts.tsv`: one utterance a line.
+"""The table of a corpus folder, `transcripts.tsv`: one utterance per line.
 
 Columns are separated by tabs: utt, speaker, path (absolute, or relative to the folder),
 seconds, text (may be empty), split (train, dev or test), source (which corpus).
@@ -24,7 +24,7 @@ NUM_SOURCES = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance, a file of its own. ``seconds`` is its duration."""
+    """One utterance in its own file. ``seconds`` is its duration."""
 
     utt: str
     speaker: str
@@ -38,12 +38,12 @@ class Row:
 def read_table(folder: str | Path) -> list[Row]:
     """Read a corpus folder; paths become absolute.
 
-    Of the columns only path and split must be there: utt is else the name of the file,
-    speaker the utterance, source the folder, and seconds come from the audio.
+    Only the columns path and split are required. By default utt is the name of the
+    file, speaker the utterance, source the folder, and seconds come from the audio.
 
     Raises:
-        FileNotFoundError: If there is no table, or no audio to measure.
-        ValueError: Naming the line, if a column, a path or a split is not as expected.
+        FileNotFoundError: If the table, or audio to measure, is missing.
+        ValueError: Naming the line, if a column, a path or a split is wrong.
     """
     path = Path(folder) / TABLE
     if not path.is_file():
@@ -58,7 +58,7 @@ def read_table(folder: str | Path) -> list[Row]:
 
 
 def write_table(folder: str | Path, rows: Iterable[Row]) -> Path:
-    """Write a corpus folder's table; it appears only when it is whole."""
+    """Write a corpus folder's table atomically."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     head = "\t".join(field.name for field in fields(Row))
@@ -68,7 +68,7 @@ def write_table(folder: str | Path, rows: Iterable[Row]) -> Path:
 
 
 def describe(rows: Sequence[Row]) -> str:
-    """One line for each split: utterances, hours, speakers, and the largest sources."""
+    """One line per split: utterances, hours, speakers, and the largest sources."""
     lines = []
     for split in SPLITS:
         part = [row for row in rows if row.split == split]

@@ -1,4 +1,4 @@
-"""Feature spaces: wav <-> x, each with one spec that travels in every checkpoint."""
+"""Feature spaces: wav <-> x, each with one spec that is saved in every checkpoint."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def build_features(name: str = "log_mel", **conf) -> AbsFeatures:
 
 
 def with_weights(conf: dict, checkpoint: str | None) -> dict:
-    """The name and arguments of features, and where their weights are, if any.
+    """Add the folder with their weights, if they have any, to a features configuration.
 
     Args:
-        conf: Of a checkpoint's configuration.
-        checkpoint: The folder.
+        conf: Name and arguments of the features, from a checkpoint's configuration.
+        checkpoint: Folder of that checkpoint.
     """
     if checkpoint is None or not FEATURES[conf["name"]].has_checkpoint:
         return dict(conf)

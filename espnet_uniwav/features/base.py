@@ -1,4 +1,4 @@
-"""What every feature space offers: a spec, wav -> x, and x -> wav."""
+"""Interface of all feature spaces: a spec, wav -> x, and x -> wav."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from espnet_uniwav.nn.precision import full_precision
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """All that two parties must agree on before they exchange features.
+    """Definition of a feature space; features are compatible if their specs are equal.
 
     Attributes:
         name: Name of the feature space, such as ``log_mel``.
@@ -22,7 +22,7 @@ class FeatureSpec:
         hop_length: Samples per frame.
         dim: Width F of one frame.
         mean: Subtracted from raw features; one value, or F of them.
-        std: Divides raw features afterwards; one value, or F of them.
+        std: Divides the centred features; one value, or F of them.
         conf: Constructor arguments that rebuild the feature space.
     """
 
@@ -57,7 +57,7 @@ class FeatureSpec:
 
 
 def check_spec(expected: FeatureSpec, found: FeatureSpec, where: str) -> None:
-    """Refuse features that are not those a checkpoint was trained on.
+    """Refuse features other than those a checkpoint was trained on.
 
     Raises:
         ValueError: Naming every field that differs, with both values.
@@ -78,10 +78,10 @@ def check_spec(expected: FeatureSpec, found: FeatureSpec, where: str) -> None:
 class AbsFeatures(nn.Module, ABC):
     """A frozen, invertible map between waveforms and the space x of the flow.
 
-    The encoder reads x and the decoder generates x, so a subclass must be good for
-    both: log-mel spectra with a phase estimator, or a neural codec's dense latents
-    with the codec's decoder. Subclasses set ``self.spec`` and implement the raw,
-    unnormalised maps.
+    The encoder reads x and the decoder generates x, so a subclass must suit both:
+    log-mel spectra with a phase estimator, or a neural codec's dense latents with the
+    codec's decoder. Subclasses set ``self.spec`` and implement the raw, unnormalised
+    maps.
     """
 
     spec: FeatureSpec
@@ -89,11 +89,12 @@ class AbsFeatures(nn.Module, ABC):
     vocoder: Callable[[Tensor], Tensor] | None = None
 
     def use_vocoder(self, vocoder: Callable[[Tensor], Tensor] | None) -> None:
-        """Let a vocoder do what ``synthesise`` does, from now on.
+        """Replace ``synthesise`` by a vocoder.
 
         Args:
             vocoder: Maps (B, T, F) normalised features to (B, T * hop) samples, on the
-                device of x. It is not a part of this module's state. None: stop it.
+                device of x. It is not part of this module's state. None: use
+                ``synthesise`` again.
         """
         object.__setattr__(self, "vocoder", vocoder)
 
@@ -164,7 +165,7 @@ class AbsFeatures(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the transforms are."""
+        """Device of the transforms."""
         tensors = (*self.parameters(), *self.buffers())
         return tensors[0].device if tensors else torch.device("cpu")
 
@@ -178,10 +179,10 @@ class AbsFeatures(nn.Module, ABC):
 
 
 def per_dim(value: float | Sequence[float], dim: int, name: str) -> tuple[float, ...]:
-    """One value, or one for every dimension.
+    """Convert a mean or standard deviation to a tuple of 1 or ``dim`` values.
 
     Raises:
-        ValueError: If there are as many as neither.
+        ValueError: If the number of values is neither 1 nor ``dim``.
     """
     values = (float(value),) if isinstance(value, (int, float)) else tuple(value)
     if len(values) not in (1, dim):

@@ -1,4 +1,4 @@
-"""EnCodec as Hugging Face's transformers has it (Defossez et al. 2023)."""
+"""EnCodec (Defossez et al. 2023), as implemented in Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EncodecNetwork(CodecNetwork):
     """Encoder and decoder of ``transformers.EncodecModel``, without its quantiser.
 
     Args:
-        **architecture: Of ``transformers.EncodecConfig``.
+        **architecture: Arguments of ``transformers.EncodecConfig``.
 
     Raises:
         ValueError: If the codec scales or normalises utterances, or has two channels.
@@ -31,8 +31,8 @@ class EncodecNetwork(CodecNetwork):
         found = config.audio_channels, config.normalize, config.norm_type
         if found != (1, False, "weight_norm"):
             raise ValueError(
-                "encodec: expected one channel, no scaling and weight_norm, as of the "
-                f"model for 24 kHz, found {found}"
+                "encodec: expected one channel, no scaling and weight_norm, as in the "
+                f"24 kHz model, found {found}"
             )
         self.sample_rate = config.sampling_rate
         self.hop_length = config.hop_length
@@ -51,10 +51,10 @@ class EncodecNetwork(CodecNetwork):
 
 
 def read_encodec(source: str) -> tuple[dict, dict[str, Tensor]]:
-    """Architecture and weights of a folder, or of a name on Hugging Face's hub.
+    """Read architecture and weights from a folder or from Hugging Face's hub.
 
     Raises:
-        OSError: If there is neither.
+        OSError: If neither exists.
     """
     from transformers import EncodecConfig, EncodecModel
 

@@ -1,4 +1,4 @@
-"""Log-mel spectra: the embedded feature space, invertible by Griffin-Lim."""
+"""Log-mel spectra: the default feature space, inverted by Griffin-Lim."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
 
-# Mean and deviation of the log magnitudes of the speech that the recipes use.
+# Mean and standard deviation of the log magnitudes of the speech of the recipes.
 MEAN, STD = -5.7, 2.05
 
 
@@ -23,11 +23,11 @@ class LogMel(AbsFeatures):
         frame_rate: Frames per second (Hz); must divide the sample rate.
         sample_rate: Samples per second (Hz).
         num_mels: Mel bands F, from 0 Hz to half the sample rate.
-        fft_size: Samples of the window and of the Fourier transform.
+        fft_size: Samples per window and Fourier transform.
         floor: Smallest mel magnitude before the logarithm.
         mean: Global mean of the raw features: one value, or ``num_mels``.
         std: Global standard deviation, likewise.
-        griffin_lim_iterations: Phase-estimation rounds of ``synthesise``.
+        griffin_lim_iterations: Iterations of phase estimation in ``synthesise``.
     """
 
     @typechecked
@@ -88,8 +88,9 @@ class LogMel(AbsFeatures):
     def synthesise(self, raw: Tensor) -> Tensor:
         """Map (B, T, F) log-mel magnitudes to (B, T * hop) samples.
 
-        Magnitudes by the pseudo-inverse of the mel filters, phase by fast
-        Griffin-Lim (Perraudin et al. 2013) from zero phase, so without randomness.
+        Magnitudes come from the pseudo-inverse of the mel filters, phases from fast
+        Griffin-Lim (Perraudin et al. 2013). It starts from zero phase, so the result
+        is deterministic.
         """
         hop = self.spec.hop_length
         spectrum = (raw.exp() @ self.mel_inverse).clamp(min=0.0).transpose(1, 2)

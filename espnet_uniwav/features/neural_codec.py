@@ -1,4 +1,4 @@
-"""Neural codecs: x is what the quantiser would read, the decoder is the vocoder."""
+"""Neural codecs: x is the quantiser's input, the codec's decoder is the vocoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typeguard import typechecked
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
 from espnet_uniwav.storage import find_local, load_weights, read_config
 
-# Networks (see ``CodecNetwork``) by name; what needs another framework is its door's.
+# Networks (see ``CodecNetwork``) by name; those of other frameworks are in adapters.
 NETWORKS = {
     "encodec": "espnet_uniwav.features.encodec:EncodecNetwork",
     "espnet": "espnet_uniwav.tasks.codec:ESPnetCodecNetwork",
@@ -22,13 +22,13 @@ NETWORKS = {
 
 
 class CodecNetwork(nn.Module):
-    """What ``NeuralCodec`` asks of a codec.
+    """Interface of a codec for ``NeuralCodec``.
 
     Attributes:
         sample_rate: Samples per second (Hz).
         hop_length: Samples per frame.
         dim: Width F of the latents.
-        context: Samples behind a frame that it depends on, at most.
+        context: Largest number of samples after a frame that it depends on.
     """
 
     sample_rate: int
@@ -48,22 +48,22 @@ class CodecNetwork(nn.Module):
 class NeuralCodec(AbsFeatures):
     """The dense latents of a frozen codec, normalised (paper, section 4).
 
-    The weights of the codec are a part of every model that is trained on it. They come
-    from ``checkpoint``, or with the weights of that model.
+    Every model that is trained on a codec includes its weights. They are loaded from
+    ``checkpoint``, or with the weights of that model.
 
     Args:
         checkpoint: Folder of ``uniwav codec``, or of a model that was trained on such
-            features; describes all that follows.
+            features; sets all following arguments.
         codec: Name of the network: ``encodec`` (Hugging Face's) or ``espnet``.
         architecture: Its arguments.
         sample_rate: Samples per second (Hz); must be the codec's.
         mean: Of the latents: one value, or F of them.
         std: Standard deviation, likewise.
-        checksum: Of the weights, so that features of another training are refused.
+        checksum: Of the weights, so that features of another codec are refused.
 
     Raises:
-        FileNotFoundError: If there is no such folder and nothing describes the codec.
-        ValueError: If codec and sample rate do not fit.
+        FileNotFoundError: If the folder is missing and no architecture is given.
+        ValueError: If the sample rate is not the codec's.
     """
 
     has_checkpoint = True
@@ -108,14 +108,14 @@ class NeuralCodec(AbsFeatures):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> NeuralCodec:
-        """A codec is never trained here."""
+        """Stay in evaluation mode: the codec is frozen."""
         return super().train(False)
 
     def analyse(self, speech: Tensor) -> Tensor:
         """Map (B, S) samples to (B, ceil(S / hop), F) latents.
 
-        Behind the end stands as much silence as a frame can see, so neither the batch
-        nor its padding changes one.
+        Silence is appended over the receptive field of a frame, so neither the batch
+        nor its padding changes a frame.
         """
         self._require_weights()
         frames = self.spec.num_frames(speech.shape[1])
@@ -143,7 +143,7 @@ class NeuralCodec(AbsFeatures):
 
 
 def build_network(codec: str | None, architecture: dict) -> CodecNetwork:
-    """An untrained network.
+    """Build an untrained codec network.
 
     Raises:
         ValueError: If the name is unknown.
@@ -155,11 +155,11 @@ def build_network(codec: str | None, architecture: dict) -> CodecNetwork:
 
 
 def read_codec(checkpoint: str | None) -> dict:
-    """Arguments of ``NeuralCodec``, as a folder of ``uniwav codec`` describes it.
+    """Read the arguments of ``NeuralCodec`` from a folder of ``uniwav codec``.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If none is given, or it holds something else.
+        FileNotFoundError: If the folder is missing.
+        ValueError: If no folder is given, or it holds no codec.
     """
     if checkpoint is None:
         raise ValueError(
@@ -179,7 +179,7 @@ def read_codec(checkpoint: str | None) -> dict:
 
 
 def right_context(encoder: nn.Module, hop_length: int) -> int:
-    """Samples, whole frames, behind a frame that its convolutions reach at most."""
+    """Samples after a frame within reach of the convolutions, in full frames."""
     reach, stride = 0, 1
     for layer in encoder.modules():
         if isinstance(layer, nn.Conv1d):
@@ -189,7 +189,7 @@ def right_context(encoder: nn.Module, hop_length: int) -> int:
 
 
 def checksum(*networks: nn.Module) -> str:
-    """Of the weights of networks."""
+    """Checksum of the weights of networks."""
     found = hashlib.sha256()
     for network in networks:
         for name, value in sorted(network.state_dict().items()):
@@ -201,14 +201,14 @@ def checksum(*networks: nn.Module) -> str:
 def measure_latents(
     network: CodecNetwork, speech: Iterable[Tensor]
 ) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of every latent over a corpus.
+    """Measure mean and standard deviation of every latent over a corpus.
 
     Args:
-        network: With its weights.
+        network: The trained codec.
         speech: Samples (S,) of every utterance.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no speech.
     """
     count, total, square = 0, 0.0, 0.0
     for own in speech:

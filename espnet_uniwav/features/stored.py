@@ -1,4 +1,4 @@
-"""Features on disk: Kaldi archives, the spec that made them, and a checksum of each."""
+"""Features on disk: Kaldi archives, their feature spec and checksums."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksu
 
 
 class FeatureWriter:
-    """Writes features to numbered archives, and goes on behind the last whole one.
+    """Writes features to numbered archives; resumes after the last complete one.
 
-    An archive counts once its checksum is in ``checksums`` (as of sha256sum); what an
-    interrupted run left behind it is written again. Tables are replaced as a whole, so
-    that no line is ever cut off.
+    An archive is complete once its checksum is in ``checksums`` (as of sha256sum).
+    Anything that an interrupted run wrote after it is written again. Tables are
+    replaced atomically, so that no line is ever cut off.
 
     Args:
-        folder: Made if missing.
-        spec: Of the features.
-        shard_size: Utterances of an archive.
+        folder: Created if missing.
+        spec: Spec of the features.
+        shard_size: Utterances per archive.
 
     Raises:
         ValueError: If the folder holds features of another spec.
@@ -60,11 +60,11 @@ class FeatureWriter:
 
     @property
     def path(self) -> Path:
-        """The archive that is being written."""
+        """The archive being written."""
         return self.folder / f"feats.{self.number + 1}.ark"
 
     def _read_done(self) -> set[str]:
-        """Names in whole archives; the tables are cut back to them."""
+        """Names in complete archives; all others are removed from the tables."""
         with blamed_on(self.folder / CHECKSUMS):
             whole = {line.split()[1] for line in _lines(self.folder / CHECKSUMS)}
         with blamed_on(self.folder / SCP):
@@ -96,10 +96,10 @@ class FeatureWriter:
 
 
 def read_spec(folder: str | Path) -> FeatureSpec:
-    """The spec of stored features.
+    """Read the spec of stored features.
 
     Raises:
-        FileNotFoundError: If the folder holds none.
+        FileNotFoundError: If the folder has no spec.
     """
     path = Path(folder) / SPEC
     if not path.is_file():
@@ -114,7 +114,7 @@ def check_stored(folder: str | Path) -> None:
     """Compare every archive with its checksum.
 
     Raises:
-        ValueError: Naming those that are broken or missing.
+        ValueError: Names the archives that are broken or missing.
     """
     folder = Path(folder)
     wrong = []

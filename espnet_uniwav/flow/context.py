@@ -1,28 +1,28 @@
-"""What given frames say about the frames of a gap before any network is asked."""
+"""Interpolation of the given frames over gaps, as an input of the decoder."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Frames that a given frame says something about; 0.2 s at 50 Hz.
+# Frames over which a given frame is informative; 0.2 s at 50 Hz.
 REACH = 10
 
 
 def interpolate(x: Tensor, given: Tensor, reach: float = REACH) -> Tensor:
-    """Continue given frames linearly over the gaps between them.
+    """Interpolate linearly between given frames.
 
-    Before the first and behind the last given frame the nearest one is repeated. What
-    is further than ``reach`` frames from any given frame fades to zero, the mean of
-    the data, over as many frames again.
+    Before the first and after the last given frame the nearest one is repeated.
+    Beyond ``reach`` frames from any given frame the values fade to zero, the mean of
+    the data, over another ``reach`` frames.
 
     Args:
-        x: (B, T, F); frames that are not given may hold anything finite.
+        x: (B, T, F); other frames may hold any finite values.
         given: (B, T), True = given.
         reach: Frames.
 
     Returns:
-        (B, T, F), equal to x at given frames; zero without any.
+        (B, T, F), equal to x at given frames; zero if none is given.
     """
     length = x.shape[1]
     frames = torch.arange(length, device=x.device)

@@ -17,12 +17,12 @@ from espnet_uniwav.nn.transformer import TransformerLayer
 class FlowDecoder(nn.Module):
     """Predicts the velocity dx_t from x_t, its time t and a condition z.
 
-    Every frame carries a time of its own: frames to be generated share the time of
-    the flow, given frames stand at its end, t = 1. x_t, the given frames continued
-    linearly over the gaps, and z are concatenated and projected, the embedded time is
-    added, and the second half of the layers reads the outputs of the first half in
-    reverse order, by concatenation and a linear map (Voicebox, SpeechFlow; there the
-    time is one more token, and the context is zero in the gaps).
+    Every frame has its own time. Frames to be generated share the time of the flow;
+    given frames have t = 1. x_t, the given frames interpolated over the gaps, and z are
+    concatenated and projected, and the embedded time is added. The second half of the
+    layers reads the outputs of the first half in reverse order, by concatenation and a
+    linear map (U-Net skips). In Voicebox and SpeechFlow the time is one more token, and
+    the context is zero in the gaps.
 
     Args:
         feature_dim: Width F of x.
@@ -73,11 +73,11 @@ class FlowDecoder(nn.Module):
         Args:
             x_t: (B, T, F) points of the path.
             t: (B, T) their times in [0, 1]; a frame at 1 is given.
-            z: (B, T, C) condition; zeros stand for no condition.
+            z: (B, T, C) condition; zeros mean no condition.
             padding_mask: (B, T), True = padding.
 
         Returns:
-            (B, T, F) velocity in fp32; without meaning at given frames.
+            (B, T, F) velocity in fp32; undefined at given frames.
         """
         x = self.precondition.scale_input(x_t, t)
         given = t == 1
@@ -123,7 +123,7 @@ def keep_variance(module: nn.Module) -> None:
     """Initialise linear maps with N(0, 1 / fan_in), zero biases.
 
     With BERT's N(0, 0.02) the attention of a narrow decoder stays uniform for hundreds
-    of updates before it finds the neighbours of a gap.
+    of updates before it attends to the neighbours of a gap.
     """
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=module.in_features**-0.5)

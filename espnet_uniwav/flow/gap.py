@@ -1,4 +1,4 @@
-"""The stretch of an utterance that is generated in training."""
+"""The gap of an utterance that is generated in training."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def draw_gap(lengths: Tensor, num_frames: int, min_share: float) -> Tensor:
-    """One gap per utterance, of random length and place.
+    """Draw one gap per utterance, of random length and position.
 
     Args:
         lengths: (B,) valid frames.
         num_frames: T.
-        min_share: Least share of an utterance.
+        min_share: Smallest share of an utterance.
 
     Returns:
         (B, T), True = inside the gap; at least one frame each.

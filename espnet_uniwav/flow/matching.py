@@ -18,14 +18,13 @@ class FlowMatching(nn.Module):
     """Mean squared error of the velocity at masked frames (paper, section 3).
 
     Args:
-        encoder: Gives the number and the width of the states.
+        encoder: Defines the number and the width of the states.
         feature_dim: Width F of x.
         decoder: Arguments of ``FlowDecoder``; widths default to the encoder's.
-        drop_prob: Probability of dropping the condition of an utterance, so that
-            guidance is possible.
-        kept_frames: What the decoder sees at frames that are not masked: ``data``
-            (the end of the path, as it will be known in infilling) or ``path`` (the
-            same time as at masked frames).
+        drop_prob: Probability of dropping the condition of an utterance, for
+            classifier-free guidance.
+        kept_frames: What the decoder sees at unmasked frames: ``data`` (t = 1, as in
+            infilling) or ``path`` (the same t as at masked frames).
     """
 
     @typechecked
@@ -94,7 +93,7 @@ def flow_matching_loss(
     The first batch of a training fits the decoder's preconditioning.
 
     Args:
-        decoder: The velocity.
+        decoder: Predicts the velocity.
         x_1: (B, T, F) data.
         z: (B, T, C) condition.
         padding_mask: (B, T), True = padding.

@@ -21,7 +21,7 @@ def sample_path(
         x_0: (B, T, F) noise.
         x_1: (B, T, F) data.
         t: (B,) or (B, T) times in [0, 1].
-        sigma_min: Deviation around the data at t = 1.
+        sigma_min: Standard deviation around the data at t = 1.
 
     Returns:
         x_t and dx_t, each (B, T, F).

@@ -1,4 +1,4 @@
-"""What is known of the velocity before any network looks at the context."""
+"""Preconditioning of the decoder: the linear part of the velocity, in closed form."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Precondition(nn.Module):
     """Preconditioning of a flow along the principal axes of the data.
 
     Karras et al. (2022) scale input and output of a denoiser for data of one
-    variance. Speech features are far from that: a few axes hold nearly all of the
-    variance. So the same is done per principal axis. With the data's mean m, axes E
-    and deviations s, and per axis r = (1 - t)^2 + t^2 s^2:
+    variance. In speech features a few axes hold nearly all of the variance, so each
+    principal axis is scaled separately. With the data's mean m, axes E and standard
+    deviations s, and per axis r = (1 - t)^2 + t^2 s^2:
 
         y = E' (x_t - t m)                     input = y / sqrt(r)
         v = m + E ((t s^2 - (1 - t)) / r * y + s / sqrt(r) * output)
 
-    The first term of v is the best linear guess from x_t alone; what is left for the
-    network, ((1 - t) w - t s x_0) / sqrt(r) with the whitened data w, has unit
-    variance. A guess of w may be given. Until ``fit``, m = 0, E = I, s = 1.
+    The first term of v is the best linear estimate from x_t alone. The residual that
+    the network predicts, ((1 - t) w - t s x_0) / sqrt(r) with the whitened data w, has
+    unit variance. A guess of w may be given. Before ``fit``, m = 0, E = I, s = 1.
 
     Args:
         dim: Width F of x.
@@ -39,14 +39,14 @@ class Precondition(nn.Module):
         self._is_fitted = False
 
     def fit_first_batch(self, x_1: Tensor, padding_mask: Tensor | None) -> None:
-        """Take mean and axes from the first usable batch of training.
+        """Estimate mean and axes on the first usable batch of training.
 
         Args:
             x_1: (B, T, F) data.
             padding_mask: (B, T), True = padding.
 
-        Nothing happens in evaluation, and none after a first batch, a resumed
-        training or a checkpoint has given them.
+        No effect in evaluation, or if a first batch, a resumed training or a
+        checkpoint has already set them.
         """
         if not self.training or self._is_fitted:
             return
@@ -59,11 +59,11 @@ class Precondition(nn.Module):
 
     @torch.no_grad()
     def fit(self, frames: Tensor) -> None:
-        """Take mean and principal axes from data, of all processes together.
+        """Estimate mean and principal axes on the data of all processes together.
 
         Args:
-            frames: (N, F) frames of x. Those that are not finite are left out; if
-                fewer than F remain, nothing changes and ``num_frames`` stays 0.
+            frames: (N, F) frames of x. Non-finite frames are left out. If fewer than
+                F remain, nothing changes and ``num_frames`` stays 0.
         """
         frames = frames[frames.isfinite().all(-1)].double()
         count = frames.new_tensor(float(len(frames)))
@@ -96,7 +96,7 @@ class Precondition(nn.Module):
             output: (B, T, F).
             x_t: (B, T, F) points of the path.
             t: (B, T) their times.
-            guess: (B, T, F) of the whitened data; the output corrects it.
+            guess: (B, T, F) estimate of the whitened data, which the output corrects.
 
         Returns:
             (B, T, F) in fp32.

@@ -12,7 +12,7 @@ from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.path import sample_path
 from espnet_uniwav.flow.solver import guide, num_evaluations, solve
 
-# Frames to be generated stay short of t = 1, where the decoder takes them as given.
+# Frames to be generated stay below t = 1, which marks given frames.
 LAST_TIME = 1 - 1e-3
 
 
@@ -24,9 +24,9 @@ class Sampling:
         num_steps: Steps of the solver.
         method: ``euler``, ``midpoint`` or ``heun``.
         guidance_scale: a of classifier-free guidance; 0 switches it off. The
-            unconditional pass has no condition, and sees given frames as noisy as
-            others.
-        temperature: Deviation of the initial noise.
+            unconditional pass has no condition, and given frames are as noisy in it
+            as the others.
+        temperature: Standard deviation of the initial noise.
 
     Raises:
         ValueError: If the method is unknown, or a number out of bounds.
@@ -46,8 +46,8 @@ class Sampling:
         return " ".join(f"{name}={value}" for name, value in asdict(self).items())
 
 
-# Of speech from text or codes. Noise of full size leaves specks in the spectrogram, and
-# twice as many word errors with an undertrained decoder.
+# For speech from text or codes. Noise of unit variance leaves specks in the spectrogram
+# and doubles the word errors of an undertrained decoder.
 SPEAKING = Sampling(8, "euler", guidance_scale=0.7, temperature=0.4)
 
 
@@ -62,11 +62,11 @@ def generate(
     kept_frames: str = "data",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Draw masked frames.
+    """Generate the masked frames by sampling from the flow.
 
     Args:
-        decoder: The velocity.
-        x: (B, T, F) features; masked frames may hold anything finite.
+        decoder: Predicts the velocity.
+        x: (B, T, F) features; masked frames may hold any finite values.
         mask: (B, T), True = generate this frame.
         z: (B, T, C) condition.
         padding_mask: (B, T), True = padding.

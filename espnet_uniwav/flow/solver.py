@@ -30,7 +30,7 @@ METHODS = {"euler": (euler, 1), "midpoint": (midpoint, 2), "heun": (heun, 2)}
 
 
 def num_evaluations(num_steps: int, method: str) -> int:
-    """Evaluations of the velocity that ``solve`` makes (guidance counts them twice)."""
+    """Evaluations of the velocity in ``solve`` (guidance doubles the cost of each)."""
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}: choose from {sorted(METHODS)}")
     if num_steps < 1:

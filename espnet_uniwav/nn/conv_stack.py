@@ -36,7 +36,7 @@ class ConvStack(nn.Module):
         )
 
     def forward(self, x: Tensor, padding_mask: Tensor | None) -> Tensor:
-        """Map (B, T, D) to (B, T, D); padding is silent in front of every layer."""
+        """Map (B, T, D) to (B, T, D); padding is set to zero before every layer."""
         for layer in self.layers:
             if padding_mask is not None:
                 x = x.masked_fill(padding_mask[..., None], 0.0)

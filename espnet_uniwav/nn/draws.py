@@ -1,4 +1,4 @@
-"""Random draws that do not change from one validation to the next."""
+"""Repeatable random draws, the same in every validation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 
 @contextmanager
 def same_draws(device: torch.device, enabled: bool = True):
-    """Context in which masks, times and noise are those of a fixed seed.
+    """Context in which masks, times and noise come from a fixed seed.
 
-    Losses of a batch under it differ by the weights alone, so that the best epoch is
-    no accident. Behind it the generators go on as if nothing had been drawn.
+    The loss of a batch then depends on the weights alone, so the best epoch is not
+    chosen by chance. On exit the state of the generators is restored.
 
     Args:
-        device: Whose generator draws, beside the CPU's.
+        device: Its generator is seeded, as well as the CPU's.
         enabled: False changes nothing, for training.
     """
     if not enabled:

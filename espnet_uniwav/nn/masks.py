@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def lengths_to_padding_mask(lengths: Tensor, num_frames: int) -> Tensor:
-    """Mark the frames behind the end of each utterance.
+    """Mark the frames after the end of each utterance.
 
     Args:
         lengths: (B,) valid frames.
@@ -23,7 +23,7 @@ def lengths_to_padding_mask(lengths: Tensor, num_frames: int) -> Tensor:
 def drop_if_unpadded(padding_mask: Tensor) -> Tensor | None:
     """Replace a mask without padding by None, which selects the fastest attention.
 
-    Only on the CPU, where looking at the mask does not stall anything.
+    Only on the CPU: on a GPU, reading the mask would force a synchronisation.
     """
     if padding_mask.device.type == "cpu" and not padding_mask.any():
         return None

@@ -1,4 +1,4 @@
-"""What tells a transformer the order of its frames: convolution, ALiBi, rotary."""
+"""Position encodings of a transformer: convolution, ALiBi, rotary."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from espnet_uniwav.nn.conv_stack import ConvStack
 from espnet_uniwav.nn.precision import compute_dtype
 
-# exp(-40) = 4e-18: nothing beside fp32's resolution of 6e-8, but no denormal number.
+# exp(-40) = 4e-18: far below fp32's resolution of 6e-8, but not a denormal number.
 LOWEST_BIAS = -40.0
 KINDS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")
 
 
 class Order(NamedTuple):
-    """What the attention of every layer needs to know of positions and padding.
+    """Positions and padding, as the attention of every layer uses them.
 
     Attributes:
         bias: Added to the attention logits, in their type, or bool (True = attend):
@@ -29,7 +29,7 @@ class Order(NamedTuple):
 
 
 class Positions(nn.Module):
-    """Positions of one transformer, of one of the ``KINDS``.
+    """Position encoding of one transformer, one of ``KINDS``.
 
     Args:
         kind: ``conv``: five convolutions added to the input (data2vec, DinoSR);
@@ -52,7 +52,7 @@ class Positions(nn.Module):
         self.rotary = "rotary" in parts
 
     def forward(self, x: Tensor, padding_mask: Tensor | None) -> tuple[Tensor, Order]:
-        """Add positions to x and prepare those of the attention.
+        """Add positions to x and prepare those used in the attention.
 
         Args:
             x: (B, T, D).
@@ -71,12 +71,12 @@ class Positions(nn.Module):
     def order(
         self, x: Tensor, padding_mask: Tensor | None, frames: Tensor | None = None
     ) -> Order:
-        """What the attention needs to know.
+        """Prepare the attention bias and the rotation.
 
         Args:
             x: (B, T, D).
             padding_mask: (B, T), True = padding.
-            frames: (B, T) place of every frame in its utterance; None: 0 to T - 1.
+            frames: (B, T) index of every frame in its utterance; None: 0 to T - 1.
         """
         if frames is None:
             frames = torch.arange(x.shape[1], device=x.device)[None]
@@ -91,11 +91,11 @@ class Positions(nn.Module):
 def alibi_bias(frames: Tensor, num_heads: int) -> Tensor:
     """(B, H, T, T) of - slope_h * |i - j|, slopes 2^(-8 h / H) for h = 1..H.
 
-    Not below LOWEST_BIAS: a CPU computes the gradient of attention 2 to 5 times as
-    slowly from weights that are denormal numbers, which say nothing.
+    Clamped at LOWEST_BIAS. Denormal attention weights contribute nothing, but make
+    the gradient of attention 2 to 5 times slower on a CPU.
 
     Args:
-        frames: (B, T) places of the frames.
+        frames: (B, T) indices of the frames.
         num_heads: H.
     """
     heads = torch.arange(1, num_heads + 1, device=frames.device)

@@ -1,4 +1,4 @@
-"""Several processes of one training run."""
+"""Communication between the processes of one training run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one transformer layer of encoder, teacher and decoder, and a plain stack."""
+"""The transformer layer of encoder, teacher and decoder, and a stack of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from espnet_uniwav.nn.visible import VisibleFrames
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention and a feed-forward network, normalised after or before.
+    """Self-attention and a feed-forward network, post-norm or pre-norm.
 
     Args:
         embed_dim: Width D.
@@ -22,8 +22,8 @@ class TransformerLayer(nn.Module):
         dropout: Probability, on attention weights, FFN activations and both outputs.
 
     Attributes:
-        checkpointing: In training keep the input alone and compute the rest again for
-            the gradient: less memory, a third more time.
+        checkpointing: Activation checkpointing in training: store the input only and
+            recompute the rest for the gradient. Less memory, a third more time.
     """
 
     checkpointing = False
@@ -52,7 +52,7 @@ class TransformerLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(embed_dim)
 
     def forward(self, x: Tensor, order: Order) -> tuple[Tensor, Tensor]:
-        """One layer.
+        """Apply the layer.
 
         Args:
             x: (B, T, D).
@@ -101,10 +101,10 @@ class TransformerLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Positions, layers and a norm; returns every state.
+    """Positions, layers and a norm; returns every hidden state.
 
-    The norm stands in front of the layers of a post-norm network and behind those
-    of a pre-norm one, as in wav2vec 2.0.
+    The norm comes before the layers of a post-norm network and after those of a
+    pre-norm network, as in wav2vec 2.0.
 
     Args:
         num_layers: Layers.
@@ -114,8 +114,8 @@ class Transformer(nn.Module):
         position: Kind of positions, see ``Positions``.
         norm_first: Pre-norm layers.
         dropout: Probability.
-        layer_drop: Probability of leaving a layer out of a training pass. Under DDP
-            it needs ESPnet's ``unused_parameters: true``.
+        layer_drop: Probability of skipping a layer in a training pass. Under DDP it
+            needs ESPnet's ``unused_parameters: true``.
     """
 
     def __init__(
@@ -152,8 +152,8 @@ class Transformer(nn.Module):
         Args:
             x: (B, T, D).
             padding_mask: (B, T), True = padding.
-            visible: Leave all other frames out, as if they were padding, and the
-                states packed; replaces padding_mask.
+            visible: Process only these frames, as if the others were padding. The
+                states stay packed. Replaces padding_mask.
 
         Returns:
             hidden_states: num_layers + 1 times (B, T, D): the input of the layers

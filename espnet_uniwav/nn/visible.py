@@ -1,4 +1,4 @@
-"""The visible frames of a batch, packed for the layers and put back afterwards."""
+"""Packing of the visible frames of a batch, and its inverse."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from espnet_uniwav.nn.masks import drop_if_unpadded
 class VisibleFrames:
     """Packs the frames that are not hidden to the left (data2vec 2.0, section 3.2).
 
-    A layer then costs what the visible frames cost. An utterance without a visible
-    frame keeps a slot, so that its attention is finite; ``unpack`` never reads it.
+    The cost of a layer then depends on the visible frames alone. An utterance without
+    a visible frame keeps one slot, so that its attention is finite; ``unpack`` never
+    reads it.
 
     Args:
         hidden: (B, T), True = masked or padding.
 
     Attributes:
-        frames: (B, T') place of every packed frame in its utterance, ascending.
+        frames: (B, T') index of every packed frame in its utterance, ascending.
         padding_mask: (B, T'), True = empty slot; None if there is none.
     """
 

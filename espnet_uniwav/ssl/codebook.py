@@ -32,7 +32,7 @@ def perplexity(number: Tensor) -> Tensor:
 
 
 class OnlineCodebook(nn.Module):
-    """K codebooks of V codewords that follow their targets (DinoSR, section 3.3).
+    """K codebooks of V codewords, updated online (DinoSR, section 3.3).
 
     A codeword is the ratio of two moving averages, sum / count. ``assign`` collects
     the statistics of a batch over all processes; ``update``, once per optimiser
@@ -41,8 +41,8 @@ class OnlineCodebook(nn.Module):
         sum   <- decay * sum   + (1 - decay) * sum of its targets
         count <- decay * count + (1 - decay) * number of its targets
 
-    Everything is fp32 and saved, the collected statistics included, so that a
-    resumed run goes on as if it had never stopped.
+    Everything is fp32 and saved, the collected statistics included, so that resuming
+    gives the same results as a run without interruption.
 
     Args:
         num_codebooks: Codebooks K, one per target layer.
@@ -50,7 +50,7 @@ class OnlineCodebook(nn.Module):
         dim: Width D of the targets.
         codebook_decay: decay above.
         codebook_init: ``random``: normalised noise, as DinoSR; ``data``: frames of the
-            first batch, which leaves no codeword far from all targets.
+            first batch, so that no codeword starts far from all targets.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class OnlineCodebook(nn.Module):
 
         Args:
             targets: (K, N, D) in fp32.
-            collect: Keep the statistics for the next ``update``. Frames that are
-                not finite are left out.
+            collect: Keep the statistics for the next ``update``. Non-finite frames
+                are left out.
 
         Returns:
             (K, N) code of each frame.
@@ -103,7 +103,7 @@ class OnlineCodebook(nn.Module):
         return codes
 
     def _start_from(self, targets: Tensor) -> None:
-        """Place the codewords on random frames, unless they have moved before."""
+        """Initialise the codewords with random frames, unless already updated."""
         self.needs_data = False
         if self.num_updates > 0:
             return

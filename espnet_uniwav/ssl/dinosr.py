@@ -1,4 +1,4 @@
-"""The encoder's objective: predict the clusters of the teacher at masked frames."""
+"""The encoder's objective: predict the teacher's clusters at masked frames."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ COLLAPSE_EPOCHS = 2
 class DinoSR(nn.Module):
     """Self-distillation with online clustering (Liu et al. 2023).
 
-    The teacher reads the unmasked input; each of its top K layers is clustered by a
-    codebook of its own; K linear heads on the student's last state predict the codes
-    of the masked frames. Loss: cross-entropy, averaged over heads and masked frames.
-    With ``unmasked_weight``, frames that the student sees count too (as in HuBERT):
-    that is learned much sooner, because nothing has to be guessed.
+    The teacher reads the unmasked input. Each of its top K layers has its own
+    codebook. K linear heads on the student's last state predict the codes of the
+    masked frames. The loss is the cross-entropy, averaged over heads and masked frames.
+    With ``unmasked_weight``, visible frames count too (as in HuBERT). The student
+    learns these much sooner, because it sees them.
 
-    The student may see several views of every utterance, with masks of their own, for
-    one pass of the teacher (data2vec 2.0). An encoder that leaves masked frames out
-    says nothing about them: a few convolutions in front of the heads fill the gaps.
+    The student may see several views of every utterance, each with its own mask, for
+    one pass of the teacher (data2vec 2.0). An encoder with ``visible_only`` has no
+    states at masked frames: a few convolutions before the heads fill the gaps.
 
     A codebook is reported as collapsing if, for COLLAPSE_EPOCHS epochs in a row, it
     used less than COLLAPSE_SHARE of its codes, or its perplexity stayed below
@@ -48,12 +48,12 @@ class DinoSR(nn.Module):
         ema_decay: First decay of the teacher.
         ema_end_decay: Last decay of the teacher.
         anneal_steps: Updates between the two.
-        freeze_step: Update from which the teacher is frozen, or None.
+        freeze_step: Update after which the teacher is frozen, or None.
         codebook_init: ``random`` (DinoSR) or ``data``, see ``OnlineCodebook``.
-        unmasked_weight: Of a frame that is not masked in the average; 0 (DinoSR)
-            leaves such frames out, of the codebooks too.
-        predictor_layers: Convolutions in front of the heads; None: 4 if the encoder
-            leaves masked frames out (``visible_only``), else 0.
+        unmasked_weight: Weight of an unmasked frame in the average; 0 (DinoSR) leaves
+            such frames out, of the codebooks too.
+        predictor_layers: Convolutions before the heads; None: 4 if the encoder leaves
+            masked frames out (``visible_only``), else 0.
     """
 
     @typechecked
@@ -80,7 +80,7 @@ class DinoSR(nn.Module):
             num_codebooks = round(encoder.num_layers * 2 / 3)
         if not 1 <= num_codebooks <= encoder.num_layers:
             raise ValueError(
-                f"num_codebooks must lie in 1..{encoder.num_layers} (the encoder's "
+                f"num_codebooks must be in 1..{encoder.num_layers} (the encoder's "
                 f"layers), found {num_codebooks}"
             )
         self.num_codebooks = num_codebooks
@@ -151,12 +151,12 @@ class DinoSR(nn.Module):
         return loss, self._stats(logits[:, :number].detach(), codes[:, :number])
 
     def after_optimizer_step(self, encoder: Encoder) -> None:
-        """Let codebooks and teacher follow: once per step that was really made."""
+        """Update codebooks and teacher, once per optimiser step actually taken."""
         self.codebooks.update()
         self.teacher.update(encoder.transformer)
 
     def _assign(self, targets: Tensor, frames: Tensor, views: int) -> Tensor:
-        """Codes (K, N); a frame that counts in several views is clustered once.
+        """Codes (K, N); a frame used in several views is clustered once.
 
         Args:
             targets: (K, B * T, D).
@@ -171,7 +171,7 @@ class DinoSR(nn.Module):
     def _frames(
         self, student: Tensor, padding_mask: Tensor | None, masked: Tensor
     ) -> Tensor:
-        """Indices of the frames that count, the masked ones first."""
+        """Indices of the frames in the loss, the masked ones first."""
         if not self.unmasked_weight:
             return masked
         kept = student.new_ones(student.shape[:2], dtype=torch.bool)
@@ -195,7 +195,7 @@ class DinoSR(nn.Module):
         return {**stats, **self._epoch_stats(number)}
 
     def _epoch_stats(self, number: Tensor) -> dict[str, Tensor]:
-        """Collect the use of codes in training; report the epoch's in validation."""
+        """Collect code usage in training; report that of the epoch in validation."""
         if self.training:
             if not self._epoch_is_open:
                 self.usage.zero_()

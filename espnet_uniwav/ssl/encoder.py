@@ -11,10 +11,11 @@ from espnet_uniwav.nn.visible import VisibleFrames
 
 
 class Encoder(nn.Module):
-    """Projects features, hides masked frames and runs the transformer.
+    """Projects features, masks frames and runs the transformer.
 
-    The projection starts with unit variance, as the convolutional positions do: were
-    it much smaller, they would drown the features that the first targets are made of.
+    The projection starts with unit variance, like the convolutional positions. If it
+    were much smaller, the positions would dominate the features, of which the first
+    targets are made.
 
     Args:
         input_dim: Width F of the features.
@@ -22,14 +23,14 @@ class Encoder(nn.Module):
         embed_dim: Width D.
         num_heads: Attention heads.
         ffn_dim: Width of the feed-forward networks.
-        position: ``conv_alibi`` (lineage), ``conv``, ``alibi``, ``rotary``,
+        position: ``conv_alibi`` (default), ``conv``, ``alibi``, ``rotary``,
             ``conv_rotary`` or ``alibi_rotary``.
         norm_first: Pre-norm layers; DinoSR is post-norm.
         dropout: Probability.
-        layer_drop: Probability of leaving out a layer in training.
-        visible_only: Leave masked frames out of the layers instead of hiding them
-            behind the mask embedding, which then stands in their states (data2vec
-            2.0); training costs as much less as frames are masked.
+        layer_drop: Probability of skipping a layer in training.
+        visible_only: Leave masked frames out of the layers (data2vec 2.0) instead of
+            replacing them by the mask embedding. Their hidden states are then the
+            mask embedding. Training cost falls with the share of masked frames.
     """
 
     @typechecked
@@ -66,7 +67,7 @@ class Encoder(nn.Module):
         )
 
     def truncate(self, num_layers: int) -> None:
-        """Keep only the layers below state ``num_layers``, which does not change."""
+        """Keep the first ``num_layers`` layers; their states do not change."""
         if num_layers < self.num_layers and self.transformer.norm_first:
             self.transformer.norm = nn.Identity()
         self.transformer.layers = self.transformer.layers[:num_layers]
@@ -87,8 +88,8 @@ class Encoder(nn.Module):
         Args:
             embedded: (B, T, D) from ``embed``.
             padding_mask: (B, T), True = padding.
-            mask: (B, T), True = masked: replaced by the mask embedding, in front of
-                the layers or, with ``visible_only``, in all states.
+            mask: (B, T), True = masked: replaced by the mask embedding, before the
+                layers or, with ``visible_only``, in all states.
 
         Returns:
             num_layers + 1 hidden states, each (B, T, D).

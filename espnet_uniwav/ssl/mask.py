@@ -1,4 +1,4 @@
-"""Which frames are hidden from the student."""
+"""Span masking of the student's input."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from espnet_uniwav.nn.masks import lengths_to_padding_mask
 
 
 class SpanMask(nn.Module):
-    """Spans of frames at random places, overlaps allowed (wav2vec 2.0, fairseq).
+    """Masks spans of frames at random positions; spans may overlap (wav2vec 2.0).
 
     About mask_prob * T / mask_length spans start at distinct random frames. Overlaps
     leave 52 to 57 % of the frames masked with the default values.
 
     Args:
         mask_prob: Masked share if no spans overlapped.
-        mask_length: Frames of a span.
-        exact: Draw spans until exactly the share mask_prob is masked, overlaps or not.
-            Utterances of one length then keep equally many frames, so that an encoder
-            of visible frames has nothing to pad.
+        mask_length: Frames per span.
+        exact: Draw spans until exactly the share mask_prob is masked. Utterances of
+            equal length then keep equally many frames, so that an encoder with
+            ``visible_only`` needs no padding.
     """
 
     @typechecked
@@ -42,9 +42,9 @@ class SpanMask(nn.Module):
     def forward(self, lengths: Tensor, num_frames: int) -> Tensor:
         """Draw a mask for every utterance.
 
-        At least one frame of each utterance is masked and at least one is kept,
-        unless it has a single frame, which is kept. Utterances shorter than a span
-        get a shorter one.
+        At least one frame of each utterance is masked and at least one is kept. The
+        frame of an utterance of one frame is kept. Utterances shorter than a span have
+        a shorter span.
 
         Args:
             lengths: (B,) valid frames.
@@ -71,10 +71,10 @@ class SpanMask(nn.Module):
         return (frames - last_start < span[:, None]) & (frames < lengths[:, None])
 
     def _draw_exactly(self, lengths: Tensor, num_frames: int) -> Tensor:
-        """Spans in a random order, until enough frames are masked.
+        """Add spans in random order until enough frames are masked.
 
-        A frame is masked as soon as the first of the spans that cover it; of the last
-        span only as many frames as are missing.
+        A frame is masked with the first span that covers it. The last span masks only
+        the frames still missing.
         """
         turn = torch.rand(len(lengths), num_frames, device=lengths.device)
         padded = F.pad(-turn, (self.mask_length - 1, 0), value=-2.0)

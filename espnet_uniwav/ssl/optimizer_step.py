@@ -1,4 +1,4 @@
-"""Know when an optimiser step was really made, whoever owns the training loop."""
+"""Detect optimiser steps from within the model, in any training loop."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 
 def after_optimizer_step(model: nn.Module) -> None:
-    """Call ``model.after_optimizer_step()`` behind every optimiser step of it.
+    """Call ``model.after_optimizer_step()`` after every optimiser step of the model.
 
-    PyTorch calls the hook from ``Optimizer.step``: so neither an accumulated
-    gradient nor a step that the trainer or the loss scaler skips counts, and every
-    process of a DDP run does the same. An optimiser that holds none of the model's
-    trainable parameters is ignored. The hook goes when the model goes.
+    PyTorch calls the hook from ``Optimizer.step``. Accumulated gradients and steps
+    that the trainer or the loss scaler skips therefore do not count, and all processes
+    of a DDP run stay in step. An optimiser without trainable parameters of the model
+    is ignored. The hook is removed when the model is deleted.
     """
     reference = weakref.ref(model)
 
@@ -31,7 +31,7 @@ def after_optimizer_step(model: nn.Module) -> None:
 
 
 def _is_skipped(optimizer: Optimizer) -> bool:
-    """A fused optimiser is called with ``found_inf`` and skips the step itself."""
+    """Whether a fused optimiser, called with ``found_inf``, skipped the step."""
     found_inf = getattr(optimizer, "found_inf", None)
     return found_inf is not None and bool(found_inf)
 

@@ -1,4 +1,4 @@
-"""Another voice and channel for the student, while the teacher hears the recording."""
+"""Perturbation of voice and channel in the student's input, not in the teacher's."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ FILTER_ORDER = 3
 class Perturb(nn.Module):
     """Perturb log-mel features, in training only; identity with the default values.
 
-    The teacher's clusters must then be predicted from another vocal tract and another
-    channel, so that they follow what is said rather than who says it. Not part of the
-    paper: with hours of speech instead of years it stands in for more speakers.
+    The student must then predict the teacher's clusters from another vocal tract and
+    channel, so that the clusters follow the content rather than the speaker. Not part
+    of the paper: it replaces more speakers where there are only hours of speech.
 
     Args:
         warp: The frequency axis is stretched by a factor drawn for each utterance from
             [1 - warp, 1 + warp] (vocal tract length perturbation, Jaitly and Hinton
             2013), in mel bands.
-        filter_std: Deviation of the first coefficients, level and cosines over the
-            bands, of a random filter added to each utterance, in units of the
-            normalised features.
+        filter_std: Standard deviation of the first coefficients (level and cosines
+            over the bands) of a random filter added to each utterance, in units of
+            the normalised features.
     """
 
     @typechecked
@@ -40,7 +40,7 @@ class Perturb(nn.Module):
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is changed now."""
+        """Whether the module is in training mode and changes anything."""
         return self.training and (self.warp > 0 or self.filter_std > 0)
 
     @torch.no_grad()
@@ -63,7 +63,7 @@ class Perturb(nn.Module):
 
 
 def warp_bands(features: Tensor, factor: Tensor) -> Tensor:
-    """Read band f at f * factor, between bands linearly; the highest band repeats.
+    """Read band f at f * factor by linear interpolation; the highest band repeats.
 
     Args:
         features: (B, T, F).

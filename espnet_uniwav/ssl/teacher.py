@@ -23,7 +23,7 @@ class EMATeacher(nn.Module):
         ema_decay: First decay.
         ema_end_decay: Last decay.
         anneal_steps: Updates between the two.
-        freeze_step: Updates after which the teacher stands still, or None.
+        freeze_step: Updates after which the teacher is frozen, or None.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class EMATeacher(nn.Module):
 
     @torch.no_grad()
     def update(self, student: Transformer) -> None:
-        """Follow the student, once per optimiser step."""
+        """Update the moving average, once per optimiser step."""
         moving = _split(self.network)
         source = _split(student)
         share = [1 - self.decay()] * len(source["averaged"])
@@ -74,7 +74,7 @@ class EMATeacher(nn.Module):
     def forward(
         self, embedded: Tensor, padding_mask: Tensor | None, num_targets: int
     ) -> Tensor:
-        """Targets of the top layers.
+        """Compute the targets from the top layers.
 
         Args:
             embedded: (B, T, D) unmasked input of the student.
@@ -98,7 +98,7 @@ def instance_norm(x: Tensor, padding_mask: Tensor | None, eps: float = 1e-5) -> 
         eps: Added to the variance.
 
     Returns:
-        (K, B, T, D); padding is arbitrary.
+        (K, B, T, D); values at padding are arbitrary.
     """
     if x.shape[2] == 1:
         return torch.zeros_like(x)

@@ -1,4 +1,4 @@
-"""ESPnet2's door for recognition: CTC that leaves its blank phase sooner."""
+"""ESPnet2 adapter for recognition: CTC that leaves its blank phase sooner."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from espnet_uniwav.tasks.steps import CountsSteps
 class UniWavASRModel(CountsSteps, ESPnetASRModel):
     """``model: uniwav`` of the ASR task: the stock model with an aligned warm-up.
 
-    With little speech CTC predicts blanks alone for thousands of steps. In the first
-    ``warm_up_steps`` training batches the CTC layer also learns which token is spoken
-    at every frame; alone at first, this loses its share linearly. Needs the data name
-    ``alignment`` (numbers of tokens, one per frame, -1 = unknown) in training, and
+    With little data CTC predicts only blanks for thousands of steps. In the first
+    ``warm_up_steps`` training batches the CTC layer therefore also learns the token of
+    every frame. The weight of this frame loss falls linearly from 1 to 0. Training
+    needs the data name ``alignment`` (token ids, one per frame, -1 = unknown) and
     ``--allow_variable_data_keys true``; see egs2/mini_speech/asr1.
 
     Args:
-        *args: Those of the stock model.
-        warm_up_steps: Training batches before CTC is alone; 0 is the stock model.
+        *args: Arguments of the stock model.
+        warm_up_steps: Training batches with the frame loss; 0 is the stock model.
         bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
-        **kwargs: Those of the stock model.
+        **kwargs: Arguments of the stock model.
     """
 
     @typechecked
@@ -46,7 +46,7 @@ class UniWavASRModel(CountsSteps, ESPnetASRModel):
         alignment_lengths: Tensor | None = None,
         **kwargs,
     ):
-        """The stock losses; in the warm-up the frame loss takes a share of CTC's.
+        """The stock losses; in the warm-up the frame loss replaces part of CTC's.
 
         Args:
             speech: (B, S) samples.
@@ -88,7 +88,7 @@ class UniWavASRModel(CountsSteps, ESPnetASRModel):
 
 
 def frame_loss(logits: Tensor, lengths: Tensor, alignment: Tensor) -> Tensor:
-    """Cross-entropy of every aligned frame, summed per utterance as CTC's is.
+    """Cross-entropy of the aligned frames, summed per utterance like the CTC loss.
 
     Args:
         logits: (B, T, V).

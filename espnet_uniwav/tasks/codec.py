@@ -1,4 +1,4 @@
-"""ESPnet2's door to neural codecs: experiments of its GAN codec task as features."""
+"""ESPnet2 adapter for neural codecs: GAN codec experiments as features."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ESPnetCodecNetwork(CodecNetwork):
         **generator: ``generator_params`` of the codec.
 
     Raises:
-        ValueError: If a norm looks at whole utterances, so that padding would matter.
+        ValueError: If a norm spans the utterance, so that padding would matter.
     """
 
     def __init__(self, sampling_rate: int, **generator):
@@ -64,15 +64,15 @@ class ESPnetCodecNetwork(CodecNetwork):
 def read_experiment(
     experiment: Path, model_file: str
 ) -> tuple[dict, dict[str, Tensor]]:
-    """Architecture and weights of a codec that ``gan_codec_train`` has trained.
+    """Read architecture and weights of a codec trained with ``gan_codec_train``.
 
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
-        model_file: Which saved model: a name inside the experiment.
+        model_file: File name of the saved model in the experiment.
 
     Raises:
-        FileNotFoundError: If it has no such file.
-        ValueError: If it holds a codec of another kind.
+        FileNotFoundError: If a file is missing.
+        ValueError: If the codec is of another kind.
     """
     config, model = experiment / "config.yaml", experiment / model_file
     for path in (config, model):
@@ -104,15 +104,15 @@ def codec(
     model_file: str = "latest.pth",
     num_utterances: int | None = None,
 ) -> str:
-    """Make a feature space of a neural codec: convert, measure and write.
+    """Convert a neural codec to a feature space, and measure its latents.
 
     Args:
         source: Experiment of ``gan_codec_train``; or EnCodec: a folder, or a name on
             Hugging Face's hub.
         wav_scp: Table of names and audio files, to measure the latents on.
         output: Folder to write.
-        model_file: Of an experiment.
-        num_utterances: To measure on, evenly spread; None: all.
+        model_file: File name of the saved model in the experiment.
+        num_utterances: Number of utterances to measure on, evenly spread; None: all.
 
     Returns:
         What was done, in one line.
@@ -147,7 +147,7 @@ def codec(
 
 
 def read_source(source: str, model_file: str) -> tuple[str, dict, dict[str, Tensor]]:
-    """Name of the network, its arguments and its weights.
+    """Read a codec's network name, arguments and weights.
 
     Raises:
         ValueError, OSError: If there is no such codec.

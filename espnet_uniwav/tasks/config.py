@@ -12,7 +12,7 @@ DEEPEST = 20
 
 
 def resolve(path: str | Path, depth: int = 0) -> dict:
-    """Read a yaml file; ``include: FILE`` stands for that file's content.
+    """Read a yaml file; ``include: FILE`` is replaced by the content of that file.
 
     Mappings are merged key by key, and lists of ``{name: ..., conf: ...}`` (ESPnet's
     ``loss`` and ``util``) entry by entry; ``conf: null`` removes the entry. Anything
@@ -20,7 +20,7 @@ def resolve(path: str | Path, depth: int = 0) -> dict:
 
     Args:
         path: File; what it includes is relative to it.
-        depth: Files that led here.
+        depth: Number of includes above this file.
 
     Raises:
         FileNotFoundError: If it or an included file is missing.

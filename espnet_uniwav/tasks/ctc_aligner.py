@@ -1,4 +1,4 @@
-"""ESPnet2's door to alignment: an ASR model as a source of CTC posteriors."""
+"""ESPnet2 adapter for alignment: CTC posteriors of an ASR model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_RATE = 16000
 
 
 class Recogniser:
-    """What ``alignment.ctc.CTCAligner`` asks of a model.
+    """Interface that ``alignment.ctc.CTCAligner`` needs from a model.
 
     Attributes:
         tokens: The V names of the model's outputs.

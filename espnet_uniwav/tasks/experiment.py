@@ -1,4 +1,4 @@
-"""An ESPnet experiment of ours -> a checkpoint folder."""
+"""Export of an ESPnet experiment to a checkpoint folder."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def export_experiment(
     half: bool = False,
     whole: bool = False,
 ) -> nn.Module:
-    """Turn an experiment into a checkpoint folder.
+    """Export an experiment to a checkpoint folder.
 
-    Of pre-training a ``UniWav``; tokenizers and vocoders are what they are. A
-    synthesiser is exported with its task and tokens, for ``load_reader``. Of other
-    downstream tasks the encoder is exported as it was fine-tuned, so that it can be
-    probed like any other; a recogniser with ``whole`` like a synthesiser.
+    Pre-training is exported as a ``UniWav``, tokenizers and vocoders as such. A
+    synthesiser is exported with its task and tokens, for ``load_reader``; with
+    ``whole`` also a recogniser. Of other downstream tasks the fine-tuned encoder is
+    exported, so that it can be probed like any other.
 
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
         folder: The checkpoint to write.
-        model_file: Which saved model: a name inside the experiment.
-        half: Store what was trained in fp16; not of models with their task.
+        model_file: File name of the saved model in the experiment.
+        half: Store trained weights in fp16; not for models with their task.
         whole: Export a recogniser with its task and tokens, for ``load_recogniser``.
 
     Returns:
@@ -87,7 +87,7 @@ def export_experiment(
 
 
 def describe(path: Path, args: dict):
-    """Of an experiment: how to build its model, its configuration, its prefixes."""
+    """Build function, model configuration and weight prefixes of an experiment."""
     if args.get("codec") == "uniwav_vocoder":
         conf = args["codec_conf"]
         config = {"features": conf["features"], "vocoder": conf.get("generator") or {}}
@@ -114,7 +114,7 @@ def describe(path: Path, args: dict):
 def model_config(args: dict) -> dict:
     """ESPnet's arguments of the SSL task -> configuration of ``UniWav``."""
     features = features_config(args)
-    features.pop("checkpoint", None)  # what it describes stands beside it
+    features.pop("checkpoint", None)  # its content is in the other keys
     losses = {loss["name"]: loss.get("conf") or {} for loss in args["loss"]}
     config = {
         "features": features,

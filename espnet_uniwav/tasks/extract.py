@@ -1,4 +1,4 @@
-"""The features of recordings on disk, for trainings that read them there."""
+"""Extraction of features to disk, for trainings that read them from there."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def extract(
     num_workers: int = 0,
     device: str = "cpu",
 ) -> str:
-    """Write features; goes on after the last whole archive.
+    """Write features; resumes after the last complete archive.
 
     Args:
         wav_scp: Table of names and audio files.
         output: Folder to write, see ``FeatureWriter``.
-        config: Of the training (its frontend_conf), or a checkpoint.
-        shard_size: Utterances of an archive.
-        num_workers: Processes, as of ``do_all``.
+        config: Training configuration (with frontend_conf), or a checkpoint.
+        shard_size: Utterances per archive.
+        num_workers: Processes, see ``do_all``.
         device: Torch device.
 
     Returns:
@@ -71,7 +71,7 @@ def extract(
 
 
 def load_features(config: Path, device: str) -> AbsFeatures:
-    """The feature space of a training's or a checkpoint's configuration.
+    """Build the feature space of a training's or a checkpoint's configuration.
 
     Raises:
         ValueError: If it describes none.

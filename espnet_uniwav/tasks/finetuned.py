@@ -1,7 +1,7 @@
-"""Fine-tuned models of ESPnet2's tasks: loaded without pickle, exported to a folder.
+"""Fine-tuned models of ESPnet2 tasks: loading without pickle, export to a folder.
 
-ESPnet's own loader unpickles whatever a .pth file holds, which can be any program. Here
-the model is built from its configuration, and the file may give it tensors alone.
+ESPnet's own loader unpickles a .pth file, which can run arbitrary code. Here the model
+is built from its configuration, and only tensors are read from the file.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _check_tokens(tokens) -> None:
 
 
 def _find_files(args: dict, folder: Path) -> dict:
-    """Arguments in which copied files are named by their whole path."""
+    """Arguments in which copied files are named by their full path."""
     with blamed_on(folder / CONFIG):
         for part, key in _named(args):
             part[key] = str(folder / FILES / PurePath(part[key]).name)

@@ -1,4 +1,4 @@
-"""ESPnet2's door behind pre-training: ``frontend: uniwav`` of asr, st, slu, spk, ..."""
+"""ESPnet2 adapter for downstream tasks: ``frontend: uniwav`` of asr, st, slu, ..."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY, PARTS = "frontend_conf", ("features", "encoder")
 
 
 class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
-    """The states of a pre-trained encoder as features of a downstream task.
+    """Hidden states of a pre-trained encoder as features of a downstream task.
 
     Args:
         fs: Sampling rate (Hz), also as ``16k``; must be the checkpoint's.
@@ -33,19 +33,19 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
             starts from random weights.
         layer: ``weighted_sum`` (learned, over all states) or the number of one state:
             0 is the input of the layers, N the output of layer N.
-        freeze: Do not train the encoder. The weighted sum is trained anyway.
-        freeze_steps: Training batches before the encoder is trained, so that the
-            layers after it have learnt something by then. Under DDP it needs ESPnet's
+        freeze: Freeze the encoder. The weighted sum is trained in any case.
+        freeze_steps: Training batches for which the encoder is frozen, while the
+            layers after it are trained. Under DDP it needs ESPnet's
             ``unused_parameters: true``.
-        mask_prob: Share of frames hidden in training, in spans; 0 hides none.
-        mask_length: Frames of such a span.
-        channel_mask_prob: Share of channels set to zero in training, likewise.
-        channel_mask_length: Channels of such a span.
-        dropout: Replaces the checkpoint's.
-        layer_drop: Replaces the checkpoint's.
+        mask_prob: Share of frames masked in training, in spans; 0 masks none.
+        mask_length: Frames per span.
+        channel_mask_prob: Share of channels set to zero in training, in spans.
+        channel_mask_length: Channels per span.
+        dropout: Replaces the checkpoint's dropout.
+        layer_drop: Replaces the checkpoint's layer_drop.
         architecture: The checkpoint's model configuration. ``build_model`` of the
-            tasks writes it to the saved config.yaml, so that a fine-tuned model
-            needs the checkpoint no more. Needed if checkpoint is None.
+            tasks writes it to the saved config.yaml, so that a fine-tuned model no
+            longer needs the checkpoint. Required if checkpoint is None.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing and nothing describes it.
@@ -89,13 +89,13 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
 
     @staticmethod
     def adapt_task(task: type) -> None:
-        """Let ``build_model`` of a task put the architecture into the saved config.
+        """Make ``build_model`` of a task write the architecture to the saved config.
 
-        ESPnet dumps its arguments behind ``build_model``, which may change them. The
-        statistics of ``--collect_stats`` are lengths only: no encoder runs for them.
+        ESPnet saves its arguments after ``build_model``, which may change them. With
+        ``--collect_stats`` only lengths are collected, so the encoder does not run.
 
         Args:
-            task: An ESPnet task with front ends. Nothing happens a second time.
+            task: An ESPnet task with front ends. A second call has no effect.
         """
         stock = task.build_model.__func__
         if getattr(stock, "describes_uniwav", False):
@@ -141,7 +141,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         return z.masked_fill(padding_mask[..., None], 0.0), lengths
 
     def train(self, mode: bool = True):
-        """Set the mode; a frozen encoder stays without dropout and masks."""
+        """Set the mode; a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.freeze:
             self.encoder.eval()

@@ -1,4 +1,4 @@
-"""What all doors to fine-tuning share: a checkpoint to start from, then to forget."""
+"""Base of the fine-tuning adapters: the checkpoint that training starts from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from espnet_uniwav.storage import find_local, read_config
 
 
 class StartsFromCheckpoint:
-    """A module that needs a checkpoint once: for training, not for inference.
+    """A module that needs a checkpoint for training, but not for inference.
 
-    ``checkpoint`` gives the weights to start from; ``architecture`` in the saved
-    config.yaml rebuilds the module without it. Comes before ``nn.Module`` among the
-    bases.
+    ``checkpoint`` provides the initial weights; ``architecture`` in the saved
+    config.yaml rebuilds the module without it. This class must be listed before
+    ``nn.Module`` among the bases.
     """
 
     checkpoint: str | None
@@ -39,7 +39,7 @@ class StartsFromCheckpoint:
         return load(folder, spec)
 
     def require_weights(self) -> None:
-        """Raise FileNotFoundError if no weights were loaded, of whatever origin."""
+        """Raise FileNotFoundError if no weights were loaded from any source."""
         if not self.has_weights:
             raise FileNotFoundError(
                 f"{self.checkpoint} is missing, and no trained model was loaded: name "
@@ -48,7 +48,7 @@ class StartsFromCheckpoint:
             )
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Refuse what ESPnet's ``strict=False`` would let pass in silence."""
+        """Refuse missing tensors, which ESPnet's ``strict=False`` would ignore."""
         needed = (key for key in self.state_dict() if key != "_extra_state")
         missing = [key for key in needed if prefix + key not in state_dict]
         if missing:

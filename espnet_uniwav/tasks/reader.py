@@ -1,4 +1,4 @@
-"""ESPnet2's door to reading aloud: a trained ``tts: uniwav`` as a ``Reader``."""
+"""ESPnet2 adapter for speech synthesis: a trained ``tts: uniwav`` as a ``Reader``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load_reader(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If it is no ``tts: uniwav``.
+        ValueError: If the model is not ``tts: uniwav``.
     """
     model, args, task = load_finetuned("tts", model_file, config, device, _check)
     synthesizer = model.tts.synthesizer
@@ -45,7 +45,7 @@ def _check(config: Path, args: dict) -> None:
 
 
 def _tokenizer(args, task):
-    """Text -> tokens: our phonemizer for its phones, else as in the training."""
+    """Text -> tokens: by our phonemizer for its phones, else as in training."""
     if args.token_type == "phn" and args.g2p is None and SILENCE in args.token_list:
         return Phonemizer()
     preprocess = task.build_preprocess_fn(args, train=False)

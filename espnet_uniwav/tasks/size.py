@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a configuration, which is never allocated."""
+"""Parameters and multiply-adds of a configuration, without allocating the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def size(config: str | Path, seconds: float = 10.0) -> str:
 
     Args:
         config: Configuration of the SSL task.
-        seconds: Length of the utterance that they read.
+        seconds: Length of the input utterance.
 
     Raises:
         FileNotFoundError, ValueError: Naming the file and what to do.

@@ -1,4 +1,4 @@
-"""ESPnet2's door for pre-training: names and shapes of the stock SSL task."""
+"""ESPnet2 adapter for pre-training: names and shapes of the stock SSL task."""
 
 from __future__ import annotations
 
@@ -72,15 +72,14 @@ class UniWavSSLModel(ESPnetSSLModel):
     """``model: uniwav``: one masked pass of the encoder, every loss on its states.
 
     Args:
-        frontend, encoder, losses, normalize, preencoder, **kwargs: As ESPnet builds
-            them.
+        frontend, encoder, losses, normalize, preencoder, **kwargs: Built by ESPnet.
         bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
         checkpointing: Save memory, see ``TransformerLayer``.
-        compile: Let ``torch.compile`` make every layer faster, after minutes.
+        compile: Compile every layer with ``torch.compile``; this takes some minutes.
         num_views: Masked (and perturbed) views of every utterance that the student
             learns from for one pass of the teacher; the decoder learns from the first.
         checkpoint: Start from the weights of this checkpoint, of the same
-            architecture: continued pre-training. Teacher and codebooks start afresh,
+            architecture: continued pre-training. Teacher and codebooks are initialised
             from these weights.
     """
 
@@ -143,7 +142,7 @@ class UniWavSSLModel(ESPnetSSLModel):
             **kwargs: Text and utterance names, unused.
 
         Returns:
-            loss, stats and weight (masked frames), as ESPnet's trainer wants them.
+            loss, stats and weight (masked frames), as ESPnet's trainer expects them.
         """
         with (
             bfloat16(speech.device, self.bf16),
@@ -176,8 +175,8 @@ class UniWavSSLModel(ESPnetSSLModel):
     def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
         """Features, masks and the states of the masked pass of all views.
 
-        ``embedded``, which the teacher reads, is of the recording; the student and
-        the decoder see perturbed views, where there are any.
+        ``embedded``, the teacher's input, is computed from the original features. The
+        student and the decoder see perturbed views, if perturbation is on.
         """
         features, lengths = self._extract_feats(speech, speech_lengths)
         length, views = features.shape[1], self.num_views if self.training else 1
@@ -208,7 +207,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         return {"feats": features, "feats_lengths": lengths}
 
     def after_optimizer_step(self) -> None:
-        """Let teachers and codebooks follow the step just made."""
+        """Update teachers and codebooks after an optimiser step."""
         self.global_step += 1
         for objective in self.losses:
             objective.after_optimizer_step(self.encoder.encoder)

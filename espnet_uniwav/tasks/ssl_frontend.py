@@ -1,4 +1,4 @@
-"""ESPnet2's door to the features of pre-training: from samples, or from disk."""
+"""ESPnet2 adapter for the features of pre-training: from samples or from disk."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from espnet_uniwav.quantities import parse_rate
 class UniWavFrontend(AbsFrontend):
     """``frontend: uniwav`` of the SSL task: the frozen feature space.
 
-    The feature spec travels in the state dict, so that a checkpoint refuses other
-    features by name and values.
+    The feature spec is saved in the state dict, so that a checkpoint refuses other
+    features.
 
     Args:
         fs: Sampling rate (Hz), also as ``16k``.
@@ -52,12 +52,12 @@ class UniWavFrontend(AbsFrontend):
 
     @staticmethod
     def adapt_task(task: type) -> None:
-        """Let the SSL task save what a codec is made of, and batch features.
+        """Make the SSL task save a codec's architecture, and batch features.
 
-        Stock batches of training take waveforms alone, and crop them to the shortest.
+        Stock training batches hold only waveforms, cropped to the shortest one.
 
         Args:
-            task: ESPnet's SSL task. Nothing happens a second time.
+            task: ESPnet's SSL task. A second call has no effect.
         """
         build_stock, collate_stock = (
             getattr(task, name).__func__ for name in ("build_model", "build_collate_fn")
@@ -86,7 +86,7 @@ class UniWavFrontend(AbsFrontend):
     def forward(self, input: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, S) samples and lengths to (B, T, F) features and lengths.
 
-        Features that were extracted before, (B, T, F), are returned as they are.
+        Features extracted to disk, (B, T, F), are returned unchanged.
         """
         if input.dim() == 2:
             return self.features.extract(input, input_lengths)
@@ -103,14 +103,14 @@ class UniWavFrontend(AbsFrontend):
         return torch.tensor(list(text.encode()), dtype=torch.float32)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Compare the spec of a checkpoint with ours."""
+        """Refuse a checkpoint with another feature spec."""
         text = bytes(state.round().to(torch.uint8).tolist()).decode()
         found = FeatureSpec.from_dict(json.loads(text))
         check_spec(found, self.features.spec, "checkpoint")
 
 
 def _describe_codec(conf: dict) -> dict:
-    """Arguments of the front end, with what its codec is made of beside the folder."""
+    """Front-end arguments, with a codec's architecture instead of its folder."""
     features = conf.get("features_conf") or {}
     if "checkpoint" not in features or "architecture" in features:
         return conf

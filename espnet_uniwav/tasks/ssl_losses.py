@@ -1,4 +1,4 @@
-"""The two objectives behind ESPnet2's loss interface."""
+"""The two objectives as ESPnet2 losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from espnet_uniwav.storage import load_strictly
 
 
 class UniWavLoss(AbsSSLLoss):
-    """An objective of ours behind ESPnet's loss interface.
+    """Base class: one of our objectives with ESPnet's loss interface.
 
     Args:
         encoder_output_size: Given by ESPnet; the encoder itself is attached later.
@@ -33,15 +33,15 @@ class UniWavLoss(AbsSSLLoss):
         self.conf = conf
 
     def attach(self, encoder: Encoder, feature_dim: int) -> None:
-        """Build the objective, once the model knows encoder and features."""
+        """Build the objective when encoder and features are known."""
         raise NotImplementedError
 
     def start_from(self, pretrained: UniWav, where: str) -> None:
-        """Take over what a checkpoint knows of this objective, once attached.
+        """Load the weights of this objective from a checkpoint, after ``attach``.
 
         Args:
-            pretrained: Of the same architecture.
-            where: Its folder, for the error.
+            pretrained: Model of the same architecture.
+            where: Its folder, for error messages.
         """
 
     def forward(self, **inputs) -> tuple[Tensor, dict[str, Tensor]]:
@@ -50,7 +50,7 @@ class UniWavLoss(AbsSSLLoss):
         return self.weight * loss, {f"loss_{self.name}": loss.detach(), **stats}
 
     def after_optimizer_step(self, encoder: Encoder) -> None:
-        """Called behind every optimiser step."""
+        """Called after every optimiser step."""
 
 
 class DinoSRLoss(UniWavLoss):

@@ -1,4 +1,4 @@
-"""Training batches that a module has seen, kept with its weights."""
+"""Count of training batches, saved with a module's weights."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 class CountsSteps:
-    """For an ``nn.Module`` that changes its ways during training.
+    """Mixin for an ``nn.Module`` whose behaviour depends on the training step.
 
     Attributes:
-        step: Training batches so far; saved, so that a resumed training goes on.
+        step: Training batches so far; saved, so that a resumed training continues.
     """
 
     step = 0

@@ -1,4 +1,4 @@
-"""ESPnet2's door to speech tokens: ``model: uniwav_tokenizer`` of the SSL task."""
+"""ESPnet2 adapter for speech tokens: ``model: uniwav_tokenizer`` of the SSL task."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PARTS = ("features", "encoder", "decoder", "kept_frames", "tokenizer")
 class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
     """``model: uniwav_tokenizer``: trains the decoder of a tokenizer on its codes.
 
-    Front end, encoder and losses of the task are filled in, so that ESPnet builds them,
-    and not used: a configuration names the checkpoint and no other part.
+    A configuration names only the checkpoint. Front end, encoder and losses are filled
+    in because ESPnet builds them, but they are not used.
 
     Args:
         checkpoint: Folder made by ``uniwav cluster``.
         architecture: The checkpoint's model configuration, which ESPnet saves.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
-        **unused: What ESPnet's SSL task builds.
+        **unused: Parts built by ESPnet's SSL task.
     """
 
     @typechecked
@@ -41,7 +41,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         bf16: bool = False,
         **unused,
     ):
-        nn.Module.__init__(self)  # of ESPnet's class only the name is needed
+        nn.Module.__init__(self)  # ESPnet only checks the type of this class
         self.checkpoint = checkpoint
         self.tokenizer = UniWavTokenizer.from_config(architecture)
         self.bf16 = bf16
@@ -52,10 +52,10 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
 
     @staticmethod
     def adapt_task(task: type) -> None:
-        """Let the SSL task take its parts from the checkpoint, and save them.
+        """Make the SSL task read its parts from the checkpoint, and save them.
 
         Args:
-            task: ESPnet's SSL task. Nothing happens a second time.
+            task: ESPnet's SSL task. A second call has no effect.
         """
         stock = task.build_model.__func__
         if getattr(stock, "describes_tokenizer", False):
@@ -78,7 +78,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
             **kwargs: Text and utterance names, unused.
 
         Returns:
-            loss, stats and weight (utterances), as ESPnet's trainer wants them.
+            loss, stats and weight (utterances), as ESPnet's trainer expects them.
         """
         self.require_weights()
         x, lengths = self._extract(speech, speech_lengths)
@@ -100,7 +100,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
 
 
 def _describe(args: argparse.Namespace) -> None:
-    """Write the architecture and what follows from it into the arguments."""
+    """Write the architecture, and settings that follow from it, into the arguments."""
     conf = args.model_conf
     architecture = conf.get("architecture")
     if architecture is None:

@@ -1,4 +1,4 @@
-"""ESPnet2's door to synthesis: ``tts: uniwav`` of the TTS task."""
+"""ESPnet2 adapter for synthesis: ``tts: uniwav`` of the TTS task."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ TOLERANCE = 2
 class UniWavTTS(StartsFromCheckpoint, AbsTTS):
     """``tts: uniwav``: speech in the voice of a prompt.
 
-    In inference ``speech`` is the prompt. Its text may stand in front of the text to
-    be spoken, ended by the last token of the list (ESPnet's ``<sos/eos>``). Stock
-    ``--use_teacher_forcing true`` takes the ``durations`` of all tokens as given.
+    In inference ``speech`` is the prompt. Its text may precede the text to be spoken,
+    separated by the last token of the list (ESPnet's ``<sos/eos>``). With stock
+    ``--use_teacher_forcing true`` the given ``durations`` of all tokens are used.
 
     Args:
         idim: Size of the token list.
@@ -44,7 +44,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
         vocoder: Folder of an exported ``Vocoder``; None: Griffin-Lim.
         num_steps, method, guidance_scale, temperature: See ``Sampling``.
-        seed: Of the noise; the same for every utterance.
+        seed: Seed of the noise; the same for every utterance.
         speed: Divides predicted durations.
         **conf: Arguments of ``Synthesizer``.
     """
@@ -86,15 +86,15 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         )
         self.fs = uniwav.features.spec.sample_rate
         self.spks = self.langs = self.spk_embed_dim = None
-        # ESPnet's words for: inference needs the features of ``speech``.
+        # In ESPnet this flag means: inference needs the features of ``speech``.
         self.use_gst = True
 
     @staticmethod
     def adapt_task(task: type) -> None:
-        """Let a task save our architecture, and refuse vocoders of other features.
+        """Make a task save our architecture, and refuse vocoders of other features.
 
         Args:
-            task: ESPnet's TTS task. Nothing happens a second time.
+            task: ESPnet's TTS task. A second call has no effect.
         """
         build_model = task.build_model.__func__
         build_vocoder = task.build_vocoder_from_file.__func__
@@ -138,7 +138,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             durations_lengths: (B,).
 
         Returns:
-            loss, stats and weight (utterances), as ESPnet's trainer wants them.
+            loss, stats and weight (utterances), as ESPnet's trainer expects them.
         """
         self.require_weights()
         _check_batch(text_lengths, feats_lengths, durations, durations_lengths)
@@ -161,15 +161,15 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         num_frames: int | None = None,
         **settings,
     ) -> dict[str, Tensor]:
-        """Speak.
+        """Synthesise a text in the voice of a prompt.
 
         Args:
             text: (L,) tokens, of the prompt first if its end is among them.
             feats: (T, F) features of the prompt.
             durations: (L,) frames of all tokens; zero for the end of the prompt.
-            use_teacher_forcing: ESPnet's word for: durations are given.
-            num_frames: Length of the answer, instead of ``speed``.
-            **settings: Instead of those of ``tts_conf``.
+            use_teacher_forcing: Use the given durations.
+            num_frames: Length of the output, instead of ``speed``.
+            **settings: Replace those of ``tts_conf``.
 
         Returns:
             ``wav`` (S,), ``feat_gen`` (T, F) normalised, ``feat_gen_denorm`` (T, F)
@@ -198,7 +198,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         return self._outputs(utterance)
 
     def _split(self, text: Tensor, feats: Tensor | None, durations: Tensor | None):
-        """Part the tokens and durations of the prompt from those to be spoken."""
+        """Split tokens and durations into those of the prompt and of the text."""
         if feats is not None:
             check_prompt(feats, self.synthesizer.uniwav.features.spec)
         if durations is not None and len(durations) != len(text):
@@ -211,7 +211,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         if feats is None or len(ends) > 1:
             raise ValueError(
                 "the token that ends the text of the prompt needs a prompt, and may "
-                f"stand in a text once: found it {len(ends)} times"
+                f"occur once in a text: found it {len(ends)} times"
             )
         end = ends[0]
         head, tail = None, None
@@ -243,7 +243,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
 
 
 def _describe(args: argparse.Namespace) -> None:
-    """Write architecture and features into the arguments, which ESPnet saves."""
+    """Write architecture and features to the arguments, which ESPnet saves."""
     for key, expected in (("feats_extract", "uniwav"), ("normalize", None)):
         if getattr(args, key) != expected:
             raise ValueError(
@@ -275,7 +275,7 @@ def _check_width(odim: int, expected: int) -> None:
 
 
 def _check_batch(text_lengths, feats_lengths, durations, durations_lengths) -> None:
-    """Compare lengths, on the CPU alone, where looking at them stalls nothing."""
+    """Compare lengths, only on the CPU: on a GPU, reading them would synchronise."""
     if durations is None:
         raise ValueError(
             "tts: uniwav learns from durations: give FILE,durations,text_int with "

@@ -1,4 +1,4 @@
-"""The features of ``tts: uniwav`` in ESPnet2's TTS task, and vocoders for them."""
+"""ESPnet2 adapter for the features of ``tts: uniwav``, and a check of vocoders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UniWavFeatsExtract(AbsFeatsExtract):
     """``feats_extract: uniwav``: the frozen feature space of ``tts: uniwav``.
 
     Args:
-        **features: Its name and arguments; filled in from ``tts_conf``.
+        **features: Name and arguments of the features; filled in from ``tts_conf``.
     """
 
     def __init__(self, **features):
@@ -28,7 +28,7 @@ class UniWavFeatsExtract(AbsFeatsExtract):
         return self.features.spec.dim
 
     def get_parameters(self) -> dict:
-        """Nothing: the stock Griffin-Lim is not ours."""
+        """Return no parameters: ESPnet's Griffin-Lim does not fit these features."""
         return {}
 
     def forward(

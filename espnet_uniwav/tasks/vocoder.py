@@ -1,4 +1,4 @@
-"""ESPnet2's door to vocoders: ``codec: uniwav_vocoder`` of the GAN codec task."""
+"""ESPnet2 adapter for vocoders: ``codec: uniwav_vocoder`` of the GAN codec task."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.tasks.steps import CountsSteps
 from espnet_uniwav.vocoder import Vocoder
 
-# Samples of the window -> mel bands of the distance in that resolution.
+# Window (samples) -> mel bands of the distance in that resolution.
 RESOLUTIONS = {256: 20, 512: 40, 1024: 80, 2048: 160}
 
 
 class UniWavVocoder(CountsSteps, AbsGANCodec):
     """``codec: uniwav_vocoder``: a ``Vocoder`` trained against discriminators.
 
-    The "codes" of this codec are the features themselves, of which nothing is trained.
-    Loss of the generator: mel distances in four resolutions, then also the opinion of
-    the discriminators and the distance of what they see (hinge; Siuzdak 2024).
+    The "codes" of this codec are the frozen features. Loss of the generator: mel
+    distances in four resolutions, and after the warm-up the hinge adversarial loss and
+    feature matching (Siuzdak 2024).
 
     Args:
         features: Name and arguments of the feature space.
         generator: Arguments of ``Vocoder``.
-        fft_sizes: Samples of the windows, one discriminator for each.
-        channels: Of the discriminators' convolutions.
-        segment: Samples that are cut from every utterance, anywhere in training and in
-            the middle in validation. (The chunk iterator of ESPnet 202511 does not run
-            with NumPy 2.4.)
+        fft_sizes: Window lengths in samples, one discriminator for each.
+        channels: Channels of the discriminators' convolutions.
+        segment: Samples cut from every utterance, at a random position in training and
+            from the middle in validation. (The chunk iterator of ESPnet 202511 does
+            not run with NumPy 2.4.)
         warm_up_steps: Training batches before the discriminators start.
         mel_weight: Factor of the mel distance.
         feature_weight: Factor of the feature matching.
@@ -86,19 +86,19 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         self._cache = None
 
     def meta_info(self) -> dict:
-        """What ESPnet's codec inference asks for."""
+        """Properties that ESPnet's codec inference needs."""
         spec = self.generator.features.spec
         return {"fs": spec.sample_rate, "frame_shift": spec.hop_length}
 
     def forward(self, audio: Tensor, forward_generator: bool, **kwargs) -> dict:
-        """Loss of one turn, of the generator or the discriminators.
+        """Loss of the generator or of the discriminators.
 
         Args:
             audio: (B, S) samples.
-            forward_generator: Whose turn it is.
+            forward_generator: True for the generator, False for the discriminators.
 
         Returns:
-            ``loss``, ``stats``, ``weight``, ``optim_idx``, as ESPnet's trainer wants.
+            ``loss``, ``stats``, ``weight``, ``optim_idx``, as ESPnet's trainer expects.
         """
         if forward_generator:
             loss, stats = self._generator_turn(audio)
@@ -120,7 +120,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
     @property
     def is_warm(self) -> bool:
-        """Whether the discriminators take part."""
+        """Whether the discriminators are in use."""
         return self.step >= self.warm_up_steps
 
     def _pair(self, audio: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,7 +135,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         return real, self.decode(self.encode(real))[..., :length]
 
     def _judge(self, audio: Tensor) -> list[list[Tensor]]:
-        """What every discriminator sees in (B, 1, S), its verdict last, in fp32."""
+        """Layer outputs of the discriminators for (B, 1, S), score last, in fp32."""
         with bfloat16(audio.device, self.bf16):
             outputs = self.discriminator(audio.squeeze(1))
         return [[layer.float() for layer in own] for own in outputs]
@@ -169,7 +169,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
 
 class _Discriminators(nn.ModuleList):
-    """Discriminators of the ``vocos`` package, which scale what they hear to one peak.
+    """Discriminators of the ``vocos`` package, which normalise the peak of their input.
 
     ESPnet's MultiScaleSTFTDiscriminator does not: on speech at its natural level it
     stayed at chance for as long as it was tried.
@@ -181,5 +181,5 @@ class _Discriminators(nn.ModuleList):
         super().__init__(DiscriminatorR(size, channels=channels) for size in fft_sizes)
 
     def forward(self, audio: Tensor) -> list[list[Tensor]]:
-        """Layers of every discriminator for (B, S) samples, its verdict last."""
+        """Layer outputs of every discriminator for (B, S) samples, the score last."""
         return [[*layers, verdict] for verdict, layers in (own(audio) for own in self)]

@@ -1,4 +1,4 @@
-"""What a tokenizer can be made of, and be given."""
+"""Checks of a tokenizer's arguments and inputs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def check_arguments(
     """Raise ValueError unless ``UniWavTokenizer`` can be made of its arguments."""
     if uniwav.decoder is None:
         raise ValueError(
-            "a tokenizer speaks with the decoder: give the model one (a checkpoint "
-            "trained with the flow_matching loss, or a decoder in its configuration)"
+            "a tokenizer needs a model with a decoder: use a checkpoint trained with "
+            "the flow_matching loss, or add a decoder to its configuration"
         )
     layers = range(uniwav.encoder.num_layers + 1)
     if layer != FEATURES and layer not in layers:
@@ -32,7 +32,7 @@ def check_arguments(
 
 
 def check_codes(codes: Tensor, num_codebooks: int, codebook_size: int) -> None:
-    """Raise ValueError unless these are codes (K, T) of such codebooks."""
+    """Raise ValueError unless these are codes (K, T) of K codebooks of that size."""
     if not num_codebooks:
         raise ValueError("this tokenizer has no codebooks, so nothing to decode")
     good = codes.dim() == 2 and len(codes) == num_codebooks and codes.numel()

@@ -1,4 +1,4 @@
-"""A tokenizer made of a pre-trained model and the recordings of a data folder."""
+"""Create a tokenizer from a pre-trained model and the recordings of a data folder."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def cluster(
         output: Checkpoint to write.
         layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight:
             Arguments of ``UniWavTokenizer``.
-        decoder: Checkpoint whose decoder's architecture to take.
-        max_frames: Thin the frames to so many.
-        seed: Of the clusters.
+        decoder: Checkpoint that defines the architecture of the decoder.
+        max_frames: Number of frames to cluster at most; more are thinned.
+        seed: Seed of k-means.
 
     Returns:
         What was done, in one line.
@@ -78,7 +78,7 @@ def cluster(
 def load_with_decoder(
     checkpoint: str | Path, decoder: str | Path | None
 ) -> tuple[UniWav, dict]:
-    """A model and its configuration, with an untrained decoder if one is named.
+    """Load a model and its configuration, with an untrained decoder if one is named.
 
     Raises:
         FileNotFoundError, ValueError: If a checkpoint is missing or broken.

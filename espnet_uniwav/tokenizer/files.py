@@ -21,18 +21,18 @@ ORIGIN = "tokenizer.yaml"
 
 
 class CodeWriter:
-    """Writes the codes of utterances to a folder, and knows which are there.
+    """Writes the codes of utterances to a folder, and keeps track of their names.
 
-    What an interrupted run left half-written is taken away first.
+    Incomplete lines and files of an interrupted run are removed first.
 
     Args:
-        folder: Made if missing.
+        folder: Created if missing.
         num_codebooks: K.
         form: One of ``FORMATS``.
-        origin: What tells the tokenizer from others, kept in tokenizer.yaml.
+        origin: Identifies the tokenizer; saved in tokenizer.yaml.
 
     Raises:
-        ValueError: If another tokenizer, or another form, began the folder.
+        ValueError: If the folder holds codes of another tokenizer or format.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class CodeWriter:
 
 
 def read_codes(folder: Path) -> dict[str, np.ndarray]:
-    """Utterance -> codes (K, T), of either format.
+    """Read utterance -> codes (K, T), of either format.
 
     Raises:
         FileNotFoundError: If the folder holds no codes.
@@ -109,7 +109,7 @@ def _read_archive(path: Path) -> np.ndarray:
 
 
 def _check_origin(path: Path, origin: dict) -> None:
-    """Write where codes come from, or compare it with what began the folder."""
+    """Save the origin of the codes, or compare it with the one already saved."""
     if not path.is_file():
         return write_text(path, yaml.safe_dump(origin, sort_keys=False))
     found = read_yaml(path)
@@ -120,13 +120,13 @@ def _check_origin(path: Path, origin: dict) -> None:
     ]
     if wrong:
         raise ValueError(
-            f"{path}: another tokenizer began this folder: {'; '.join(wrong)}; name "
-            "another folder, or delete this one"
+            f"{path}: the codes in this folder are of another tokenizer: "
+            f"{'; '.join(wrong)}; name another folder, or delete this one"
         )
 
 
 def _whole_lines(paths: list[Path]) -> list[dict[str, str]]:
-    """Name -> line of every table, for the names that all tables hold whole."""
+    """Name -> line of every table, for names with a complete line in all tables."""
     tables = []
     for path in paths:
         lines = read_lines(path) if path.is_file() else []

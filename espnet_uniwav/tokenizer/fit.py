@@ -18,13 +18,13 @@ from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 def fit_tokenizer(
     tokenizer: UniWavTokenizer, speech: Iterable[Tensor], step: int = 1, seed: int = 0
 ) -> Tensor:
-    """Fit the maps in front of the codebooks, and then those.
+    """Fit the linear maps, then the codebooks.
 
     Args:
         tokenizer: To be fitted.
         speech: Samples (S,) of every utterance.
         step: Every step-th frame is used.
-        seed: Of k-means.
+        seed: Seed of k-means.
 
     Returns:
         (K, N) codes of the frames.
@@ -55,17 +55,17 @@ def fit_tokenizer(
 def fit_codebooks(
     quantizer: Quantizer, state: Tensor, rest: Tensor, z: Tensor, seed: int = 0
 ) -> Tensor:
-    """Cluster frames into codebooks, and place the embeddings.
+    """Cluster frames into codebooks, and initialise the embeddings.
 
-    Every embedding starts as the mean, over the frames of its code, of what the codes
-    before it leave of z.
+    Every embedding starts as the mean residual of z over the frames of its code, after
+    the codebooks before it.
 
     Args:
         quantizer: To be fitted.
         state: (N, state_dim).
         rest: (N, rest_dim).
         z: (N, D).
-        seed: Of k-means.
+        seed: Seed of k-means.
 
     Returns:
         (K, N) codes of the frames.
@@ -88,7 +88,7 @@ def fit_codebooks(
 
 
 def describe_usage(codes: Tensor, codebook_size: int) -> str:
-    """How many codewords of each codebook are in use, and how evenly.
+    """Describe the usage and entropy of each codebook.
 
     Args:
         codes: (K, N).

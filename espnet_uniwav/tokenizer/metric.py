@@ -1,4 +1,4 @@
-"""By what frames are told apart: linear maps in front of k-means."""
+"""Linear maps of the frames before k-means."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class Readout(nn.Linear):
-    """What z says about the features, by least squares.
+    """Predicts the features from z, by least squares.
 
-    Clusters of z itself would keep what varies most in it, not what the decoder has to
-    know.
+    Clusters of z itself would keep its directions of largest variance, not those that
+    the decoder needs.
     """
 
     @torch.no_grad()
@@ -22,14 +22,14 @@ class Readout(nn.Linear):
 
 
 class Metric(nn.Module):
-    """The whitened principal axes of a state, beside what is read out of z.
+    """The whitened principal axes of a state, and the features predicted from z.
 
     Args:
         state_dim: Width D of the state.
-        rest_dim: Width F of what is read out of z.
-        num_axes: Axes that are kept, at most; all of them have unit variance.
-        readout_weight: Of what is read out of z; 1: its variance is that of all axes
-            together; 0: it is left out.
+        rest_dim: Width F of the features predicted from z.
+        num_axes: Largest number of axes to keep, each with unit variance.
+        readout_weight: Weight of the features predicted from z. 1: their variance is
+            that of all axes together. 0: they are left out.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Metric(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, state: Tensor, rest: Tensor) -> Tensor:
-        """Map (..., D) states and (..., F) read out of z to (..., dim)."""
+        """Map (..., D) states and (..., F) predicted features to (..., dim)."""
         whitened = (state - self.center) @ self.axes
         if not self.readout_weight:
             return whitened

@@ -14,14 +14,14 @@ class Quantizer(nn.Module):
     """A semantic codebook and residual ones (paper, section on tokenisation).
 
     The first codebook clusters one state s of the encoder. Every further one clusters
-    what the codes before it do not say about a rest r, which is read out of z:
+    the residual of r, the features predicted from z, after the codebooks before it:
 
         code_1 = argmin_v |s - c_v|        r_1 = r - mean_1[code_1]
         code_k = argmin_v |r_(k-1) - mean_k[v]|    r_k = r_(k-1) - mean_k[code_k]
 
-    where mean_1[v] is the mean of r over the frames of code v. A decoder reads the sum
-    of the codes' embeddings. Codewords are fitted (``tokenizer.fit``) and then stand
-    still; embeddings are trained.
+    where mean_1[v] is the mean of r over the frames of code v. The decoder reads the
+    sum of the codes' embeddings. Codewords are fitted (``tokenizer.fit``) and then
+    frozen; embeddings are trained.
 
     Args:
         state_dim: Width of s.
@@ -49,7 +49,7 @@ class Quantizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, state: Tensor, rest: Tensor) -> Tensor:
-        """Codes of frames, by a loop over codebooks: each needs those before it.
+        """Encode frames, one codebook after another: each needs those before it.
 
         Args:
             state: (N, state_dim) s.

@@ -1,4 +1,4 @@
-"""Data folders to codes and back, file by file."""
+"""Encode data folders to codes and decode them, file by file."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def tokenize(
     num_workers: int = 0,
     device: str = "cpu",
 ) -> str:
-    """Turn recordings into codes; goes on where it was interrupted.
+    """Encode recordings to codes; resumes an interrupted run.
 
     Args:
         wav_scp: Table of names and audio files.
-        output: Folder to write: codes as of ``CodeWriter``, failed.tsv, times.tsv.
+        output: Folder to write: codes (see ``CodeWriter``), failed.tsv, times.tsv.
         tokenizer: Checkpoint of a tokenizer.
         format: ``text`` or ``npz``.
         num_workers: Processes, as of ``do_all``.
@@ -88,17 +88,17 @@ def detokenize(
     device: str = "cpu",
     **sampling,
 ) -> str:
-    """Turn codes into speech.
+    """Decode codes to speech.
 
     Args:
-        codes: Folder of codes; or a wav.scp, whose recordings are encoded and spoken at
-            once.
+        codes: Folder of codes; or a wav.scp, whose recordings are encoded and decoded
+            in one pass.
         output: Folder to write: NAME.wav, failed.tsv, times.tsv.
         tokenizer: Checkpoint that made the codes.
-        prompt: Recording of a voice to speak in, for all.
+        prompt: Recording of the target voice, for all utterances.
         prompts: Table of such recordings by name, instead of ``prompt``.
-        seed: Of the noise.
-        vocoder: Checkpoint of one; None: as the features do it.
+        seed: Seed of the noise.
+        vocoder: Vocoder checkpoint; None: the inversion of the features.
         num_workers: Processes, as of ``do_all``.
         device: Torch device.
         **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
@@ -122,7 +122,7 @@ def detokenize(
             f"{prompts} lacks {len(missing)} of {len(found)} names, such as "
             f"{missing[0]}"
         )
-    replace(SPEAKING, **sampling)  # refuses wrong settings before any work
+    replace(SPEAKING, **sampling)  # checks the settings before any work
     check_number("seed", seed)
     prepare = functools.partial(
         _decoder, tokenizer, device, vocoder, {**sampling, "seed": seed}
@@ -163,7 +163,7 @@ def _encoder(
 def _write(
     writer: CodeWriter, outcomes: Iterable[Outcome], frame_rate: float
 ) -> Iterator[Outcome]:
-    """Write codes; yields the outcomes with the seconds of speech instead."""
+    """Write codes; yield the outcomes, with seconds of speech instead of codes."""
     for own in outcomes:
         if not own.reason:
             writer.write(own.name, own.value)
@@ -174,7 +174,7 @@ def _write(
 def _decoder(
     folder: str | Path, device: str, vocoder: str | Path | None, settings: dict
 ) -> Callable[[tuple], float]:
-    """(wav to write, codes or recording, prompt) -> seconds of speech."""
+    """(wav file to write, codes or recording, prompt) -> seconds of speech."""
     tokenizer = _load(folder, device)
     use_vocoder(tokenizer.features, vocoder)
     rate = tokenizer.sample_rate

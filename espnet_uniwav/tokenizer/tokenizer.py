@@ -1,4 +1,4 @@
-"""A pre-trained UniWav whose decoder speaks from codes."""
+"""Speech tokenizer: a pre-trained UniWav whose decoder reads codes."""
 
 from __future__ import annotations
 
@@ -34,24 +34,25 @@ PADDING = -1
 
 
 class UniWavTokenizer(nn.Module):
-    """Speech to codes and back.
+    """Encodes speech to codes and decodes them.
 
-    Encoder and weighted sum stand still. The first codebook clusters frames by one
-    state of the encoder (``Metric``), the others by what is left of z (``Readout``);
-    the decoder is trained on the embeddings of the codes instead of z.
+    Encoder and weighted sum are frozen. The first codebook clusters frames by one state
+    of the encoder (``Metric``), the others by the residual of the features predicted
+    from z (``Readout``). The decoder is trained on the embeddings of the codes instead
+    of z.
 
     Args:
-        uniwav: With a decoder; pre-trained or not.
+        uniwav: Model with a decoder; pre-trained or not.
         layer: State that the first codebook clusters, 0 to num_layers; ``features``:
             all codebooks cluster the features themselves, as a control.
-        num_codebooks: K; 0 leaves z as it is, as a control.
+        num_codebooks: K; 0 uses z without quantisation, as a control.
         codebook_size: Codewords V of each.
-        normalise: Zero mean and unit variance of every channel of the state over the
-            utterance, which hides who speaks.
+        normalise: Normalise every channel of the state to zero mean and unit variance
+            over the utterance, which removes speaker information.
         num_axes, readout_weight: See ``Metric``.
-        min_share: In training the generated part of an utterance is at least this
-            share; the rest stands for a prompt.
-        whole_prob: Share of utterances that are generated whole, without a prompt.
+        min_share: Smallest share of an utterance that is generated in training; the
+            rest is the prompt.
+        whole_prob: Share of utterances generated completely, without a prompt.
         drop_prob: Share of utterances without any condition, for guidance.
     """
 
@@ -92,7 +93,8 @@ class UniWavTokenizer(nn.Module):
         """Build an untrained one.
 
         Args:
-            config: Of ``UniWav.from_config``, and ``tokenizer``: the arguments above.
+            config: As for ``UniWav.from_config``, and ``tokenizer``: the arguments
+                above.
         """
         if "tokenizer" not in config:
             raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
@@ -136,19 +138,19 @@ class UniWavTokenizer(nn.Module):
         return self.frame_rate * self.num_codebooks * math.log2(self.codebook_size)
 
     def origin(self) -> dict:
-        """What tells its codes from those of other tokenizers; the decoder has none."""
+        """Identifies the codes of this tokenizer; independent of the decoder."""
         parts = (*self._frozen(), self.metric, self.quantizer, self.features)
         return {"codes": self.extra_repr(), "weights": checksum(*parts)}
 
     def extra_repr(self) -> str:
-        """Said by ``print``."""
+        """Codebooks, frame rate and bit rate, for the representation."""
         return (
             f"layer {self.layer}, {self.num_codebooks} codebooks of "
             f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s"
         )
 
     def train(self, mode: bool = True) -> UniWavTokenizer:
-        """The frozen parts stay in evaluation mode."""
+        """Set the mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         for part in self._frozen():
             part.eval()
@@ -183,7 +185,7 @@ class UniWavTokenizer(nn.Module):
 
     @torch.no_grad()
     def frames(self, x: Tensor, padding_mask: Tensor | None = None):
-        """What is quantised, in fp32: the state, what is read out of z, and z.
+        """Inputs of the quantiser in fp32: state, features predicted from z, and z.
 
         Args:
             x: (B, T, F) features.
@@ -228,17 +230,16 @@ class UniWavTokenizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, speech: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Codes of speech.
+        """Encode speech to codes.
 
-        One utterance after the other: in a batch the rounding of the last bit would
-        change a code now and then.
+        Utterances are encoded one by one: in a batch, rounding could change a code.
 
         Args:
             speech: (B, S) samples in [-1, 1] at ``sample_rate``.
             lengths: (B,) valid samples; None: all.
 
         Returns:
-            (B, K, T) codes, -1 behind the end of an utterance; an utterance has
+            (B, K, T) codes, -1 after the end of an utterance; an utterance has
             ceil(samples / hop) frames.
 
         Raises:
@@ -267,20 +268,20 @@ class UniWavTokenizer(nn.Module):
         seed: int = 0,
         **sampling,
     ) -> Tensor:
-        """Speech of codes.
+        """Decode codes to speech.
 
         Args:
             codes: (B, K, T).
             lengths: (B,) valid frames; None: up to the first -1.
-            prompt: (S,) samples of a voice to speak in.
-            seed: Of the noise, for every utterance alike.
+            prompt: (S,) samples of the target voice.
+            seed: Seed of the noise, the same for every utterance.
             **sampling: Settings of ``Sampling``, such as ``num_steps``.
 
         Returns:
-            (B, T * hop) samples, zero behind the end of an utterance.
+            (B, T * hop) samples, zero after the end of an utterance.
 
         Raises:
-            ValueError: If the codes are not those of this tokenizer.
+            ValueError: If the codes are not of this tokenizer.
         """
         if lengths is None:
             lengths = (codes[:, :1] != PADDING).sum((1, 2))
@@ -298,9 +299,9 @@ class UniWavTokenizer(nn.Module):
     def resynthesise(
         self, speech: Tensor, prompt: Tensor | None = None, seed: int = 0, **sampling
     ) -> Tensor:
-        """What is left of a recording: (S,) to (T * hop,) samples.
+        """Encode and decode a recording: (S,) to (T * hop,) samples.
 
-        Encoded and decoded at once; also without codebooks, from z as it is.
+        Without codebooks, the speech is decoded from z.
         """
         condition = self.condition(self._features(speech))
         return self.synthesise(condition, prompt, seed, **sampling)
@@ -313,7 +314,7 @@ class UniWavTokenizer(nn.Module):
         seed: int = 0,
         **sampling,
     ) -> Tensor:
-        """Speech (T * hop,) of a condition (T, D); arguments as of ``decode``."""
+        """Decode a condition (T, D) to (T * hop,) samples; see ``decode``."""
         features = self.features
         x = condition.new_zeros(len(condition), features.spec.dim)
         mask = torch.ones_like(x[:, 0], dtype=torch.bool)
@@ -331,6 +332,6 @@ class UniWavTokenizer(nn.Module):
         return features.invert_one(generated[0, mask])
 
     def condition(self, x: Tensor) -> Tensor:
-        """What the decoder reads of frames: (T, F) to (T, D)."""
+        """Condition of the decoder for features: (T, F) to (T, D)."""
         codes, z = self._quantize(x[None], None)
         return (self.quantizer(codes) if self.num_codebooks else z)[0]

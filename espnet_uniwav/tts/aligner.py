@@ -1,4 +1,4 @@
-"""When the tokens of a prompt were spoken, told by the encoder itself."""
+"""Alignment of a prompt with its tokens, from the encoder's states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from espnet_uniwav.nn.weighted_sum import WeightedSum
 
 
 class PromptAligner(nn.Module):
-    """A classifier of frames, and the best path of a token sequence through them.
+    """A frame classifier, and the best path of a token sequence through its scores.
 
     Args:
         num_states: Hidden states of the encoder.
@@ -51,9 +51,9 @@ class PromptAligner(nn.Module):
             tokens: (L,).
 
         Returns:
-            (L,) frames, at least one each, which sum to T, and the loss of log
-            probability per frame against the best token of every frame: 0 where
-            text and speech agree, several nats where they do not.
+            (L,) frames, at least one each, which sum to T; and the mismatch: mean log
+            probability of the best token per frame minus that of the path. It is 0 if
+            text and speech agree, and several nats if they do not.
 
         Raises:
             ValueError: If there are more tokens than frames.

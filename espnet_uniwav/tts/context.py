@@ -1,4 +1,4 @@
-"""Recordings around what is spoken, and what a prompt must be."""
+"""Recordings around the generated speech, and checks of a prompt."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MIN_SECONDS, MAX_SECONDS = 0.5, 30.0
 
 @dataclass(frozen=True)
 class Context:
-    """Speech that is kept as it is, before or behind what is spoken.
+    """Speech that is kept unchanged, before or after the generated speech.
 
     Attributes:
         x: (T, F) features.
-        tokens: (L,) what is said; None if that is not known.
+        tokens: (L,) what is said; None if unknown.
         durations: (L,) frames of the tokens, summing to T; None: found by the model.
         mismatch: Nats per frame by which the tokens fit worse than the best ones, if
             the model aligned them.

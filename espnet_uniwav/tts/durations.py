@@ -1,4 +1,4 @@
-"""Durations: from tokens to frames, and how long tokens last if nobody says it."""
+"""Durations: from tokens to frames, and their prediction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def token_of_frame(durations: Tensor, num_frames: int) -> Tensor:
         num_frames: T.
 
     Returns:
-        (B, T) indices below L; frames behind the last token belong to it.
+        (B, T) indices below L; frames after the last token belong to it.
     """
     frames = torch.arange(num_frames, device=durations.device)
     frames = frames.expand(len(durations), -1).contiguous()
@@ -41,12 +41,12 @@ def scale_durations(durations: Tensor, total: int) -> Tensor:
     """Stretch durations so that they sum to a total.
 
     Args:
-        durations: (L,) frames, whole or not, zero or more, not all zero.
-        total: Whole frames.
+        durations: (L,) frames, integer or not, zero or more, not all zero.
+        total: Integer number of frames.
 
     Returns:
-        (L,) whole frames. The ends of the tokens are rounded, not the durations, so
-        that rhythm is off by half a frame at most.
+        (L,) integer frames. The ends of the tokens are rounded, not the durations, so
+        that no end moves by more than half a frame.
     """
     ends = durations.double().cumsum(0)
     ends = (ends * (total / ends[-1])).round().long()
@@ -120,7 +120,7 @@ class DurationPredictor(nn.Module):
 
         Args:
             states: (B, L, D) of the text; no gradient flows into them.
-            durations: (B, L) frames; of any value where not known.
+            durations: (B, L) frames; arbitrary where not known.
             known: (B, L), True = duration is known.
             padding_mask: (B, L), True = padding.
 

@@ -1,4 +1,4 @@
-"""Other words in a recording: a stretch of it is spoken anew, the rest is kept."""
+"""Editing of words in a recording: a stretch is regenerated, the rest is kept."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def edit(
     device: str = "cpu",
     **sampling,
 ) -> str:
-    """Say other words in an English recording; needs the package pocketsphinx.
+    """Replace words in an English recording; needs the package pocketsphinx.
 
     Args:
         input: Any file that libsndfile reads.
         output: Wav file to write, at the model's rate.
         model: Model file (.pth) of ESPnet's TTS.
         text: What is said in the recording.
-        replace: Words of it, said once.
-        by: What is said instead.
+        replace: Words of it, said exactly once.
+        by: Words to say instead.
         speed: Divides predicted durations.
         seed: Of the noise.
         config, vocoder, device: As of ``load_reader``.
@@ -69,11 +69,11 @@ def edit(
     speech = read_speech(input, rate)
     edited = replace_stretch(reader, speech, alignment.units, stretch, by, manner)
     write_speech(output, edited, rate)
-    return f"{output}: {stretch[0]:.2f} to {stretch[1]:.2f} s spoken anew"
+    return f"{output}: {stretch[0]:.2f} to {stretch[1]:.2f} s regenerated"
 
 
 def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
-    """When a phrase is said.
+    """Find the time of a phrase.
 
     Args:
         words: Of the recording, sorted by time.
@@ -105,7 +105,7 @@ def replace_stretch(
     text: str,
     manner: Manner = Manner(),
 ) -> np.ndarray:
-    """Say something else between two moments of a recording.
+    """Regenerate a stretch of a recording with another text.
 
     Args:
         reader: The voice is that of the recording.
@@ -129,9 +129,7 @@ def replace_stretch(
         i for i, p in enumerate(phones) if stretch[0] <= p.start and p.end <= stretch[1]
     ]
     if not inside:
-        raise ValueError(
-            f"no aligned phone lies between {stretch[0]} and {stretch[1]} s"
-        )
+        raise ValueError(f"no aligned phone is between {stretch[0]} and {stretch[1]} s")
     first, last = inside[0], inside[-1] + 1
     start, end = sum(durations[:first]), sum(durations[:last])
     before = _context(reader, x[:start], names[:first], durations[:first])
@@ -147,7 +145,7 @@ def _context(reader: Reader, x: Tensor, names, durations) -> Context:
 
 
 def _splice(reader: Reader, speech, x: Tensor, stretch, spoken: Tensor) -> np.ndarray:
-    """Put the generated frames between the samples that are kept."""
+    """Splice the generated frames between the kept samples."""
     spec, (start, end) = reader.features.spec, stretch
     frames = torch.cat((x[:start], spoken, x[end:]))
     mask = torch.zeros(len(frames), dtype=torch.bool)

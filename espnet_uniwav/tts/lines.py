@@ -1,4 +1,4 @@
-"""Tables of lines: what is read aloud, how, and what it should sound like."""
+"""Tables of lines to synthesise: text, prompt and reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMAT = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table; empty strings where nothing is said.
+    """A line of the table; empty cells are empty strings.
 
     Attributes:
         name: Of the line, and of its wav file.
@@ -42,7 +42,7 @@ COLUMNS = tuple(field.name for field in fields(Line))
 
 
 def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
-    """Read a table: tab-separated, with a head.
+    """Read a tab-separated table with a header line.
 
     Args:
         path: File.

@@ -12,7 +12,7 @@ PAUSES = re.compile(r"[,.;:!?()\u2013\u2014]+(?=\s|$)|\s+-+\s+")
 
 
 class Phonemizer:
-    """Pronounces texts with PocketSphinx's dictionary, then by g2p_en's network."""
+    """Grapheme to phoneme: PocketSphinx's dictionary, then g2p_en's network."""
 
     def __init__(self):
         self.dictionary = read_dictionary()

@@ -1,4 +1,4 @@
-"""Reads texts aloud: a synthesiser, its tokens, and recordings around it."""
+"""Text to speech in samples: a synthesiser, its tokens, and prompts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, split_sentences
 from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
 
-# Nats per frame; measured: at most 1.4 for what a prompt says, at least 2.4 for other
-# texts and for half of its own.
+# Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
+# other texts and for half of its text.
 LARGEST_MISMATCH = 2.0
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a text is read.
+    """Settings of the synthesis of a text.
 
     Attributes:
         sampling: Settings of the solver.
@@ -68,11 +68,11 @@ class Reader:
 
     @property
     def device(self) -> torch.device:
-        """Where the synthesiser is."""
+        """Device of the synthesiser."""
         return next(self.synthesizer.parameters()).device
 
     def tokens(self, names: Sequence[str]) -> Tensor:
-        """Numbers (L,) of tokens.
+        """Indices (L,) of tokens.
 
         Raises:
             ValueError: Naming the tokens that the list lacks.
@@ -91,9 +91,9 @@ class Reader:
 
         Args:
             speech: (S,) samples at the model's rate.
-            text: What is said in it; None or empty: not told.
+            text: What is said in it; None or empty if unknown.
 
-        A text that the model finds hard to believe is used, with a warning.
+        A text that fits badly is used, with a warning.
 
         Raises:
             ValueError: If it is too short, too long or silent, or has fewer frames than
@@ -121,8 +121,8 @@ class Reader:
     ) -> np.ndarray:
         """Read a text of any length.
 
-        Sentences are spoken one by one with the same prompt, and joined with
-        a pause between their faded ends.
+        Sentences are generated one by one with the same prompt. They are joined with a
+        pause between their faded ends.
 
         Returns:
             (S,) samples, without the prompt.

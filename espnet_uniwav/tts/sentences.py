@@ -1,4 +1,4 @@
-"""Long texts: where to part them, and how to join their speech."""
+"""Long texts: splitting into sentences, and joining their speech."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BORDER = re.compile(rf"{TITLES}(?<=[.!?])[\"')]*\s+|\n+")
 
 
 def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[str]:
-    """Part a text behind sentences, and long sentences at commas or between words.
+    """Split a text after sentences, and long sentences at commas or between words.
 
     Args:
         text: Any text.
@@ -32,7 +32,7 @@ def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[str
 
 
 def _pack(phrases: list[str], max_characters: int) -> list[str]:
-    """Join phrases as long as they fit; part those that do not between words."""
+    """Join phrases while they fit; split longer ones between words."""
     parts: list[str] = []
     for phrase in phrases:
         words = phrase.split() if len(phrase) > max_characters else [phrase]
@@ -45,7 +45,7 @@ def _pack(phrases: list[str], max_characters: int) -> list[str]:
 
 
 def join(pieces: list[np.ndarray], sample_rate: int) -> np.ndarray:
-    """Join sentences with a pause; their ends are faded so that nothing clicks.
+    """Join sentences with a pause; their ends are faded to avoid clicks.
 
     Args:
         pieces: (S,) samples each.

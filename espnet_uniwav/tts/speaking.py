@@ -1,4 +1,4 @@
-"""Texts read aloud by a fine-tuned model: from Python, and to files."""
+"""Text to speech with a fine-tuned model: from Python, and to files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from espnet_uniwav.tts.reader import Manner, Reader
 
 
 class Synthesizer:
-    """Speaks: a model that ESPnet's ``tts_train`` has fine-tuned.
+    """Text to speech with a model fine-tuned by ESPnet's ``tts_train``.
 
         synthesizer = Synthesizer.from_pretrained("EXP/valid.loss.best.pth")
         speech = synthesizer("Hello.", prompt="me.wav", prompt_text="What I say there.")
@@ -68,7 +68,7 @@ class Synthesizer:
         Args:
             text: What to read.
             prompt: Recording of the voice to read in; None: any voice.
-            prompt_text: What is said in it (better with than without).
+            prompt_text: What is said in it; optional, but improves the result.
             phones: Tokens to speak instead of the text's, with blanks between them.
             durations: Frames of the phones, with blanks between them.
             seconds: Length of the speech, which replaces ``speed``.
@@ -128,9 +128,9 @@ def synthesize(
         model: Model file (.pth) of ESPnet's TTS.
         output: Wav file; the folder to write, if ``lines`` are given.
         text: What to read; or
-        lines: Table of what to read, see ``read_lines``. The folder gets NAME.wav,
+        lines: Table of what to read, see ``read_lines``. The folder will hold NAME.wav,
             failed.tsv and times.tsv.
-        prompt, prompt_text: Of ``text``, and of lines that have none of their own.
+        prompt, prompt_text: For ``text``, and for lines without them.
         seconds, speed, seed: As of ``Synthesizer``.
         config, vocoder, device: As of ``load_reader``.
         **sampling: As of ``Synthesizer``.
@@ -141,7 +141,7 @@ def synthesize(
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
-    # refuses wrong settings before any work
+    # fail early on wrong settings
     Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
     output = Path(output)
     table = read_lines(Path(lines)) if lines else [Line(text=text or "")]

@@ -1,4 +1,4 @@
-"""A pre-trained UniWav that speaks: text and a prompt in, frames out."""
+"""Text to speech with a pre-trained UniWav: text and a prompt in, frames out."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Utterance:
 class Synthesizer(nn.Module):
     """Flow matching given text, the frames around a gap and their durations.
 
-    The condition of the decoder is z, of the encoder that does not see the gap, plus
-    the states of the text, spread over the frames by the durations (paper, section 4;
-    there the durations of the ground truth are used, here they are predicted too).
+    The condition of the decoder is z plus the text states, spread over the frames by
+    the durations (paper, section 4). The encoder does not see the gap. The paper uses
+    ground-truth durations; here they can also be predicted.
 
     Args:
         uniwav: With a decoder; pre-trained or not.
@@ -54,8 +54,8 @@ class Synthesizer(nn.Module):
         dropout: Of both.
         min_share: The gap is between this share of an utterance and all of it.
         drop_prob: Share of utterances without any condition, for guidance.
-        silent_prob: Share of utterances whose text is told in the gap alone, so that
-            a prompt needs no text.
+        silent_prob: Share of utterances with text in the gap only, so that a prompt
+            needs no text.
         duration_weight: Factor of the loss of the durations.
         alignment_weight: Factor of the loss of the aligner.
     """
@@ -161,7 +161,7 @@ class Synthesizer(nn.Module):
 
         Args:
             tokens: (L,) of the text alone.
-            prompt: What comes before, in the voice that is wanted; None: any voice.
+            prompt: What comes before, in the wanted voice; None: any voice.
             after: What follows, if a stretch of a recording is replaced.
             durations: (L,) frames of the tokens; None: predicted.
             speed: Divides predicted durations.
@@ -191,7 +191,7 @@ class Synthesizer(nn.Module):
 
     @torch.no_grad()
     def align(self, context: Context) -> Context:
-        """The context with the durations of its tokens, which the model finds itself.
+        """Align a context with its tokens by the model.
 
         Raises:
             ValueError: If a token was never trained, or the tokens do not fit.
@@ -202,7 +202,7 @@ class Synthesizer(nn.Module):
         return Context(context.x, context.tokens, durations, mismatch)
 
     def _settle(self, context: Context | None, tokens: Tensor) -> Context:
-        """A context with tokens and durations; both are empty if it has no text."""
+        """Complete a context with tokens and durations, both empty without a text."""
         if context is None:
             dim = self.uniwav.features.spec.dim
             context = Context(torch.zeros(0, dim, device=tokens.device))
@@ -222,7 +222,7 @@ class Synthesizer(nn.Module):
         speed: float,
         num_frames: int | None,
     ) -> Tensor:
-        """Whole frames of the tokens between two contexts."""
+        """Durations of the tokens between two contexts, in integer frames."""
         check_number("speed", speed)
         first, last = len(before.tokens), states.shape[1] - len(behind.tokens)
         gap = before.durations.new_zeros(last - first)
@@ -237,7 +237,7 @@ class Synthesizer(nn.Module):
     def _condition(
         self, states: Tensor, before: Context, durations: Tensor, behind: Context
     ) -> Tensor:
-        """(1, T, D); frames of a context without text get the condition of none."""
+        """(1, T, D); frames of a context without text have the "no text" condition."""
         frames = torch.cat((before.durations, durations, behind.durations))[None]
         told = self.text_condition(states, frames, None, int(frames.sum()))
         none = self.text_condition.no_text

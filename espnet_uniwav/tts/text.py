@@ -1,4 +1,4 @@
-"""Text as a condition of the flow: tokens in context, spread over their frames."""
+"""Text as a condition of the flow: encoded tokens, spread over their frames."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class TextEncoder(nn.Module):
 class TextCondition(nn.Module):
     """Text states (B, L, D) to a condition of every frame (B, T, D).
 
-    A frame gets the state of its token and its place in it: the share that lies
-    behind, and the logarithm of the duration.
+    A frame receives the state of its token and its position in the token: the share
+    that has passed, and the logarithm of the duration.
 
     Args:
         embed_dim: Width D.
@@ -72,7 +72,7 @@ class TextCondition(nn.Module):
         Args:
             states: (B, L, D).
             durations: (B, L) frames.
-            silent: (B, T), True = frames whose text is not told; None = none.
+            silent: (B, T), True = frames without text; None = no such frame.
             num_frames: T.
 
         Returns:

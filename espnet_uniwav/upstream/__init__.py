@@ -1,1 +1,1 @@
-"""S3PRL's door: ``uniwav_local`` and ``uniwav_url`` in ``s3prl.hub``."""
+"""S3PRL adapter: ``uniwav_local`` and ``uniwav_url`` in ``s3prl.hub``."""

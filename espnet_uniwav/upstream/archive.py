@@ -1,4 +1,4 @@
-"""A checkpoint on the web: downloaded as S3PRL does it, unpacked beside it."""
+"""A checkpoint on the web: downloaded to S3PRL's cache and unpacked there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = (CONFIG, WEIGHTS)
 CHECKSUM, CHUNK = "sha256=", 2**20
 # Of an archive, unpacked: ten times the largest model's, and the files beside it.
 MOST_BYTES, MOST_FILES = 2**34, 1000
-# What reading an archive that is cut off or altered raises.
+# Errors on reading an archive that is truncated or altered.
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -58,7 +58,7 @@ def fetch_checkpoint(url: str, refresh: bool = False) -> Path:
         The checkpoint folder, in that cache.
 
     Raises:
-        ValueError: If this is no URL, or not the whole archive of one checkpoint.
+        ValueError: If this is no URL, or no complete archive of one checkpoint.
         RuntimeError: If it cannot be downloaded.
     """
     if urlsplit(str(url)).scheme not in ("http", "https", "file"):
@@ -89,7 +89,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Write the two files of a checkpoint, and nothing else, into a folder.
 
     Files are looked up in the archive by name and written under their own names, so
-    no path of the archive reaches the disk. The folder changes if all is well.
+    no path of the archive reaches the disk. The folder changes only on success.
 
     Raises:
         ValueError: If the archive does not hold exactly one checkpoint, is damaged, or

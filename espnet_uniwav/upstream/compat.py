@@ -1,10 +1,10 @@
-"""What S3PRL 0.4.18 misses in newer libraries, supplied only where it is missing.
+"""Compatibility of S3PRL 0.4.18 with newer libraries; supplies only what is missing.
 
 - torchaudio >= 2.9 has no ``set_audio_backend``, ``info`` and ``sox_effects``, so that
-  ``import s3prl.hub`` dies (s3prl#575), and its ``load`` needs TorchCodec.
+  ``import s3prl.hub`` fails (s3prl#575), and its ``load`` needs TorchCodec.
 - torchaudio < 2.9 has ``sox_effects``, but they fail where libsox is not installed.
 - torch >= 2.6 does not unpickle the arguments in S3PRL's own checkpoints, so that
-  ``run_downstream -m evaluate -e EXPERIMENT`` and ``-a`` die.
+  ``run_downstream -m evaluate -e EXPERIMENT`` and ``-a`` fail.
 - pandas >= 2 has no ``Series.iteritems``, which ``s3prl.main`` calls.
 
 ``plugin.py`` calls ``mend_torch`` before ``s3prl.hub`` runs and ``mend_pandas`` before
@@ -38,10 +38,10 @@ class AudioMetaData(NamedTuple):
 
 
 def mend_torch() -> list[str]:
-    """Supply what torch and torchaudio lack, and say so in the log.
+    """Supply what torch and torchaudio lack, and log it.
 
     Returns:
-        Names of what was supplied, none if all is there.
+        Names of what was supplied; empty if nothing is missing.
     """
     supplied = []
     if not hasattr(torchaudio, "set_audio_backend"):
@@ -73,7 +73,7 @@ def mend_pandas() -> None:
 
 
 def set_audio_backend(backend: str | None) -> None:
-    """Does nothing: there is one way of reading files."""
+    """Does nothing: soundfile is the only backend."""
 
 
 def load(
@@ -122,7 +122,7 @@ def info(uri, **unused) -> AudioMetaData:
 
 
 def _supply_sox_effects() -> None:
-    """Put ours in the place of torchaudio's, or behind its names if that exists."""
+    """Install our module as torchaudio's, or our functions in its module if present."""
     from espnet_uniwav.upstream import sox_effects
 
     if not hasattr(torchaudio, "sox_effects"):
@@ -132,7 +132,7 @@ def _supply_sox_effects() -> None:
 
 
 def _has_sox_effects() -> bool:
-    """Whether torchaudio has SoX effects that work, or has ours already."""
+    """Whether torchaudio has working SoX effects, or already has ours."""
     effects = getattr(torchaudio, "sox_effects", None)
     apply = getattr(effects, "apply_effects_file", None)
     if getattr(apply, "__module__", "").startswith("espnet_uniwav."):

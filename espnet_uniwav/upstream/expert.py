@@ -1,4 +1,4 @@
-"""A UniWav checkpoint as an upstream of S3PRL: names and shapes of its contract."""
+"""A UniWav checkpoint as an upstream of S3PRL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 class UpstreamExpert(UpstreamBase):
     """Features and encoder of one checkpoint; frozen by S3PRL unless given ``-f``.
 
-    Every pass returns num_layers + 1 states, as S3PRL's weighted sum needs: layer
-    drop is off, dropout in training is that of the checkpoint.
+    Every pass returns num_layers + 1 states, as S3PRL's weighted sum needs. So layer
+    drop is off; dropout in training is that of the checkpoint.
 
     Args:
         ckpt: Checkpoint: its folder or name, see ``storage.find_folder``.

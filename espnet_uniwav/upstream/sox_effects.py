@@ -1,10 +1,10 @@
 """The SoX effects of S3PRL's data sets, where torchaudio has no libsox.
 
-Same two functions as ``torchaudio.sox_effects``, which left in torchaudio 2.9 and
-needs the system's libsox before. Here are ``channels 1``, ``rate``, ``gain``, ``norm``
-and ``silence``: all that SUPERB's keyword spotting, speaker verification and spoken
-term detection ask for. ``rate`` resamples with torchaudio, so a file that is not
-16 kHz comes out a little different from SoX's.
+The same two functions as ``torchaudio.sox_effects``, which torchaudio 2.9 removed and
+which needs the system's libsox before. Supported are ``channels 1``, ``rate``,
+``gain``, ``norm`` and ``silence``, as needed by SUPERB's keyword spotting, speaker
+verification and spoken term detection. ``rate`` resamples with torchaudio, so its
+output differs slightly from SoX's if a file is not at 16 kHz.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def apply_effects_file(
         (C, S) samples in [-1, 1], and their rate (Hz).
 
     Raises:
-        NotImplementedError: For an effect that is not here.
+        NotImplementedError: For an effect that is not supported.
     """
     samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     return apply_effects_tensor(torch.from_numpy(samples.T), sample_rate, effects)
@@ -111,14 +111,14 @@ def silence(x: Tensor, sample_rate: int, *args: str) -> tuple[Tensor, int]:
 
 
 def moving_rms(energy: Tensor, window: int) -> Tensor:
-    """(S,) RMS of the last ``window`` samples, zeros in front of the first."""
+    """(S,) RMS of the last ``window`` samples, zeros before the first."""
     total = energy.cumsum(0)
     total[window:] = total[window:] - total[:-window]
     return (total.clamp(min=0) / window).sqrt()
 
 
 def first_run(flags: Tensor, length: int) -> int | None:
-    """Where ``length`` true flags in a row begin for the first time."""
+    """Start of the first run of ``length`` true flags."""
     if len(flags) < length:
         return None
     total = torch.nn.functional.pad(flags.long().cumsum(0), (1, 0))

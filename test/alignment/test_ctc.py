@@ -31,7 +31,7 @@ def posteriors(path, num_tokens=7, certainty=0.6):
 
 
 def make_recogniser(path, tokens=CHARACTERS, split=None, whole_words=False):
-    """A model that hears ``path``, one frame each 40 ms."""
+    """A fake recogniser whose best path is ``path``, one frame each 40 ms."""
     return SimpleNamespace(
         tokens=tokens,
         blank=0,

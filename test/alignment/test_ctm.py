@@ -1,4 +1,4 @@
-"""The file format: what is written comes back, what is wrong is named."""
+"""The CTM format: round trips, and errors that name the line."""
 
 from __future__ import annotations
 

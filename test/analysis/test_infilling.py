@@ -217,7 +217,7 @@ def test_command_refuses_a_checkpoint_without_decoder(wav, tmp_path):
 
 
 class StubJudge:
-    """Hears the right words, unless the waveform is another one than ``speech``."""
+    """Transcribes ``speech`` without errors, any other waveform with one."""
 
     name, threads = "stub", 2
 

@@ -151,7 +151,7 @@ def test_a_unit_of_its_own_for_each_utterance_tells_nothing():
 
 
 def test_tastes_of_utterances_are_no_speakers():
-    # Four utterances of each speaker, each with a taste of its own and no other.
+    # Four utterances of each speaker, each with a label distribution of its own.
     rng = np.random.default_rng(0)
     tastes = rng.dirichlet(np.ones(32), size=80)
     units = np.concatenate([rng.choice(32, p=taste, size=200) for taste in tastes])

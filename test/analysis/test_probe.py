@@ -1,4 +1,4 @@
-"""Probes: right where classes part, at chance where they do not, never peeking."""
+"""Probes: right where classes separate, else at chance; no leak between halves."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_unknown_and_lonely_classes_are_errors_of_the_probe_alone():
 
 
 def test_halves_never_classify_what_they_were_fitted_on():
-    # Utterances can be parted, speakers cannot: peeking would get all frames right.
+    # Utterances are separable, speakers are not: a leak would get all frames right.
     rng = np.random.default_rng(0)
     owner = np.repeat(np.arange(40), 10)
     speakers = np.array([f"s{u % 5}" for u in range(40)])[owner]

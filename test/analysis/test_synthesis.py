@@ -32,7 +32,7 @@ RATE = 16000
 
 
 class FakeJudge:
-    """Hears the loudness as words, and counts how often it was asked."""
+    """Transcribes by loudness, and counts its calls."""
 
     asked = 0
 

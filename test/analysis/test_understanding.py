@@ -230,7 +230,7 @@ def test_earlier_pictures_do_not_stay(folder, tmp_path):
         (["--alignment", "gone"], "gone/phones.ctm: no such file"),
         (["--clusters", "100000"], "expected at least 100000 frames, found"),
         (["--checkpoint", "gone"], "gone is no UniWav checkpoint"),
-        (["--checkpoint", "a/x", "b/x"], "a name of its own .* found .'x'. twice"),
+        (["--checkpoint", "a/x", "b/x"], "a different name .* found .'x'. twice"),
         (["--runs", "0"], "--runs: expected a whole number from 1 .* found 0"),
     ],
 )

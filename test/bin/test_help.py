@@ -27,7 +27,7 @@ DIFFERENT = {
     "--checkpoint": "understand takes several, with names",
     "--config": "extract reads the features of a training's configuration",
     "--data": "export: in words, for the model card",
-    "--guidance_scale": "gaps are filled as the model sees fit, speech is guided",
+    "--guidance_scale": "off for gaps, on for speech",
     "--max_frames": "k-means of a tokenizer takes more",
     "--method": "of the solver; align: of the alignment",
     "--num_steps": "as guidance_scale",

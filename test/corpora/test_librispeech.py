@@ -167,7 +167,7 @@ def test_speakers_in_train_and_test_are_told(build, copy, tmp_path, capsys):
     more = write_copy(tmp_path / "more", [("a-9", "a", "test", "x")])
     build("--librispeech", copy, "--more", more)
     said = capsys.readouterr().out
-    assert "WARNING: also in train are the dev or test speakers ['a']" in said
+    assert "WARNING: speakers of dev or test are also in train: ['a']" in said
 
 
 def test_all_needs_a_table(build, tmp_path):

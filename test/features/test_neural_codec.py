@@ -1,4 +1,4 @@
-"""Neural codecs as features: lengths, padding, and weights that travel along."""
+"""Neural codecs as features: lengths, padding, and weights saved with the model."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def save_encodec(folder):
 
 
 def save_experiment(folder, kind="encodec"):
-    """What gan_codec_train leaves behind, untrained."""
+    """Write an experiment of gan_codec_train with random weights."""
     pytest.importorskip("espnet2")
     torch.manual_seed(0)
     network = build_network("espnet", dict(sampling_rate=16000, **ESPNET))
@@ -116,7 +116,7 @@ def test_batch_equals_single(features, extra):
 
 
 def test_the_context_is_needed(features):
-    """Frames see what lies behind them, so silence has to stand there."""
+    """Frames depend on samples after them, so the end is padded with silence."""
     speech, _ = make_speech([16000])
     whole = features.network.encode(speech[:, None])
     cut = features.network.encode(speech[:, None, :8000])

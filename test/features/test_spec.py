@@ -1,4 +1,4 @@
-"""The feature spec, which travels with every checkpoint."""
+"""The feature spec, which is saved with every checkpoint."""
 
 from __future__ import annotations
 

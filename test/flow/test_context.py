@@ -1,4 +1,4 @@
-"""Given frames continued over gaps, against numpy.interp."""
+"""Interpolation of given frames over gaps, against numpy.interp."""
 
 from __future__ import annotations
 

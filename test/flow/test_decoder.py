@@ -124,7 +124,7 @@ def test_evaluation_is_deterministic():
 
 
 def test_given_frames_reach_the_gap():
-    """Frames at t = 1 are continued over the gap, at the input and as a guess."""
+    """Frames at t = 1 are interpolated over the gap, at the input and as a guess."""
     decoder = make_decoder().eval()
     seen, outputs = [], []
     decoder.layers[0].register_forward_hook(lambda m, i, o: seen.append(i[0]))

@@ -1,4 +1,4 @@
-"""The objective of the decoder: what it sees, where the loss stands, fp32."""
+"""The decoder's objective: its inputs, the frames in the loss, fp32."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LENGTHS = torch.tensor([11, 25, 25])
 
 
 class Recorder(nn.Module):
-    """Stands for the decoder: keeps its inputs, answers with a constant."""
+    """A fake decoder: records its inputs, returns a constant."""
 
     def __init__(self):
         super().__init__()

@@ -110,7 +110,7 @@ def execute_yaml(content: bytes, rng: random.Random, canary: Path) -> bytes:
 
 
 def change_pickle(content: bytes, rng: random.Random, canary: Path) -> bytes:
-    """A canary in front of, or instead of, the weights."""
+    """A canary before, or instead of, the weights."""
     song = pickle.dumps({"a": Canary(canary)}, protocol=rng.choice([2, 4]))
     if rng.random() < 0.3:
         return song
@@ -142,7 +142,7 @@ def change_zip(content: bytes, rng: random.Random) -> bytes:
 
 
 def change_header(content: bytes, rng: random.Random) -> bytes:
-    """The JSON in front of the tensors: types, shapes, offsets, or its length."""
+    """The JSON header of the tensors: types, shapes, offsets, or its length."""
     (size,) = struct.unpack("<Q", content[:8])
     header, data = json.loads(content[8 : 8 + size]), content[8 + size :]
     if rng.random() < 0.2:

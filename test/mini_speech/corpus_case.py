@@ -41,7 +41,7 @@ def write_kaldi(folder, **files):
 
 
 class Result:
-    """What a run left behind."""
+    """Results of a run."""
 
     def __init__(self, out, status, words):
         self.out, self.status, self.words = out, status, words

@@ -1,4 +1,4 @@
-"""The default corpus, with a made-up package in the place of apt's."""
+"""The default corpus, with a fake package instead of apt's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_asterisk_without_apt_asks_for_a_corpus(modules, monkeypatch, tmp_path, 
 
 
 def test_asterisk_decodes_and_finishes_once(modules, monkeypatch, tmp_path):
-    """A made-up package stands in for apt's; a second call fetches nothing."""
+    """With a fake package instead of apt's; a second call downloads nothing."""
     coder = pytest.importorskip("G722").G722(RATE, 64000)
     asterisk = modules["asterisk"]
 

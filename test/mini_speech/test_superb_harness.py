@@ -1,4 +1,4 @@
-"""What stands between the recipe and S3PRL."""
+"""The layer between the recipe and S3PRL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token1 recipe's own script: what is encoded, and whose voice is to be heard."""
+"""The token1 recipe's own script: what is encoded, and in whose voice it is decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws of a validation repeat, and leave no trace."""
+"""Draws of a validation repeat, and the random state is restored."""
 
 import torch
 

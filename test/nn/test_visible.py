@@ -1,4 +1,4 @@
-"""Packed frames: where they come from, where they go, what an empty row does."""
+"""Packed frames: packing, unpacking, and utterances without visible frames."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_the_teacher_reads_every_utterance_once(batch):
 
 
 def test_predictor_fills_gaps_from_their_neighbours(batch):
-    """Gaps of an encoder of visible frames all hold one vector in front of it."""
+    """Its input holds one vector in all gaps of an encoder of visible frames."""
     encoder = make_encoder(visible_only=True)
     objective = make_dinosr(encoder, predictor_layers=2)
     embedded, padding_mask, mask = batch
@@ -337,7 +337,7 @@ def test_number_of_codebooks():
     encoder = make_encoder()
     assert make_dinosr(encoder, num_codebooks=None).num_codebooks == 2
     for wrong in (0, 4):
-        with pytest.raises(ValueError, match=rf"must lie in 1..3 .* found {wrong}"):
+        with pytest.raises(ValueError, match=rf"must be in 1..3 .* found {wrong}"):
             make_dinosr(encoder, num_codebooks=wrong)
 
 

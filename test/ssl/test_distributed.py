@@ -25,7 +25,7 @@ def make_data():
 
 
 def train(model, x, mask):
-    """Run (steps, micro-batches, B, T) data; yields behind every step."""
+    """Run (steps, micro-batches, B, T) data; yields after every step."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for frames, masks in zip(x, mask):
         optimizer.zero_grad()

@@ -39,7 +39,7 @@ def test_masked_frames_become_the_mask_embedding():
 
 @pytest.mark.parametrize("position", POSITIONS)
 def test_visible_only_leaves_masked_frames_out(position):
-    """As padding, and the mask embedding stands in all states."""
+    """They are treated as padding, and all their states are the mask embedding."""
     encoder = make_encoder(position=position, visible_only=True).eval()
     x = torch.randn(2, 25, NUM_MELS)
     padding_mask = torch.arange(25) >= torch.tensor([[25], [11]])

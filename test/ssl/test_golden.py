@@ -71,7 +71,7 @@ def fairseq_transformer(weights, prefix):
 
 @pytest.fixture(scope="module")
 def models(golden, config):
-    """Encoder and objective with the recorded weights, an identity in front."""
+    """Encoder with an identity projection, and objective, with recorded weights."""
     dim = config["encoder_embed_dim"]
     encoder = Encoder(
         dim,

@@ -1,4 +1,4 @@
-"""Teacher and codebooks follow once per optimiser step that was really made."""
+"""Teacher and codebooks are updated once per optimiser step actually taken."""
 
 from __future__ import annotations
 

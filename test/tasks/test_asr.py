@@ -1,4 +1,4 @@
-"""``model: uniwav`` of the ASR task: the warm-up, and the stock model behind it."""
+"""``model: uniwav`` of the ASR task: the warm-up, then the stock model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one batch hands to the encoder, to the losses, to the trainer and the export."""
+"""What encoder, losses, trainer and export receive of one batch."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_padding_changes_no_state_of_the_masked_pass(model, speech):
 
 
 def test_padding_mask_of_the_caller_reaches_the_encoder(model, speech):
-    """The door's ``masks``: a frame marked as padding is not attended to."""
+    """``masks`` of the ESPnet encoder: a frame marked as padding is not attended to."""
     x, lengths = model.frontend(*speech)
     masks = torch.arange(13) >= torch.tensor([[10], [8]])
     given, _, _ = model.encoder(x, lengths, masks=masks)

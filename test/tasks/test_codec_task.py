@@ -41,7 +41,7 @@ CONF = dict(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six recordings, a codec, and what training on its latents leaves behind."""
+    """Six recordings, a codec, and an experiment trained on its latents."""
     from espnet2.bin.ssl_train import main
 
     folder = tmp_path_factory.mktemp("codec_task")

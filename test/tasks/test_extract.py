@@ -190,6 +190,6 @@ def test_same_losses_from_disk(folder):
         extracted=str(out),
     )
     assert stored[0] == pytest.approx(sound[0], rel=1e-5)
-    assert stored[1] == pytest.approx(sound[1], rel=2e-3)  # behind an update
+    assert stored[1] == pytest.approx(sound[1], rel=2e-3)  # after an update
     assert sound[0] != pytest.approx(sound[1], rel=1e-3)
     assert Path(folder / "b/config.yaml").is_file()

@@ -1,4 +1,4 @@
-"""``frontend: uniwav`` behind pre-training, in the stock ASR task."""
+"""``frontend: uniwav`` with a pre-trained encoder, in the stock ASR task."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def save(folder, **encoder):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """A saved model and where it lies."""
+    """A saved model and its folder."""
     return save(tmp_path / "checkpoint"), str(tmp_path / "checkpoint")
 
 

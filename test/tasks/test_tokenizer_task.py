@@ -232,7 +232,7 @@ def test_cluster_refuses(folder, tmp_path):
     save_checkpoint(make_model(decoder=None), make_config(decoder=None), tmp_path / "e")
     command[0] = str(tmp_path / "e")
     small = ["--layer", "1", "--codebook_size", "8"]
-    with pytest.raises(SystemExit, match="speaks with the decoder"):
+    with pytest.raises(SystemExit, match="needs a model with a decoder"):
         cluster([*command, *small])
     cluster([*command, *small, "--decoder", f"{folder}/checkpoint"])
     assert UniWavTokenizer.from_pretrained(tmp_path / "out").uniwav.decoder

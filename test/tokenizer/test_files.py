@@ -57,7 +57,7 @@ def test_a_folder_of_another_tokenizer_is_refused(tmp_path, form):
     with CodeWriter(tmp_path, 2, form, {"weights": "a"}) as writer:
         writer.write("b", CODES["b"])
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(ValueError, match="another tokenizer began .* found a"):
+    with pytest.raises(ValueError, match="are of another tokenizer: .* found a"):
         CodeWriter(tmp_path, 2, form, {"weights": "b"})
     other = FORMATS[1 - FORMATS.index(form)]
     with pytest.raises(ValueError, match=f"format: expected {other}, found {form}"):

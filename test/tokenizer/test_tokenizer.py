@@ -138,7 +138,7 @@ def test_bad_settings_are_refused(conf, message):
 
 
 def test_needs_a_decoder():
-    with pytest.raises(ValueError, match="speaks with the decoder"):
+    with pytest.raises(ValueError, match="needs a model with a decoder"):
         make_tokenizer(make_model(decoder=None))
 
 

@@ -35,7 +35,7 @@ def test_scaled_durations_sum_up(total):
 
 
 def test_durations_agree_with_frame_labels():
-    """Also where a segment lies between two frames, and with a ragged end."""
+    """Also if a segment is between two frame centres, and with a ragged end."""
     segments = [
         Segment(0.0, 0.05, "A"),
         Segment(0.05, 0.055, "B"),

@@ -1,4 +1,4 @@
-"""The synthesiser: it learns, keeps its seed, its context and its manners."""
+"""The synthesiser: training, fixed seeds, kept context, and refused input."""
 
 from __future__ import annotations
 

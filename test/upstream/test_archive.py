@@ -1,4 +1,4 @@
-"""Checkpoints on the web: downloads, caches, and archives that mean harm."""
+"""Checkpoints on the web: downloads, caches, and malicious archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What S3PRL misses: supplied where absent, untouched where present."""
+"""Names that S3PRL needs: supplied where missing, untouched where present."""
 
 from __future__ import annotations
 

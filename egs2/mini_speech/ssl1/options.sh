@@ -1,4 +1,4 @@
-# Sourced by run.sh behind its defaults: --NAME VALUE sets $NAME; then stages and a log.
+# Sourced by run.sh after its defaults: --NAME VALUE sets $NAME; then stages and a log.
 while [ $# -gt 0 ]; do
     name=${1#--}
     if [ "$1" = "$name" ] || ! declare -p "$name" >/dev/null 2>&1 || [ $# -lt 2 ]; then

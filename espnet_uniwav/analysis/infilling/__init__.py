@@ -1,1 +1,1 @@
-"""Parts of utterances hidden, filled in and judged."""
+"""Infilling of masked parts of utterances, and its evaluation."""

@@ -1,4 +1,4 @@
-"""Infilling: which frames are hidden, what fills them, how far off it is.
+"""Infilling: masks, filling methods, and the distance to the original.
 
 Letters: B batch, S samples, T frames, F feature width. ``mask`` is True at the
 frames that are to be filled.
@@ -25,8 +25,8 @@ def span_mask(
 ) -> Tensor:
     """Hide a share of an utterance in spans of equal length at random positions.
 
-    Spans are at least one kept frame apart. The positions depend on the
-    arguments alone, so every system and every later run meets the same masks.
+    Spans are separated by at least one kept frame. The positions depend only on the
+    arguments, so every system and every later run uses the same masks.
 
     Args:
         name: Id of the utterance.
@@ -90,14 +90,14 @@ def fill_model(
     max_frames: int = 4000,
     progress=None,
 ) -> list[Tensor]:
-    """Generate the masked frames, several utterances of like length at a time.
+    """Generate the masked frames, in batches of utterances of similar length.
 
     Args:
         model: ``UniWav`` in eval mode.
         xs: Features (T, F) per utterance.
         masks: (T,) bool per utterance.
         sampling: Solver settings.
-        seed: Of the initial noise.
+        seed: Seed of the initial noise.
         max_frames: Frames of a batch, padding included.
         progress: Called with the number of utterances done after each batch.
 
@@ -159,9 +159,9 @@ def feature_distance(
 ) -> float:
     """Mean absolute difference of the raw features at masked frames.
 
-    In the unit of the raw features: for ``log_mel`` the natural logarithm of a
-    magnitude, where 1.0 is 8.7 dB. Being an L1 distance it favours smooth guesses
-    near the median over sharp samples.
+    In units of the raw features: for ``log_mel`` the natural logarithm of a magnitude,
+    where 1.0 is 8.7 dB. As an L1 distance it favours smooth predictions near the median
+    over sharp samples.
 
     Args:
         filled: (T, F) normalised candidate.
@@ -188,7 +188,7 @@ def gap_mask(
         (T,) bool.
 
     Raises:
-        ValueError: If a gap is empty, lies outside the file, or all is masked.
+        ValueError: If a gap is empty or outside the file, or all is masked.
     """
     seconds = num_frames / frame_rate
     mask = torch.zeros(num_frames, dtype=torch.bool)
@@ -207,7 +207,7 @@ def gap_mask(
         mask[first : math.ceil(end * frame_rate - 1e-6)] = True
     if mask.all():
         raise ValueError(
-            f"{where}: all {num_frames} frames are inside the gaps, none is left to "
-            "go by; make the gaps shorter or use a longer file"
+            f"{where}: all {num_frames} frames are inside the gaps, so there is no "
+            "context; make the gaps shorter or use a longer file"
         )
     return mask

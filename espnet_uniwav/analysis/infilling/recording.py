@@ -1,4 +1,4 @@
-"""Gaps of one recording, filled with speech that a checkpoint generates."""
+"""Infilling of gaps in one recording."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def infill(
     device: str = "cpu",
     **sampling,
 ) -> str:
-    """Replace parts of a recording by speech that the model generates.
+    """Replace parts of a recording by generated speech.
 
     Args:
         input: Any file that libsndfile reads.
@@ -42,10 +42,10 @@ def infill(
         start: Starts of the gaps (seconds).
         end: Their ends, in the same order.
         context: Seconds that the model sees on either side of a gap.
-        splice: Keep the original samples outside the gaps, but for a fade of 15 ms; if
-            false, all of the output is vocoded.
-        seed: Of the noise.
-        vocoder: Checkpoint of one; None: as the features do it.
+        splice: Keep the original samples outside the gaps, except for a fade of 15 ms;
+            if false, all of the output is vocoded.
+        seed: Seed of the noise.
+        vocoder: Vocoder checkpoint; None: the inversion of the features.
         device: Torch device.
         **sampling: Settings of ``Sampling``, such as ``num_steps``.
 
@@ -88,7 +88,7 @@ def infill(
 
 
 def load_generator(folder: str | Path) -> UniWav:
-    """Load a checkpoint that can generate.
+    """Load a checkpoint with a decoder.
 
     Raises:
         FileNotFoundError, ValueError: If it is missing, broken, or has no decoder.

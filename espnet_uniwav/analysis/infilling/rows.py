@@ -26,10 +26,10 @@ MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
 def choose_utterances(
     utterances: list[Utterance], count: int, seed: int = 0
 ) -> list[Utterance]:
-    """Choose utterances of 3 to 8 seconds, of as many speakers as there are.
+    """Choose utterances of 3 to 8 seconds, from as many speakers as possible.
 
-    The order of choice is a hash of the name and the seed. Where too few are of that
-    length, those nearest to it fill up.
+    The order is a hash of the name and the seed. If there are too few, those nearest to
+    that length are added.
 
     Raises:
         ValueError: If none of the files can be read.
@@ -67,11 +67,11 @@ def make_row(
 
     Args:
         model: ``UniWav`` in eval mode.
-        utterance: What to read.
+        utterance: Utterance to read.
         sampling: Solver settings.
         share: Share of frames to hide.
         span: Seconds of one hidden span.
-        seed: Of the mask and the noise.
+        seed: Seed of the mask and the noise.
     """
     features = model.features
     spec = features.spec
@@ -123,7 +123,7 @@ def _hash(name: str, seed: int) -> str:
 
 
 def _seconds_outside(path: Path | Pipe) -> float | None:
-    """How far a file's length is from 3 to 8 seconds; None if it is no audio."""
+    """Distance of a file's length from 3 to 8 seconds; None if it is not audio."""
     try:
         seconds = seconds_of(path)
     except (ValueError, OSError):

@@ -48,7 +48,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Score:
-    """What one system did to one utterance; no errors where nothing was judged."""
+    """Score of one system on one utterance; no errors if it was not judged."""
 
     distance: float
     errors: Errors | None
@@ -56,12 +56,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a fair comparison must hold equal.
+    """Settings that must be equal in a fair comparison.
 
     Attributes:
         span: Seconds per hidden span.
         share: Share of hidden frames.
-        seed: Of the masks.
+        seed: Seed of the masks.
     """
 
     span: float
@@ -102,7 +102,7 @@ def load_utterances(
 
 
 class Cache:
-    """Scores that no checkpoint changes, per settings and utterance, in a json file.
+    """Cache of scores that do not depend on a checkpoint, in a JSON file.
 
     Args:
         path: File to keep them in; None keeps nothing.
@@ -147,10 +147,10 @@ class Scorer:
 
     Args:
         features: Feature space of the checkpoint.
-        utterances: What is scored.
+        utterances: Utterances to score.
         judge: ``WhisperJudge``, or None for the distance alone.
-        cache: Of the systems that do not depend on a model.
-        wavs: Folder that gets every judged waveform; None writes none.
+        cache: Cache of the systems that do not depend on a model.
+        wavs: Folder for every judged waveform; None writes none.
     """
 
     def __init__(self, features, utterances, judge=None, cache=None, wavs=None):
@@ -187,7 +187,7 @@ class Scorer:
     def model(
         self, model, protocol: Protocol, sampling: Sampling, seed: int, label: str
     ) -> list[Score]:
-        """Scores of the model's own filling."""
+        """Scores of the model's infilling."""
         masks = self.masks(protocol)
         xs = [u.x for u in self.utterances]
         with tqdm(total=len(xs), desc=f"filling {label}", disable=None) as bar:

@@ -1,4 +1,4 @@
-"""From scores to rows, differences with intervals, markdown and CSV."""
+"""Infilling results: rows, differences with intervals, markdown and CSV."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from espnet_uniwav.output import whole_file
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; rates in percent, low to high holds 95 %."""
+    """One line of the table; rates in percent, low to high is the 95 % interval."""
 
     system: str
     span: float
@@ -189,7 +189,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:
-    """Write one line per system and span; what was not judged stays empty."""
+    """Write one line per system and span; missing scores stay empty."""
     with whole_file(path) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()

@@ -1,1 +1,1 @@
-"""What every layer knows of phones and speakers."""
+"""Phone and speaker information in every layer."""

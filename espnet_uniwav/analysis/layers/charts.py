@@ -1,4 +1,4 @@
-"""The picture of a measure over layers: a line per system, references, chance."""
+"""Charts of a measure over layers: a line per system, references, chance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from espnet_uniwav.analysis import pictures
 
 PANEL = (5.6, 3.3)
-# Room for z and codes, which are no layers.
+# Space for z and codes, which are not layers.
 APART = 1.5
 PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
 
@@ -24,7 +24,7 @@ class LayerLine:
     Attributes:
         label: Its name in the legend.
         layers: Names of the layers.
-        values, lows, highs: What to draw.
+        values, lows, highs: Values and limits of their intervals.
         colour: A matplotlib colour.
     """
 
@@ -41,14 +41,14 @@ class LayerPanel:
     """One target of one measure.
 
     Attributes:
-        title: What is known.
+        title: Name of the target.
         ylabel: Name and unit of the vertical axis.
         lines: One per system.
-        reference: One more system without layers, drawn as a level.
-        chance: Level of knowing nothing.
-        most: Level of knowing all; draws an axis of shares of it on the right.
-        percent: True if values are shares of one.
-        apart: Names that are no layers, drawn apart on the right.
+        reference: A system without layers, drawn as a horizontal line.
+        chance: Chance level.
+        most: Largest possible value; adds an axis of shares of it on the right.
+        percent: Whether values are shares of one.
+        apart: Names that are not layers, drawn separately on the right.
     """
 
     title: str
@@ -105,7 +105,7 @@ def draw_panel(axes: Axes, panel: LayerPanel) -> None:
 def _draw_line(
     axes: Axes, line: LayerLine, places: dict, apart: tuple[str, ...]
 ) -> None:
-    """Join the layers; what is no layer stands alone."""
+    """Connect the layers by a line; draw z and codes as single points."""
     x = np.array([places[name] for name in line.layers])
     alone = np.array([name in apart for name in line.layers])
     if not alone.all():

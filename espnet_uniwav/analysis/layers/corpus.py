@@ -1,4 +1,4 @@
-"""A data folder with the phones of its utterances, and what it cannot answer."""
+"""A data folder with phone alignments, and checks of what can be measured on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PHONES_FILE = "phones.ctm"
 
 @dataclass(frozen=True)
 class Corpus:
-    """Utterances and what is said in them.
+    """Utterances and their phones.
 
     Attributes:
         folder: Kaldi data folder.
@@ -73,7 +73,7 @@ def read_corpus(
 
 
 def missing_parts(held_out: Corpus, fit: Corpus | None = None) -> list[str]:
-    """What cannot be measured or is to be read with care, and how to mend it."""
+    """What cannot be measured or is to be read with care, and how to fix it."""
     notes = []
     if not held_out.alignments:
         notes.append(

@@ -1,4 +1,4 @@
-"""What is said and who speaks at every frame."""
+"""Phone and speaker labels of every frame."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ NONE = ""
 def phone_labels(frames: Frames, alignments: dict[str, list[Segment]]) -> np.ndarray:
     """(N,) phone at the centre of each kept frame.
 
-    Empty in silence, which loudness tells without knowing any phone, and without an
-    alignment.
+    Empty without an alignment, and in silence, which can be detected by loudness alone.
     """
     labels = []
     for utterance, length, kept in zip(frames.utterances, frames.lengths, frames.kept):
@@ -33,7 +32,7 @@ def phone_labels(frames: Frames, alignments: dict[str, list[Segment]]) -> np.nda
 def speaker_labels(frames: Frames) -> np.ndarray:
     """(N,) speaker of each kept frame; empty for speakers of under four utterances.
 
-    With fewer, what tells a speaker cannot be told from what tells an utterance.
+    With fewer, speaker and utterance cannot be distinguished.
     """
     counts = Counter(u.speaker for u in frames.utterances if u.speaker)
     enough = {speaker for speaker, count in counts.items() if count >= MIN_UTTERANCES}

@@ -1,4 +1,4 @@
-"""What every layer of some checkpoints knows: measured, and written to a folder."""
+"""Measure phone and speaker information in every layer of some checkpoints."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ def understand(
     """Measure all systems and write the folder.
 
     Args:
-        checkpoint: Name and folder of each; raw features and random encoder are those
-            of the first.
+        checkpoint: Name and folder of each; raw features and random encoder are from
+            the first one.
         data: Held-out Kaldi data folder.
         output: Folder to write, see ``write_understanding``.
-        codes: Name and folder of each that ``tokenize`` wrote of ``data``.
+        codes: Name and folder of each output of ``tokenize`` for ``data``.
         fit_data: Kaldi data folder to fit the phone probe on.
-        alignment: Folders of ``uniwav align``, of both data folders.
-        num_utterances: Held out, evenly spread; None: all.
-        num_fit_utterances: To fit on, evenly spread; None: all.
-        clusters: Of k-means; None: by the number of frames.
-        runs: Of k-means, averaged.
-        max_frames: Of each data folder; the rest is thinned.
-        seed: Of clusters, random encoder and halves.
+        alignment: Output folders of ``uniwav align``, for both data folders.
+        num_utterances: Held-out utterances, evenly spread; None: all.
+        num_fit_utterances: Utterances to fit on, evenly spread; None: all.
+        clusters: Clusters of k-means; None: by the number of frames.
+        runs: Runs of k-means, averaged.
+        max_frames: Frames per data folder at most; more are thinned.
+        seed: Seed of clusters, random encoder and halves.
         device: Torch device of the models.
-        command: How this was called, to be shown.
+        command: Command line, shown in the report.
 
     Returns:
         What was done, in one line.
@@ -87,7 +87,7 @@ def understand(
 
 
 def make_systems(checkpoints: NamedFolders, seed: int) -> Iterator[tuple[str, UniWav]]:
-    """The checkpoints in turn, then a random encoder like the first."""
+    """Load the checkpoints one by one, then build a random encoder like the first."""
     first = None
     for name, folder in checkpoints:
         model = load_checkpoint(folder)
@@ -112,7 +112,7 @@ def score_system(
     codes: NamedFolders,
     conf: dict,
 ) -> Iterator[Score]:
-    """Read the speech once and score all layers.
+    """Score all layers of a system.
 
     Args:
         name: Of the system.
@@ -146,7 +146,7 @@ def _check_names(names: list[str]) -> None:
     names = [*names, RANDOM, RAW]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(
-            "--checkpoint, --codes: expected a name of its own for each, found "
+            "--checkpoint, --codes: expected a different name for each, found "
             f"{twice} twice; give names with NAME=FOLDER"
         )
 

@@ -1,6 +1,6 @@
-"""Mutual information of units and labels, in bits, and what is wrong with it.
+"""Mutual information of units and labels, in bits, and its bias.
 
-The estimate from a table of counts (plug-in) is too high: a sparse table looks
+The plug-in estimate from a table of counts is too high: a sparse table looks
 informative by chance. Corrections for independent frames, such as Miller's and
 Madow's, hardly help, because neighbouring frames are alike and all frames of an
 utterance share a voice and a channel: the utterances are the independent samples. So
@@ -44,7 +44,7 @@ class Information:
 
     @property
     def held_out(self) -> float:
-        """Mean over frames of log2 p(label | unit) / p(label), learned elsewhere."""
+        """Mean of log2 p(label | unit) / p(label), estimated on other utterances."""
         return float(self.sums.sum() / self.counts.sum())
 
 
@@ -161,9 +161,9 @@ def chance_information(
     permutations: int = 5,
     seed: int = 0,
 ) -> float:
-    """What the held-out estimate says where there is nothing to know (bits).
+    """The held-out estimate if units and labels are independent (bits).
 
-    Every utterance gets the labels of another one; the mean of some permutations.
+    Every utterance has the labels of another one; averaged over permutations.
 
     Args:
         units, labels, utterances: As for ``mutual_information``; the frames of an
@@ -184,7 +184,7 @@ def exchange_labels(
 ) -> np.ndarray:
     """Give every utterance the labels of another, cut or repeated to its length.
 
-    Runs of equal labels stay runs, and an utterance of one speaker stays one.
+    Runs of equal labels are preserved, and every utterance still has one speaker.
 
     Args:
         labels: (N,).

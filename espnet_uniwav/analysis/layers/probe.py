@@ -1,8 +1,8 @@
-"""What a linear classifier reads from single frames.
+"""Linear probe of single frames.
 
-Linear discriminant analysis with the shrinkage of Ledoit and Wolf: a closed form
-without a setting to tune, so two layers differ by what they hold and not by how well
-a classifier was trained.
+Linear discriminant analysis with the shrinkage of Ledoit and Wolf. It has a closed form
+and no setting to tune, so differences between layers do not depend on how well a
+classifier was trained.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def probe(
     states: np.ndarray,
     labels: np.ndarray,
 ) -> np.ndarray:
-    """Fit on some frames and classify others.
+    """Fit a probe on some frames and classify others.
 
     Args:
         fit_states: (M, D).
@@ -73,6 +73,6 @@ def probe_halves(
 
 
 def chance(fit_labels: np.ndarray, labels: np.ndarray) -> float:
-    """Share of frames right by always naming the most frequent class of the fit."""
+    """Accuracy of always predicting the most frequent class of the fit frames."""
     classes, counts = np.unique(fit_labels, return_counts=True)
     return float((labels == classes[counts.argmax()]).mean())

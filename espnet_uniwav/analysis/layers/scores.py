@@ -1,4 +1,4 @@
-"""What the layers of some systems know: every layer scored in the same way."""
+"""Scores of layers: every layer of every system is scored in the same way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUM_RUNS = 4
 class Score:
     """One layer of one system, measured once.
 
-    The value is sum(sums) / sum(counts) over utterances, the mean of some runs.
+    The value is sum(sums) / sum(counts) over utterances, averaged over runs.
 
     Attributes:
         measure: ``mutual_information`` (bits) or ``probe`` (share of frames right).
@@ -67,8 +67,8 @@ class LayerScorer:
         alignments: Phones of utterances; empty if there are none.
         fit_frames: Frames to fit the phone probe on; None measures without it.
         num_clusters: Units per layer; None chooses by the number of frames.
-        num_runs: Runs of k-means, to average over its random starts.
-        seed: Of the first k-means, of permutations and halves.
+        num_runs: Runs of k-means to average, with different random starts.
+        seed: Seed of the first k-means, of permutations and halves.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class LayerScorer:
                 yield self._phone_probe(place, fit_states, states[known], *frames)
 
     def score_codes(self, system: str, name: str, codes: np.ndarray) -> Iterator[Score]:
-        """Score the codes (N,) of the held-out frames, which need no clusters."""
+        """Score the codes (N,) of the held-out frames, without clustering."""
         for target, labels in self.labels.items():
             known = labels != NONE
             place = (target, system, name)

@@ -1,4 +1,4 @@
-"""What a model makes of a corpus: the states of all its layers, frame by frame."""
+"""States of all layers of a model over a corpus, frame by frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH_FRAMES = 4000
 
 @dataclass(frozen=True)
 class Frames:
-    """Which frames were kept.
+    """The kept frames of a corpus.
 
     Attributes:
         utterances: U of them, in the order of the frames.
@@ -41,7 +41,7 @@ class Frames:
 
     @property
     def kept(self) -> list[np.ndarray]:
-        """The kept frames of each utterance, as indices."""
+        """Indices of the kept frames of each utterance."""
         return [np.arange(self.step // 2, n, self.step) for n in self.lengths]
 
     @property
@@ -51,7 +51,7 @@ class Frames:
         return np.repeat(np.arange(len(counts)), counts)
 
     def pick(self, codes: dict[str, np.ndarray]) -> np.ndarray:
-        """(K, N) codes of the kept frames, from those (K, T) of every utterance.
+        """Select the codes (K, N) of the kept frames from (K, T) per utterance.
 
         Raises:
             ValueError: If an utterance has no codes, or not one for each frame.
@@ -89,12 +89,12 @@ def collect_states(
     max_frames: int | None = None,
     batch_frames: int = BATCH_FRAMES,
 ) -> States:
-    """Read utterances once and keep every layer.
+    """Compute the states of all layers, reading every utterance once.
 
     Args:
-        model: In eval mode; the device it is on is used.
-        utterances: What to read.
-        max_frames: Keep every step-th frame, so that about this many are kept.
+        model: In eval mode; its device is used.
+        utterances: Utterances to read.
+        max_frames: Keep every step-th frame, so that about this many remain.
         batch_frames: Frames of a batch, padding included.
 
     Raises:

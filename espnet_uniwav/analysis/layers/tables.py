@@ -1,4 +1,4 @@
-"""Scores of layers as tables: one line per layer, and the best layers compared."""
+"""Tables of layer scores: one line per layer, and a comparison of the best layers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def score_rows(scores: list[Score], measure: str) -> list[dict]:
 
 
 def difference_rows(scores: list[Score]) -> list[dict]:
-    """The best layer of each system against the best of every one after it."""
+    """Compare the best layer of each system with that of every later system."""
     groups: dict[tuple[str, str], dict[str, list[Score]]] = {}
     for s in scores:
         groups.setdefault((s.measure, s.target), {}).setdefault(s.system, []).append(s)
@@ -66,7 +66,7 @@ def _compare(scores: list[Score], others: list[Score]) -> dict:
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Write rows of equal or growing keys as CSV; what a row lacks stays empty."""
+    """Write rows with equal or growing keys as CSV; missing values stay empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with whole_file(path) as file:
         writer = csv.DictWriter(file, columns)
@@ -76,7 +76,7 @@ def write_rows(path: Path, rows: list[dict]) -> None:
 
 
 def read_rows(path: Path) -> list[dict]:
-    """Read what ``write_rows`` wrote; numbers become numbers, nothing stays nothing.
+    """Read a table of ``write_rows``; numbers are parsed, empty cells stay empty.
 
     Raises:
         FileNotFoundError: If there is no such file.

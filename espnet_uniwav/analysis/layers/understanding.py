@@ -1,4 +1,4 @@
-"""Sections of the page: what the layers know of phones and of speakers."""
+"""Report section: phone and speaker information in the layers."""
 
 from __future__ import annotations
 
@@ -45,26 +45,25 @@ TITLES = {
 }
 YLABELS = {INFORMATION: "bits", PROBE: "frames right"}
 CAPTIONS = {
-    (INFORMATION, PHONES): "How many bits about the phone the k-means unit of a frame "
-    "tells. Good: the upper layers stand clearly above the raw features and the random "
-    "encoder. Bad: a line on or below them, where training has taught nothing that "
-    "clusters show.",
-    (INFORMATION, SPEAKERS): "How many bits about the speaker, recording channel "
-    "included, the same units tell. Good for recognition: falling towards the layers "
-    "that know the phones. Bad: high in all layers while the phones are low, where "
-    "units stand for voices.",
+    (INFORMATION, PHONES): "Bits of information about the phone in the k-means unit of "
+    "a frame. Good: the upper layers are clearly above the raw features and the random "
+    "encoder. Bad: a line on or below them, where clusters show no effect of training.",
+    (INFORMATION, SPEAKERS): "Bits of information about the speaker, recording channel "
+    "included, in the same units. Good for recognition: falling towards the layers "
+    "with much phone information. Bad: high in all layers while the phones are low, "
+    "where units represent voices.",
     (
         PROBE,
         PHONES,
-    ): "How many frames get the right phone from a linear classifier that "
+    ): "Share of frames whose phone is found by a linear classifier that "
     "was fitted on other utterances. Good: rising above the raw features within a few "
     "layers. Bad: at the level of the random encoder, or falling to it in the last "
-    "layers, which then hold the objective and no speech.",
-    (PROBE, SPEAKERS): "How many frames get the right speaker from a linear classifier "
+    "layers, which are then specialised on the objective.",
+    (PROBE, SPEAKERS): "Share of frames whose speaker is found by a linear classifier "
     "fitted on other utterances of the same speakers, recording channel included. A "
     "random encoder is high: its attention averages over the utterance. Good: high in "
-    "z, from which voices can then be copied, and falling in the layers that know the "
-    "phones. Bad: near chance in z, where the decoder has no voice to go by.",
+    "z, so that voices can be reproduced, and falling in the layers with much phone "
+    "information. Bad: near chance in z, where the decoder has no speaker information.",
 }
 LEAD = (
     "The state of every layer, of z (their weighted sum, from which the decoder "
@@ -74,7 +73,7 @@ LEAD = (
     "again. Mutual information is "
     "what the k-means units of an utterance tell by a table counted in all other "
     "utterances: a lower bound, but never information by chance. The tables hold the "
-    "jackknife estimate behind it; the truth should be between the two. Chance is "
+    "jackknife estimate too; the truth should be between the two. Chance is "
     "what it says when utterances exchange their labels, and in a probe what naming "
     "the most frequent class gets."
 )

@@ -1,4 +1,4 @@
-"""How many units the frames of a corpus are to be told apart by."""
+"""Number of k-means units for a corpus."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ FRAMES_PER_CLUSTER = 300
 
 
 def choose_clusters(num_frames: int) -> int:
-    """The largest power of two with 300 frames per cluster or more, 2 to 1,024.
+    """Choose the largest power of two, 2 to 1,024, with 300 frames per cluster.
 
     The paper's 1,024 need 307,200 frames, 1.7 hours at 50 Hz. With more clusters than
     this, the table of units and labels is so sparse that its plug-in and its held-out

@@ -1,1 +1,1 @@
-"""How good generated speech is: words, voice, naturalness, time."""
+"""Evaluation of generated speech: words, voice, naturalness, time."""

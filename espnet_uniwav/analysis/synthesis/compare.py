@@ -1,4 +1,4 @@
-"""Systems compared: what they say, judged beside recordings and copies."""
+"""Comparison of systems that generate speech, next to recordings and copies."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def score(
     frame_rate: int = 50,
     cache: Path | None = None,
 ) -> str:
-    """Judge, write, and return the table.
+    """Score systems, write the results, and return the table.
 
     Args:
         lines: Table with ``NEEDED_COLUMNS``.
         output: Folder to write.
         systems: NAME=FOLDER of each, with the wav files.
-        vocoder: Checkpoint of one whose copies are judged too.
-        codec: Folder of a ``uniwav codec`` whose copies are judged too.
-        title: Of the page.
-        match: Regular expression on the recording's path, which chooses lines.
+        vocoder: Vocoder checkpoint; its copies are scored too.
+        codec: Folder of ``uniwav codec``; its copies are scored too.
+        title: Title of the page.
+        match: Regular expression on the reference's path; other lines are left out.
         num_utterances: Lines to score, evenly spread; None: all.
-        players: Lines to be heard on the page.
-        frame_rate: Of the copies' features (Hz).
-        cache: Scores that are kept; None: cache.json in the folder.
+        players: Lines with players on the page.
+        frame_rate: Frame rate of the copies' features (Hz).
+        cache: File of cached scores; None: cache.json in the folder.
 
     Returns:
         The table in markdown.
@@ -97,7 +97,7 @@ def score(
 def make_copies(
     frame_rate: int, vocoder: Path | None, codec: Path | None
 ) -> dict[str, AbsFeatures]:
-    """Features by the name of the copies that they make."""
+    """Name of the copies -> features that make them."""
     copies = {COPY: build_features(frame_rate=frame_rate)}
     if vocoder is not None:
         copies[VOCODED] = build_features(frame_rate=frame_rate)
@@ -112,7 +112,7 @@ def _read(folder: Path, rate: int, line):
 
 
 def choose_lines(lines: list[Line], match: str, count: int | None) -> list[Line]:
-    """Those whose reference matches, evenly thinned to ``count`` of them.
+    """Select lines whose reference matches, evenly thinned to ``count``.
 
     Raises:
         ValueError: If none matches.
@@ -124,7 +124,7 @@ def choose_lines(lines: list[Line], match: str, count: int | None) -> list[Line]
 
 
 def parse_systems(systems: Sequence[str], lines: list[Line]) -> dict[str, Path]:
-    """NAME=FOLDER ... to a dictionary; every line must have been spoken.
+    """NAME=FOLDER ... to a dictionary; every line must have a wav file.
 
     Raises:
         ValueError, FileNotFoundError: Naming what is missing.

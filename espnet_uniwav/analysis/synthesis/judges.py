@@ -1,4 +1,4 @@
-"""Judges of a voice and of naturalness whose weights lie in packages."""
+"""Judges of voice and naturalness with weights from packages."""
 
 from __future__ import annotations
 

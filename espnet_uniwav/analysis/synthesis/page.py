@@ -1,4 +1,4 @@
-"""Generated speech on a page: the scores, and players side by side."""
+"""Report sections on generated speech: scores, and players side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from espnet_uniwav.kaldi import thin
 from espnet_uniwav.tts.lines import Line
 
 LEAD = (
-    "Words as Whisper tiny.en hears them, voice as Resemblyzer compares it with the "
+    "Words recognised by Whisper tiny.en, voice compared by Resemblyzer with the "
     "prompt, naturalness by DistillMOS; means with 95 % intervals over utterances. The "
     "recording and its Griffin-Lim copy are the ceilings, another speaker is the floor "
     "of similarity."
@@ -29,13 +29,13 @@ def speech_sections(
     speakers: Mapping[str, Callable[[Line], np.ndarray]],
     count: int,
 ) -> list[Section]:
-    """The scores, and some lines to listen to.
+    """Sections with the scores, and with players for some lines.
 
     Args:
-        title: Of the first section.
+        title: Title of the first section.
         table: Rows in the order of ``HEAD``.
-        lines: All lines; ``count`` of them are heard.
-        speakers: System -> what it says to a line, (S,) samples.
+        lines: All lines; ``count`` of them have players.
+        speakers: System -> function from a line to its speech, (S,) samples.
         count: Lines with players.
     """
     count_title = f"{len(lines)} utterances"
@@ -47,7 +47,7 @@ def speech_sections(
 
 
 def listen(line: Line, speakers: Mapping[str, Callable[[Line], np.ndarray]]) -> Row:
-    """The prompt and what every system says, with spectrograms on one scale."""
+    """The prompt and the speech of every system, with spectrograms on one scale."""
     sounds = {"prompt": read_speech(line.prompt, RATE)}
     sounds.update({name: speak(line) for name, speak in speakers.items()})
     peak = float(mel_decibels(sounds[RECORDING], RATE).max())

@@ -1,4 +1,4 @@
-"""What every judge says of every utterance, kept so that nothing is judged twice."""
+"""Scores of every judge for every utterance, cached."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from espnet_uniwav.features import AbsFeatures
 from espnet_uniwav.output import write_text
 from espnet_uniwav.tts.lines import Line
 
-# Of the judges: another value forgets what they said.
+# Of the judges: a change invalidates the cached scores.
 VERSION = "whisper tiny.en beam 5, resemblyzer 0.1.4, distillmos 0.9.1"
 RECORDING, STRANGER = "recording", "another speaker"
 COPY, VOCODED, CODED = "Griffin-Lim copy", "vocoder copy", "codec copy"
@@ -33,11 +33,11 @@ COPY, VOCODED, CODED = "Griffin-Lim copy", "vocoder copy", "codec copy"
 
 @dataclass(frozen=True)
 class Score:
-    """What the judges say of one utterance.
+    """Scores of one utterance.
 
     Attributes:
-        errors: Words and characters that Whisper hears otherwise.
-        heard: What it hears.
+        errors: Word and character errors of Whisper's transcript.
+        heard: Whisper's transcript.
         similarity: Cosine between the voices of utterance and prompt, -1 to 1.
         naturalness: Mean opinion score, 1 to 5.
         seconds: Length.
@@ -54,7 +54,7 @@ class Judges:
     """All judges, loaded when the first utterance is judged.
 
     Args:
-        path: JSON file that keeps the scores; None keeps nothing.
+        path: JSON file of cached scores; None: no cache.
     """
 
     def __init__(self, path: Path | None = None):
@@ -66,7 +66,7 @@ class Judges:
             self.kept = json.loads(path.read_text(encoding="utf-8"))
 
     def judge(self, speech: np.ndarray, line: Line) -> Score:
-        """Judge samples (S,) at 16 kHz that should say a line in its prompt's voice."""
+        """Score samples (S,) at 16 kHz against a line's text and prompt."""
         prompt = read_speech(line.prompt, RATE)
         key = hashlib.sha256(VERSION.encode())
         key.update(np.ascontiguousarray(speech).tobytes())
@@ -105,7 +105,7 @@ def judge_system(
     speak: Callable[[Line], np.ndarray],
     judges: Judges,
 ) -> list[Score]:
-    """Judge what a system says to every line."""
+    """Score the speech of a system for every line."""
     scores = []
     for line in tqdm(lines, desc=name, unit="utt", disable=None):
         scores.append(judges.judge(speak(line), line))
@@ -116,7 +116,7 @@ def judge_system(
 def fixed_systems(
     lines: list[Line], copies: Mapping[str, AbsFeatures]
 ) -> dict[str, Callable[[Line], np.ndarray]]:
-    """Ceilings and floor: the recordings, their copies, and other speakers.
+    """Upper and lower bounds: the recordings, their copies, and other speakers.
 
     Args:
         lines: All lines.

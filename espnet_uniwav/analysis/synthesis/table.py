@@ -1,4 +1,4 @@
-"""From scores to means with intervals, as markdown and CSV."""
+"""Means of scores with intervals, as markdown and CSV."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Mean:
 
 
 def means(scores: list[Score]) -> dict[str, Mean]:
-    """Metric -> mean of a system."""
+    """Metric -> mean over the scores of a system."""
     ones = np.ones(len(scores))
     errors = [score.errors for score in scores]
     parts = {

@@ -4,12 +4,11 @@
 
 Each stage of ESPnet's residual quantiser (SoundStream, EnCodec) maps the latents to 512
 values and back. Unless the latents are 512 wide themselves, these are two random
-matrices, whose product has nothing of the identity; the decoder's gradient goes past
-them, copied from the quantised latents to the latents, so they never learn to be one.
-The codes then do not code the latents, which grow without end. Here the columns of the
-first matrix are orthonormal and the second is its transpose: on the way there and back
-nothing happens but the rounding to codes. `freeze_param: [codec.generator.quantizer]`
-keeps them so; the codes learn all the same.
+matrices whose product is far from the identity. The straight-through gradient bypasses
+them, so they never learn the identity. The codes then do not code the latents, which
+grow without bound. Here the columns of the first matrix are orthonormal and the second
+is its transpose, so only the rounding to codes remains.
+`freeze_param: [codec.generator.quantizer]` keeps them frozen; the codes still learn.
 
 With `encdec_norm: none` the convolutions and the LSTM start with Glorot's weights:
 PyTorch's make every signal smaller, the latents are 0.002 wide, and a short training

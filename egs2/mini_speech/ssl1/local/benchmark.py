@@ -115,7 +115,7 @@ class Worker:
         if not line:
             raise RuntimeError(
                 f"contestant {self.name} ended with status {self.process.wait()} "
-                "instead of answering; its own message stands above. Mend that, or "
+                "instead of answering; its own message is above. Fix that, or "
                 "leave it out with --contestants"
             )
         return json.loads(line)

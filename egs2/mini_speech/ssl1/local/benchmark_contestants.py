@@ -37,7 +37,7 @@ class Contestant:
         raise NotImplementedError
 
     def draw(self) -> dict:
-        """Draw what a data loader would hand over; this is not timed."""
+        """Draw what a data loader would return; this is not timed."""
         return {}
 
     def loss(self, **batch) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Reads what a user calls a corpus: an audio folder, a table, or a Kaldi data folder.
 
-Each reader returns recordings, each with the utterances that lie in it, and the
-entries that cannot be used. No audio is opened here.
+Each reader returns recordings, each with its utterances, and the entries that cannot
+be used. No audio is opened here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TABLE = "transcripts.tsv"
 
 
 class CorpusError(Exception):
-    """The corpus as a whole cannot be used; the message says how to mend it."""
+    """The corpus cannot be used at all; the message says how to fix it."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@
 CORPUS is a folder of audio files, one with a transcripts.tsv (columns utt, speaker,
 path, text, split), or a Kaldi data folder (also as sub-folders train, dev, test).
 Every file is decoded once from start to end. Clean 16 kHz mono WAV and FLAC files are
-used where they lie; others are resampled, mixed down or cut and written to OUT/audio.
+used in place; others are resampled, mixed down or cut and written to OUT/audio.
 What cannot be used is counted and listed in OUT/skipped.tsv.
 
 Utterances without a transcript get `<unk>` in `text`, because ESPnet's recipes want
 that file; pre-training does not read it. Ids are prefixed with their speaker where they
 do not start with it, as Kaldi's sorting demands. In a plain folder of audio the speaker
-is the folder that a file lies in. Splits are the corpus's own where it names them; else
+is the folder of a file. Splits are the corpus's own where it names them; else
 whole speakers (ten or more of them) or whole utterances are drawn by hash. As in Kaldi,
 an entry of wav.scp that ends in a pipe is run as a shell command.
 """

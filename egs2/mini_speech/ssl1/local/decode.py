@@ -1,7 +1,7 @@
 """Decodes a recording once, wholly, and turns it into pieces fit for training.
 
 ESPnet reads the pieces with soundfile and expects 16 kHz mono. A file that already is
-so stays where it is; anything else is written as 16-bit FLAC.
+so is not copied; anything else is written as 16-bit FLAC.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Piece:
     """One line of the data folders.
 
     `samples` counts at 16 kHz; `changes` names what was done to the audio (empty: the
-    file is used where it lies); `origin` is the utterance that the piece was cut from.
+    file is used in place); `origin` is the utterance that the piece was cut from.
     """
 
     utt: str

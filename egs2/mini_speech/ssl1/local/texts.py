@@ -49,7 +49,7 @@ def choose(texts: dict[str, str], match: str) -> tuple[dict, dict]:
     """Divide utterances.
 
     Args:
-        texts: Utterance -> text as it stands in the corpus.
+        texts: Utterance -> text as in the corpus.
         match: Regular expression that the id must contain.
 
     Returns:

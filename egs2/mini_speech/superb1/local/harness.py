@@ -1,6 +1,6 @@
 """Runs S3PRL's own `run_downstream` in this process, with what its wheel lacks.
 
-Nothing of the models, losses or metrics is touched. What is mended, in 0.4.18:
+The models, losses and metrics are unchanged. Fixes for 0.4.18:
 
 - ctc: the dataset of LibriPhone is not in the wheel; `num_workers` is taken out of the
   configuration by the first loader, so that every later one starts twelve processes.
@@ -9,7 +9,7 @@ Nothing of the models, losses or metrics is touched. What is mended, in 0.4.18:
 - sv_voxceleb1: imports the package `sox` without using it; calls `.cuda()`.
 - all: `builtins.isinstance` is replaced for the sake of torch 1.7.
 
-What newer libraries took from S3PRL, `espnet_uniwav.upstream.compat` gives back.
+`espnet_uniwav.upstream.compat` supplies what newer libraries removed.
 """
 
 from __future__ import annotations

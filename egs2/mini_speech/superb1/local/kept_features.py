@@ -1,8 +1,8 @@
-"""Keeps what a frozen upstream says of an utterance, for the next epoch and run.
+"""Caches the states of a frozen upstream per utterance, across epochs and runs.
 
-S3PRL asks the upstream anew at every step. On a CPU that is most of the time, and the
-answer is the same: a frozen upstream is in evaluation mode, and what it says of a wav
-does not depend on the other wavs of the batch.
+S3PRL runs the upstream at every step. On a CPU that takes most of the time, and the
+result is the same: a frozen upstream is in evaluation mode, and its states of a wav do
+not depend on the other wavs of the batch.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class KeptUpstream(nn.Module):
         return self.upstream.get_downsample_rates(key)
 
     def forward(self, wavs: list[Tensor]) -> dict:
-        """(B, T, D) states, zeros behind the end of each wav.
+        """(B, T, D) states, zeros after the end of each wav.
 
         Args:
             wavs: B tensors (S_i,).

@@ -1,4 +1,4 @@
-"""Stands in for `s3prl.downstream.ctc.corpus.libriphone`, which no S3PRL wheel holds.
+"""Replaces `s3prl.downstream.ctc.corpus.libriphone`, which no S3PRL wheel contains.
 
 The same interface and the same tables (csv_dir/SPLIT.csv with wav_path and
 transcription, lexicon files), so that the layout also serves a checkout of S3PRL.

@@ -31,7 +31,7 @@ def write_config(path: Path, task: str, conf: Path, words: dict, run: dict) -> N
         path: of the yaml file.
         task: a key of TASKS.
         conf: folder of the tasks' configurations.
-        words: `{data}` and `{split}` -> what stands in their place.
+        words: `{data}` and `{split}` -> their replacements.
         run: `lr` and `steps`.
     """
     config, steps = _fill(_read_conf(conf, task), words), run["steps"]

@@ -4,7 +4,7 @@
 
 For every task and upstream each learning rate is trained with the first seed; the best
 one on dev is trained with the other seeds and scored on test. What was tried and chosen
-stands in EXP/TASK/UPSTREAM/chosen.json. A finished run is not repeated; an interrupted
+is in EXP/TASK/UPSTREAM/chosen.json. A finished run is not repeated; an interrupted
 one starts again.
 """
 

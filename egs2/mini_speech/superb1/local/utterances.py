@@ -19,7 +19,7 @@ SPLITS = ("train", "dev", "test")
 
 
 class LayoutError(Exception):
-    """The data cannot be laid out for a task; the message says how to mend it."""
+    """The data cannot be laid out for a task; the message says how to fix it."""
 
 
 @dataclass(frozen=True)

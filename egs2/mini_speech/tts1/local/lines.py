@@ -3,8 +3,8 @@
     python local/lines.py SET ALIGNMENT OUT [--prompts SET ALIGNMENT]
 
 The prompt of an utterance is the start of another one of the same speaker, which says
-something else, cut behind a word within --seconds; it is written to OUT/prompts.
-OUT/predicted.tsv tells the text alone, OUT/aligned.tsv also the phones and durations of
+something else, cut after a word within --seconds; it is written to OUT/prompts.
+OUT/predicted.tsv has the text alone, OUT/aligned.tsv also the phones and durations of
 the recording. Both are tables for `uniwav tts --lines` and `uniwav score`.
 """
 
@@ -84,7 +84,7 @@ def main() -> None:
 def cut_prompts(
     data: Path, alignment: Path, out: Path, seconds: float
 ) -> dict[str, list[Utterance]]:
-    """Cut the start of every utterance behind a word; speaker -> prompts by name."""
+    """Cut the start of every utterance after a word; speaker -> prompts by name."""
     out.mkdir(parents=True, exist_ok=True)
     words = read_ctm(alignment / "words.ctm")
     prompts: dict[str, list[Utterance]] = {}
