@@ -12,17 +12,17 @@ from espnet_uniwav.storage import CONFIG, read_config
 
 CARD = "README.md"
 USES = {
-    "vocoder": "from espnet_uniwav.vocoder import Vocoder\n"
+    "vocoder": "from espnet_uniwav.vocoder import Vocoder\n\n"
     'vocoder = Vocoder.from_pretrained("{name}")',
-    "tokenizer": "from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer\n"
+    "tokenizer": "from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer\n\n"
     'tokenizer = UniWavTokenizer.from_pretrained("{name}")\n'
     "codes = tokenizer.encode(speech)",
-    "tts": "from espnet_uniwav import Synthesizer\n"
+    "tts": "from espnet_uniwav import Synthesizer\n\n"
     'synthesizer = Synthesizer.from_pretrained("{name}")\n'
     'speech = synthesizer("Hello.", prompt="me.wav")',
-    "asr": "from espnet_uniwav.tasks.ctc_aligner import load_recogniser\n"
+    "asr": "from espnet_uniwav.tasks.ctc_aligner import load_recogniser\n\n"
     'recogniser = load_recogniser(None, "{name}")',
-    "encoder": "from espnet_uniwav.model import UniWav\n"
+    "encoder": "from espnet_uniwav.model import UniWav\n\n"
     'model = UniWav.from_pretrained("{name}")\n'
     "x, lengths = model.features.extract(speech, speech_lengths)\n"
     "states = model.hidden_states(x)",
