@@ -1,7 +1,7 @@
 # The two commands: `make report` (the main job) and `make test`. CORPUS is a folder of
 # speech, or mini_librispeech, which is downloaded.
 PYTHON ?= python3
-# The environment is keyed by what it holds, and shared by all checkouts.
+# The environment is named after its packages, and shared by all checkouts.
 KEY := $(shell cat constraints.txt | sha256sum | cut -c1-12)
 UNIWAV_ENV ?= $(HOME)/.cache/espnet_uniwav/$(KEY)
 CORPUS ?=
@@ -24,11 +24,11 @@ report: env
 test: env check
 	$(BIN) PYTHONPATH=$(CURDIR) python -m pytest $(ARGS)
 
-# The wheel with unpinned dependencies, as `pip install .` gives them; about 8 GB.
+# The wheel with unpinned dependencies, as installed by `pip install .`; about 8 GB.
 test-install:
 	test/install.sh $(PYTHON)
 
-# Broken and hostile input, and processes that are killed: an hour or less.
+# Fuzzing with broken and malicious input, and killed processes: an hour or less.
 fuzz: env
 	$(BIN) PYTHONPATH=$(CURDIR) FUZZ=20000 KILLS=20 python -m pytest test/fuzz $(ARGS)
 

@@ -184,7 +184,9 @@ def test_the_hub(tmp_path, monkeypatch):
     assert asked == [("owner/model", ["config.yaml", "model.safetensors", "files/*"])]
     for name, value in model.state_dict().items():
         assert torch.equal(found.state_dict()[name], value)
-    with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder.*404"):
+    with pytest.raises(
+        FileNotFoundError, match="nobody/nothing is no local folder.*404"
+    ):
         load_checkpoint("nobody/nothing")
     for name in ("./nowhere", "/tmp/nowhere", "a/b/c", "nowhere", "nowhere/"):
         with pytest.raises(FileNotFoundError, match="is no UniWav checkpoint"):

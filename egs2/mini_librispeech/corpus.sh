@@ -1,9 +1,9 @@
-# Sourced by run.sh: prepares the corpus that the recipes share, and sets $corpus (its
-# folder) and $options (the arguments for the recipe of mini_speech, with full paths).
+# Sourced by run.sh: prepares the shared corpus, and sets $corpus (its folder) and
+# $options (arguments for the recipe of mini_speech, with full paths).
 # Paths are relative to the folder of run.sh, configurations also to mini_speech's.
 #   --librispeech DIR   LibriSpeech, or a corpus folder with a copy; else it is downloaded
 #   --more "DIR ..."    more corpus folders
-#   --all true          all of a copy's folder, not LibriSpeech alone
+#   --all true          all data in the folder of a copy, not only LibriSpeech
 . ./path.sh
 librispeech=
 more=

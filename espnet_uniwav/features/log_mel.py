@@ -26,7 +26,7 @@ class LogMel(AbsFeatures):
         fft_size: Samples per window and Fourier transform.
         floor: Smallest mel magnitude before the logarithm.
         mean: Global mean of the raw features: one value, or ``num_mels``.
-        std: Global standard deviation, likewise.
+        std: Global standard deviation: one value, or ``num_mels``.
         griffin_lim_iterations: Iterations of phase estimation in ``synthesise``.
     """
 

@@ -55,11 +55,11 @@ class NeuralCodec(AbsFeatures):
         checkpoint: Folder of ``uniwav codec``, or of a model that was trained on such
             features; sets all following arguments.
         codec: Name of the network: ``encodec`` (Hugging Face's) or ``espnet``.
-        architecture: Its arguments.
+        architecture: Arguments of the network.
         sample_rate: Samples per second (Hz); must be the codec's.
-        mean: Of the latents: one value, or F of them.
-        std: Standard deviation, likewise.
-        checksum: Of the weights, so that features of another codec are refused.
+        mean: Mean of the latents: one value, or F of them.
+        std: Standard deviation of the latents: one value, or F of them.
+        checksum: Checksum of the weights, so that another codec is refused.
 
     Raises:
         FileNotFoundError: If the folder is missing and no architecture is given.

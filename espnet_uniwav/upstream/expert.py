@@ -25,7 +25,7 @@ class UpstreamExpert(UpstreamBase):
         random_seed: Ignore the trained weights and draw new ones from this seed, the
             same in every process: the untrained control of the same architecture.
         hooks: S3PRL's own, see ``UpstreamBase``; they replace the output.
-        hook_postprocess: Likewise.
+        hook_postprocess: See ``UpstreamBase``.
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.

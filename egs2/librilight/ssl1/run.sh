@@ -35,7 +35,7 @@ if [ -n "$codec" ]; then
     ssl_args+=" --frontend_conf features_conf.checkpoint=$(realpath "$codec")"
 fi
 
-# iter: ssl.sh reads it from the environment.
+# ssl.sh reads the variable iter from the environment.
 iter=0 ./ssl.sh \
     --python "python3 -m espnet_uniwav.run" \
     --lang en \

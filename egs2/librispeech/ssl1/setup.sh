@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Link what this recipe takes from an ESPnet checkout (ESPNET_ROOT); nothing is copied.
+# Link files of an ESPnet checkout (ESPNET_ROOT) that this recipe needs; nothing is copied.
 set -euo pipefail
 cd "$(dirname "$0")"
 template=${ESPNET_ROOT:-}/egs2/TEMPLATE

@@ -1,4 +1,4 @@
-# tts.sh reads this: where Python finds UniWav.
+# Read by tts.sh: adds UniWav to Python's path.
 UNIWAV_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 export PYTHONPATH="${UNIWAV_ROOT}${PYTHONPATH:+:${PYTHONPATH}}"
 export PATH="$PWD/utils:$PATH"

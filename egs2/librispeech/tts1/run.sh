@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fine-tune UniWav to speak on LibriSpeech, through ESPnet's own tts.sh.
+# Fine-tune UniWav for TTS on LibriSpeech, through ESPnet's own tts.sh.
 #   ESPNET_ROOT=~/espnet ./run.sh --librispeech DIR --checkpoint FOLDER [tts.sh OPTION ...]
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -7,8 +7,8 @@ cd "$(dirname "$0")"
 librispeech=            # folder with train-clean-100, dev-clean, test-clean, ...
 checkpoint=             # folder of `uniwav export`, or a name: `uniwav models`
 hours=960               # 100 or 960
-textgrids=              # of the Montreal Forced Aligner; empty: align with PocketSphinx
-versa=false             # true: score with VERSA, which is a package of its own
+textgrids=              # folder of the Montreal Forced Aligner; empty: align with PocketSphinx
+versa=false             # true: score with VERSA, a separate package
 train_args=             # more arguments of espnet2.bin.tts_train
 usage="usage: ESPNET_ROOT=DIR $0 --librispeech DIR --checkpoint NAME [--hours 100|960]"
 usage+=" [--textgrids DIR] [--versa true] [tts.sh OPTION ...]"
@@ -74,7 +74,7 @@ tts() {
         --test_sets test_prompted \
         --srctexts "data/$train_set/text" "${scoring[@]}" "$@"
 }
-# Durations are given in training alone.
+# Durations are only given in training.
 tts --teacher_dumpdir data/durations --skip_eval true "$@"
 tts --skip_data_prep true --skip_train true "$@"
 if [ "$versa" = true ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pre-train UniWav on mini LibriSpeech and show what it learnt.
+# Pre-train UniWav on mini LibriSpeech and write a report.
 #   ./run.sh [--librispeech DIR] [--more "DIR ..."] [mini_speech/ssl1 OPTION VALUE ...]
 set -euo pipefail
 cd "$(dirname "$0")"

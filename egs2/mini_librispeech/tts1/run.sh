@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Speak with a pre-trained UniWav, in the voices of LibriSpeech's test-clean.
+# Synthesise speech with a pre-trained UniWav, in the voices of LibriSpeech's test-clean.
 #   ./run.sh [--librispeech DIR] [--checkpoint DIR] [mini_speech/tts1 OPTION VALUE ...]
 set -euo pipefail
 cd "$(dirname "$0")"

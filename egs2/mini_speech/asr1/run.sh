@@ -14,17 +14,17 @@ asr_config=conf/train_asr_ctc.yaml
 asr_args=               # more arguments of espnet2.bin.asr_train
 inference_config=conf/decode_asr.yaml
 inference_args=         # more arguments of espnet2.bin.asr_inference
-inference_model=latest.pth   # the best by CER may be early ones, which say nothing
+inference_model=latest.pth   # the best by CER may be an early one with empty output
 test_sets="dev test"
-groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
 data_args=              # more arguments of ../ssl1/local/data.py
 match=                  # regular expression that an utterance id must contain
-minutes=                # of training speech with text; empty: all of it
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
+minutes=                # minutes of training speech with text; empty: all
+bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
 seed=0
 data=data
 exp=exp                 # folder of experiments
-expdir=                 # of this one; empty: named in it after the configuration
+expdir=                 # this experiment; empty: named after the configuration
 
 . ../ssl1/options.sh
 . ./path.sh

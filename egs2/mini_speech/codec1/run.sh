@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A neural codec, and its latents as features of pre-training. Stages:
+# Train a neural codec, and use its latents as features of pre-training. Stages:
 #   1 corpus and data folders   2 training   3 feature space
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,7 +11,7 @@ python="python3 -m espnet_uniwav.run"
 corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
 codec_config=conf/codec_tiny.yaml
 train_args=             # more arguments of espnet2.bin.gan_codec_train
-num_valid=32            # utterances of dev to validate with
+num_valid=32            # utterances of dev for validation
 model=latest.pth
 seed=0
 data=data

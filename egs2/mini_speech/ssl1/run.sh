@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pre-train UniWav and show what it learnt. Stages:
-#   1 corpus   2 data folders   3 training   4 export   5 what the layers know
+# Pre-train UniWav and write a report. Stages:
+#   1 corpus   2 data folders   3 training   4 export   5 analysis of the layers
 #   6 speech   7 report   8 infilling scores
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,19 +12,19 @@ python="python3 -m espnet_uniwav.run"
 corpus=                 # folder of audio or Kaldi data folder; empty: Asterisk prompts
 train_config=conf/train_tiny.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
+bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
 data=data
 exp=exp                 # folder of experiments
-expdir=                 # of this one; empty: named in it after the configuration
+expdir=                 # this experiment; empty: named after the configuration
 report=report/index.html
-num_utterances=4        # on the report page
+num_utterances=4        # utterances on the report page
 infill_args="--method euler --num_steps 4 --temperature 0"
-align_args="--num_utterances 600"   # of `uniwav align`
+align_args="--num_utterances 600"   # more arguments of `uniwav align`
 understand_args="--num_utterances 300"  # more arguments of `uniwav understand`
-tts_config=conf/tuning/train_tts_10min.yaml     # of ../tts1; empty: no speech
+tts_config=conf/tuning/train_tts_10min.yaml     # configuration of ../tts1; empty: no synthesis
 tts_args="--num_lines 12"   # more options of ../tts1/run.sh
-prompts=                # of ../tts1; empty: the test set; the default corpus: train
-english=                # ids of English utterances (regex): those with phones
+prompts=                # prompts of ../tts1; empty: test set; default corpus: train
+english=                # regular expression: ids of English utterances, which have phones
 score_args=             # more arguments of local/score_infill.py
 
 . ./options.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Probe frozen upstreams with S3PRL's SUPERB tasks. Stages:
-#   1 data, laid out as S3PRL expects it   2 downstream runs   3 table
+#   1 data in S3PRL's layout   2 downstream runs   3 table
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -8,15 +8,15 @@ stage=1
 stop_stage=3
 python="python3 -m espnet_uniwav.run"
 corpus=                 # audio with texts and speakers; or give --folders
-folders=                # Kaldi-style folders train, dev, test; empty: made of corpus
+folders=                # Kaldi-style folders train, dev, test; empty: from corpus
 upstreams="fbank=fbank" # NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT ...
 tasks="pr asr sid asv"
-lrs=                    # learning rates to choose from on dev; empty: of the conf files
+lrs=                    # learning rates, chosen on dev; empty: from the conf files
 seeds=0
-steps=                  # updates; empty: of the conf files
-groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+steps=                  # updates; empty: from the conf files
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
 prepare_args=           # more arguments of local/prepare.py
-keep_gib=4              # memory for the states of frozen upstreams; 0: keep none
+keep_gib=4              # memory (GiB) to cache states of frozen upstreams; 0: no cache
 harness_args=           # more arguments of s3prl.run_downstream
 device=cpu
 conf=conf

@@ -18,22 +18,22 @@ cluster_args=           # more arguments of `uniwav cluster`
 token_config=conf/tokenizer_tiny.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train
 test_sets="dev test"
-num_lines=              # to score, of every test set; empty: all
-systems=                # more NAME=FOLDER ... to score beside it
+num_lines=              # lines to score, of every test set; empty: all
+systems=                # more systems to score: NAME=FOLDER ...
 num_workers=2           # processes that encode and decode
 decode_args=            # more arguments of `uniwav detokenize`
 score_args=             # more arguments of `uniwav score`
 match=                  # regular expression that an utterance id must contain
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
+bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
 seed=0
 data=data
 exp=exp                 # folder of experiments
-expdir=                 # of this one; empty: named in it after the configuration
+expdir=                 # this experiment; empty: named after the configuration
 
 . ../ssl1/options.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
-# What is spoken: codes; without codebooks (the control) the recordings themselves.
+# Input of the decoder: codes; without codebooks (the control) the recordings.
 codes_of() {
     if [ "$num_codebooks" -gt 0 ]; then echo "$expdir/codes/$1"
     else echo "$data/lines/$1/wav.scp"; fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Speak with a pre-trained UniWav. Stages:
-#   1 corpus and data folders   2 alignments   3 phones, durations, lines to speak
-#   4 training   5 speaking   6 scores   7 scores of other ways to sample
+# Synthesise speech with a pre-trained UniWav. Stages:
+#   1 corpus and data folders   2 alignments   3 phones, durations, lines to synthesise
+#   4 training   5 synthesis   6 scores   7 scores of other sampling settings
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,8 +15,8 @@ tts_config=conf/train_tts.yaml
 tts_args=               # more arguments of espnet2.bin.tts_train
 model=valid.loss.best.pth
 test_sets="dev test"
-num_lines=              # to speak, of every test set; empty: all
-prompts=                # folder that prompts are taken from: train; empty: the test set
+num_lines=              # lines to synthesise, of every test set; empty: all
+prompts=                # data folder of the prompts, such as train; empty: test set
 vocoder=                # checkpoint of ../vocoder1; empty: Griffin-Lim
 speak_args=             # more arguments of `uniwav tts`
 samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
@@ -25,11 +25,11 @@ samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
 score_args=             # more arguments of `uniwav score`
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
+bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
 seed=0
 data=data
 exp=exp                 # folder of experiments
-expdir=                 # of this one; empty: named in it after the configuration
+expdir=                 # this experiment; empty: named after the configuration
 
 . ../ssl1/options.sh
 . ./path.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A vocoder for log-mel features, trained on the corpus at hand. Stages:
+# Train a vocoder for log-mel features. Stages:
 #   1 corpus and data folders   2 training   3 export   4 scores of copies
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -13,7 +13,7 @@ vocoder_config=conf/vocoder_tiny.yaml
 train_args=             # more arguments of espnet2.bin.gan_codec_train
 lines=                  # table for `uniwav score`, such as tts1's; empty: no scores
 score_args=             # more arguments of `uniwav score`
-bf16=                   # compute in bfloat16: true, false; empty: where the CPU has it
+bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
 seed=0
 data=data
 expdir=

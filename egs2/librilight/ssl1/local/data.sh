@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stage 1 of ssl.sh: data/train and data/dev, with segments, of the folder given.
+# Stage 1 of ssl.sh: writes data/train and data/dev, with segments, from the given folder.
 set -euo pipefail
 . ./path.sh
 python3 local/librilight.py "$1" data

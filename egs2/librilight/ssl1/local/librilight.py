@@ -1,13 +1,13 @@
-"""Cuts Libri-Light, as it is unpacked, into segments for ESPnet's recipes.
+"""Cuts the unpacked Libri-Light into segments for ESPnet's recipes.
 
     python local/librilight.py LIBRILIGHT OUT
 
 LIBRILIGHT holds small, medium, large: PART/SPEAKER/BOOK/NAME.flac, hours long, and
-NAME.json beside it with `voice_activity`, which says where somebody speaks. Stretches
-of speech are joined up to --max_seconds with the pauses between them, and cut where
-they are longer. OUT/train and OUT/dev get wav.scp (the recordings), segments, utt2spk
-and text (`<unk>`); the speakers of dev are drawn by hash. What cannot be used is listed
-in OUT/skipped.tsv.
+NAME.json next to it with `voice_activity`, the times of speech. Stretches of speech are
+joined up to --max_seconds, with the pauses between them; longer ones are cut. Writes
+wav.scp (the recordings), segments, utt2spk and text (`<unk>`) to OUT/train and OUT/dev;
+the speakers of dev are drawn by hash. Unusable recordings are listed in
+OUT/skipped.tsv.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def draw(speaker: str) -> str:
 
 
 def read_activity(path: Path) -> list[tuple[float, float]]:
-    """Stretches of speech (seconds) of a recording, in order.
+    """Read the stretches of speech (seconds) of a recording, in order.
 
     Raises:
         ValueError, OSError: If the recording or its description cannot be read.
@@ -109,7 +109,7 @@ def cut(
 
 
 class Folder:
-    """One Kaldi data folder, written when all is known, in Kaldi's order."""
+    """One Kaldi data folder, written in Kaldi's order when it is closed."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -128,7 +128,7 @@ class Folder:
             self.tables["text"][utt] = "<unk>"
 
     def close(self) -> str:
-        """Write the tables; returns how much there is."""
+        """Write the tables; return a summary."""
         self.path.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             lines = (f"{key} {value}\n" for key, value in sorted(table.items()))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Data folders with phones as text; their durations where tts.sh looks for a teacher's.
+# Data folders with phones as text, and durations where tts.sh expects those of a teacher.
 #   local/data.sh LIBRISPEECH TRAIN_SET DURATIONS [TEXTGRIDS]
 set -euo pipefail
 . ./path.sh

@@ -1,8 +1,8 @@
-"""Writes Kaldi-style data folders of LibriSpeech as it is unpacked.
+"""Writes Kaldi-style data folders of the unpacked LibriSpeech.
 
     python local/librispeech.py LIBRISPEECH OUT PART [PART ...]
 
-LIBRISPEECH holds train-clean-100, dev-clean, ...; OUT gets one folder with all PARTs:
+LIBRISPEECH holds train-clean-100, dev-clean, ... OUT is one data folder with all PARTs:
 wav.scp with the FLAC files themselves, text, utt2spk, spk2utt and speech_shape.
 """
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The tables that the VERSA stage of tts.sh reads, for what was spoken last.
+# Write the tables that the VERSA stage of tts.sh reads, for the newest synthesised speech.
 #   local/versa.sh EXP DATA OUT
 # Writes OUT/wav_test.scp (recordings), OUT/text (words) and wav_test.scp beside the
-# wav.scp of what was spoken; prints the tag of that inference.
+# wav.scp of the synthesised speech; prints the tag of that inference.
 set -euo pipefail
 exp=$1
 data=$2

@@ -2,8 +2,8 @@
 
     python local/frame_tokens.py DATA ALIGNMENT TOKEN_LIST OUT --frame_rate 50
 
-ALIGNMENT is a folder of `uniwav align`. An utterance that was not aligned gets -1
-everywhere, which the warm-up skips.
+ALIGNMENT is a folder of `uniwav align`. All frames of an utterance without alignment
+are -1, which the warm-up skips.
 """
 
 from __future__ import annotations

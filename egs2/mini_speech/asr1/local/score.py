@@ -5,7 +5,7 @@
 Several hypotheses with the same NAME (seeds) are pooled: the rate is their mean, the
 interval a bootstrap over utterances. A group holds the utterances whose line of wav.scp
 contains REGEX. Writes markdown to stdout and, with --csv, a table. Its last line is a
-floor: the most frequent word of the reference, repeated to the length of each text.
+baseline: the most frequent word of the reference, repeated to the length of each text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("reference", type=Path)
     parser.add_argument("hypotheses", nargs="+", metavar="NAME=HYP_TEXT")
-    parser.add_argument("--wav_scp", type=Path, help="what the groups are made from")
+    parser.add_argument("--wav_scp", type=Path, help="table that defines the groups")
     parser.add_argument("--group", action="append", default=[], metavar="NAME=REGEX")
     parser.add_argument("--csv", type=Path)
     args = parser.parse_args()
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def errors_of(reference: dict, hypotheses: dict, path: str) -> dict:
-    """Edit counts per utterance; an utterance without a hypothesis is all deleted."""
+    """Edit counts per utterance; a missing hypothesis counts as deletions."""
     if unknown := sorted(set(hypotheses) - set(reference)):
         sys.exit(f"score.py: {path}: {unknown[0]} is not in the reference text")
     return {
@@ -72,7 +72,7 @@ def errors_of(reference: dict, hypotheses: dict, path: str) -> dict:
 
 
 def repeat(word: str, text: str) -> str:
-    """A word as often as fits into the length of a text, at least once."""
+    """Repeat a word up to the length of a text, at least once."""
     count = round((len(text) + 1) / (len(word) + 1))
     return " ".join([word] * max(count, 1))
 

@@ -1,4 +1,4 @@
-"""Weights for a codec to start from, whose codes code and which lets a signal through.
+"""Initial weights of a codec whose quantiser and convolutions preserve the signal.
 
     python local/start.py CONF OUT.pth
 
@@ -10,9 +10,10 @@ grow without bound. Here the columns of the first matrix are orthonormal and the
 is its transpose, so only the rounding to codes remains.
 `freeze_param: [codec.generator.quantizer]` keeps them frozen; the codes still learn.
 
-With `encdec_norm: none` the convolutions and the LSTM start with Glorot's weights:
-PyTorch's make every signal smaller, the latents are 0.002 wide, and a short training
-never gets beyond one buzz for any input. Give OUT.pth as `--init_param`.
+With `encdec_norm: none` the convolutions and the LSTM start with Glorot's weights.
+PyTorch's default weights shrink the signal: the latents have a standard deviation of
+0.002, and after a short training the output is the same buzz for any input. Pass
+OUT.pth as `--init_param`.
 """
 
 from __future__ import annotations

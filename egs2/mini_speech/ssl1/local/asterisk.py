@@ -1,10 +1,10 @@
-"""Fetches the default corpus: Asterisk core sounds, read by professional speakers.
+"""Downloads the default corpus: Asterisk core sounds, read by professional speakers.
 
     python local/asterisk.py DIR [--languages en es fr it ru]
 
 The recordings come as Debian packages, so this needs apt-get and dpkg, but no root.
-DIR becomes a corpus folder like any other: 16 kHz FLAC files and a transcripts.tsv.
-A language that is complete is not fetched again. The licences (Creative Commons
+DIR becomes a standard corpus folder: 16 kHz FLAC files and a transcripts.tsv. A
+complete language is not downloaded again. The licences (Creative Commons
 Attribution, partly ShareAlike) are written to DIR/LICENSE.
 """
 
@@ -52,7 +52,7 @@ Changes: decoded from G.722 to FLAC; tones, silences and prompts under 0.4 s lef
 
 
 class FetchError(Exception):
-    """The packages cannot be had here; the message says what to do instead."""
+    """The packages are not available; the message says what to do instead."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -86,7 +86,7 @@ def fetch(languages: list[str], folder: Path, processes: int) -> None:
     """Downloads, unpacks and decodes languages into DIR/xx.
 
     Raises:
-        FetchError: a program or a package cannot be had.
+        FetchError: a program or a package is not available.
     """
     if importlib.util.find_spec("G722") is None:
         raise FetchError(
@@ -102,10 +102,10 @@ def fetch(languages: list[str], folder: Path, processes: int) -> None:
 
 
 def download(names: list[str], packages: Path) -> None:
-    """Gets packages with apt-get and unpacks them below packages/unpacked.
+    """Downloads packages with apt-get and unpacks them below packages/unpacked.
 
-    If apt-get does not know a package, its lists are fetched into our own folder: the
-    system's lists stay as they are, and no root is needed.
+    If apt-get does not know a package, its lists are downloaded to our own folder: the
+    system's lists are not changed, and no root is needed.
     """
     for program in ("apt-get", "dpkg"):
         if shutil.which(program) is None:
@@ -120,7 +120,7 @@ def download(names: list[str], packages: Path) -> None:
             result.stderr += update.stderr
         if result.returncode != 0:
             said = " ".join(result.stderr.split())[:500] or "nothing"
-            raise FetchError(_advise(f"apt-get cannot get {name}; it said: {said}"))
+            raise FetchError(_advise(f"apt-get cannot download {name}: {said}"))
         _unpack(name, packages)
 
 
@@ -169,13 +169,13 @@ def decode_prompt(prompt: Path, voice: Path, texts: dict, folder: Path) -> dict 
 
 
 def is_speech(name: str, text: str) -> bool:
-    """Tells words from tones and silence, which the texts describe in brackets."""
+    """Whether a prompt holds words, not tones or silence (described in brackets)."""
     described = re.fullmatch(r"\[.*\]|\(.*\)|<.*>", text)
     return not (described or name in TONES or name.startswith("silence/"))
 
 
 def split_of(name: str, test_share: float) -> str:
-    """Splits by the hash of the name: 5 % dev, a share test, the rest train."""
+    """Split by the hash of the name: 5 % dev, a share test, the rest train."""
     share = hash_share(name)
     test = share < DEV_SHARE + test_share
     return "dev" if share < DEV_SHARE else "test" if test else "train"
@@ -189,7 +189,7 @@ def read_texts(path: Path) -> dict[str, str]:
 
 
 def is_complete(folder: Path) -> bool:
-    """Tells whether a language's table and every file in it are there."""
+    """Whether a language's table and all of its files exist."""
     rows = _read_rows(folder / "transcripts.tsv")
     return bool(rows) and all((folder / row["path"]).is_file() for row in rows)
 
@@ -220,7 +220,7 @@ def _read_rows(path: Path) -> list[dict]:
 
 
 def _write_rows(rows: list[dict], path: Path) -> None:
-    """Writes a table beside its place, then moves it there."""
+    """Writes a table atomically."""
     lines = ["\t".join(COLUMNS)] + [
         "\t".join(row.get(key, "") for key in COLUMNS) for row in rows
     ]
@@ -256,8 +256,8 @@ def _unpack(name: str, packages: Path) -> None:
 
 def _advise(problem: str) -> str:
     return (
-        f"{problem}. The default corpus is fetched as Debian packages; give speech of "
-        "your own instead with CORPUS=DIR, any folder of wav or flac files"
+        f"{problem}. The default corpus is downloaded as Debian packages; to use your "
+        "own speech instead, give CORPUS=DIR, any folder of wav or flac files"
     )
 
 

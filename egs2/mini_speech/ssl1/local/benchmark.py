@@ -1,7 +1,7 @@
 """Benchmark our joint pre-training step against three public ones.
 
-Each contestant lives in its own process, is warmed up, and is asked in turn for a few
-timed steps (A B C D A B C D ...) while the others wait on a pipe.
+Each contestant runs in its own process. After a warm-up they take turns with a few
+timed steps (A B C D A B C D ...), while the others wait on a pipe.
 
     python local/benchmark.py --size 6x384 --batch 8 --seconds 8
     python local/benchmark.py --size 12x768 --batch 2 --seconds 8 --csv base.csv
@@ -70,12 +70,17 @@ def get_parser() -> argparse.ArgumentParser:
         default=[8.0],
         help="length of an utterance; several are measured one after the other",
     )
-    add("--rounds", type=int, default=5, help="how often everybody has a turn")
+    add("--rounds", type=int, default=5, help="turns per contestant")
     add("--steps", type=int, default=3, help="timed steps per turn")
     add("--contestants", nargs="+", choices=CONTESTANTS, default=USUAL)
     add("--num_classes", type=int, default=100, help="labels of the HuBERT routes")
     add("--threads", type=int, default=os.cpu_count(), help="threads of torch")
-    add("--malloc", choices=["tuned", "default"], default="tuned", help="for everybody")
+    add(
+        "--malloc",
+        choices=["tuned", "default"],
+        default="tuned",
+        help="for all contestants",
+    )
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--dtype", choices=["fp32", "bf16"], default="fp32", help="bf16 is autocast")
     add("--wav", nargs="*", default=[], help="16 kHz mono files instead of noise")
@@ -86,11 +91,11 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 class Worker:
-    """A contestant in a process of its own, spoken to in lines of JSON.
+    """A contestant in its own process; messages are lines of JSON.
 
     Args:
         name: Key of ``CONTESTANTS``, or ``peak``.
-        setting: What all contestants share.
+        setting: Shared settings of all contestants.
     """
 
     def __init__(self, name: str, setting: dict):
@@ -132,7 +137,7 @@ class Worker:
 
 
 def run_rounds(args: argparse.Namespace, setting: dict) -> list[dict]:
-    """Start everybody one after the other, then measure them in turns.
+    """Start the contestants one by one, then measure them in turns.
 
     Returns:
         One dict per contestant: ``name``, its facts, and one item a round in the lists
@@ -161,7 +166,7 @@ def run_rounds(args: argparse.Namespace, setting: dict) -> list[dict]:
 
 
 def summarise(results: list[dict]) -> list[dict]:
-    """Turn rounds into medians, ranges and the ratio of our speed to each other.
+    """Compute medians, ranges and the ratio of our speed to each other contestant.
 
     The ratio is the median over rounds of ours / theirs within the same round.
     """

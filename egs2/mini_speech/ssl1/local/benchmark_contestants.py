@@ -1,8 +1,7 @@
 """The contestants of ``benchmark.py``: one training step of each library.
 
-Everybody gets the same audio, the same encoder size, fp32 (or bf16 autocast), fused
-AdamW, no dropout and no layer drop. Where a library leaves a choice, the cheaper one is
-taken.
+All use the same audio, the same encoder size, fp32 (or bf16 autocast), fused AdamW, no
+dropout and no layer drop. If a library offers a choice, the cheaper option is used.
 """
 
 from __future__ import annotations
@@ -282,7 +281,7 @@ class UniwavVisible4(UniwavVisible):
 
 
 class UniwavFromFeatures(Uniwav):
-    """The same step on features that were extracted beforehand."""
+    """The same step on features extracted in advance."""
 
     def __init__(self, setting: Setting):
         super().__init__(setting)

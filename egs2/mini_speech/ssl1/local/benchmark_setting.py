@@ -1,4 +1,4 @@
-"""What all contestants of ``benchmark.py`` share: the sizes and the audio."""
+"""Shared settings of all contestants of ``benchmark.py``: sizes and audio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD_DIM = 64
 
 @dataclass(frozen=True)
 class Setting:
-    """What all contestants share.
+    """Shared settings of all contestants.
 
     Args:
         size: Layers x width of the encoder, ``6x384``; heads are 64 wide, the FFN four
@@ -107,7 +107,7 @@ def read_wavs(paths: list[str]) -> np.ndarray:
 
 
 def make_audio(setting: Setting) -> torch.Tensor:
-    """Make the batch that every contestant hears, shape (B, S)."""
+    """Make the input batch of all contestants, shape (B, S)."""
     total = setting.batch * setting.num_samples
     if setting.wav:
         audio = np.resize(read_wavs(setting.wav), total)

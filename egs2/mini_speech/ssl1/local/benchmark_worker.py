@@ -1,7 +1,7 @@
 """The process of one contestant: ``benchmark.py`` starts it and asks for timed steps.
 
-It answers in lines of JSON on what was its standard output; whatever a library prints
-goes to standard error.
+It answers in lines of JSON on its standard output; prints of libraries are redirected
+to standard error.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def build_contestant(name: str, setting: dict):
 def warm_up(contestant) -> dict:
     """Take the untimed steps; the first counts operations, the last memory.
 
-    Counted are matrix products, convolutions and attention, forward and backward, a
-    multiply-add as two; the FFT of the feature extraction and pointwise work are not.
+    Matrix products, convolutions and attention are counted, forward and backward, with
+    two operations per multiply-add; the FFT and pointwise operations are not.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode, flop_registry

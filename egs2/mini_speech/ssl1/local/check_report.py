@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Open a report page in a real headless Chromium: ``check_report.py PAGE``.
 
-Fails unless the page renders, asks nothing of the network, leaves no error on the
-console, and every player and picture loads. The page counts these itself, in
-attributes of its body.
+Fails unless the page renders, makes no network requests, logs no error to the console,
+and loads every player and picture. The page counts these itself, in attributes of its
+body.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ def browse(browser: str, page: Path, *flags: str) -> subprocess.CompletedProcess
 
 
 def check(browser: str, page: Path) -> tuple[list[str], str]:
-    """Open the page and judge it.
+    """Open the page and check it.
 
     Returns:
-        Faults, none if all is well, and a summary of what was seen.
+        Faults, empty if there are none, and a summary.
     """
     result = browse(browser, page, "--dump-dom")
     reader = PageReader()

@@ -1,4 +1,4 @@
-"""Reads what a user calls a corpus: an audio folder, a table, or a Kaldi data folder.
+"""Reads a corpus: an audio folder, a table, or a Kaldi data folder.
 
 Each reader returns recordings, each with its utterances, and the entries that cannot
 be used. No audio is opened here.
@@ -33,7 +33,7 @@ class CorpusError(Exception):
 class Utterance:
     """One stretch of a recording, from `start` to `end` in seconds (None: its end).
 
-    An empty `split` means that the corpus does not say.
+    An empty `split` means that the corpus does not define one.
     """
 
     utt: str
@@ -58,7 +58,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Skip:
-    """An entry that is left out; the reason opens with its kind and a colon."""
+    """An entry that is left out; the reason begins with its kind and a colon."""
 
     utt: str
     path: str
@@ -66,7 +66,7 @@ class Skip:
 
 
 def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]]:
-    """Lists the recordings of a corpus in any of the layouts that we know.
+    """Lists the recordings of a corpus in any supported layout.
 
     Args:
         folder: the corpus.

@@ -104,7 +104,7 @@ def write_kaldi(pieces: list[Piece], folder: Path) -> None:
 
 
 def write_skips(skips: list[Skip], path: Path) -> None:
-    """Lists what was left out, with the columns utt, path and reason."""
+    """Lists the entries left out, with the columns utt, path and reason."""
     lines = ["utt\tpath\treason\n"]
     lines += [f"{skip.utt}\t{skip.path}\t{skip.reason}\n" for skip in skips]
     path.write_text("".join(lines), encoding="utf-8", errors="replace")
@@ -151,7 +151,7 @@ def _check_args(args: argparse.Namespace) -> None:
 
 
 def _check_enough(pieces: list[Piece], skips: list[Skip], args) -> None:
-    """Stops where a training could not start; warns where most is lost."""
+    """Stops if training could not start; warns if most utterances are lost."""
     total = len(pieces) + len(skips)
     kinds = _count_kinds(skips)
     listed = f"; every case is listed in {args.out / 'skipped.tsv'}" if skips else ""

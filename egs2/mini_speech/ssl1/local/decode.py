@@ -1,4 +1,4 @@
-"""Decodes a recording once, wholly, and turns it into pieces fit for training.
+"""Decodes a recording once, completely, and cuts it into pieces for training.
 
 ESPnet reads the pieces with soundfile and expects 16 kHz mono. A file that already is
 so is not copied; anything else is written as 16-bit FLAC.
@@ -57,7 +57,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Mono samples (S,) at 16 kHz, what had to be done for that, and the encoding."""
+    """Mono samples (S,) at 16 kHz, the changes made, and the encoding."""
 
     samples: np.ndarray
     changes: tuple[str, ...]
@@ -66,12 +66,12 @@ class Decoded:
 def prepare(
     recording: Recording, limits: Limits, folder: Path
 ) -> tuple[list[Piece], list[Skip]]:
-    """Decodes a recording and writes its pieces where they need writing.
+    """Decodes a recording, and writes its pieces if they differ from the file.
 
     Args:
         recording: file or command, and its utterances.
         limits: lengths in seconds.
-        folder: where converted audio goes; it exists.
+        folder: existing folder for converted audio.
 
     Returns:
         The usable pieces and the entries left out.

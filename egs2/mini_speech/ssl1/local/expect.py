@@ -1,4 +1,4 @@
-"""Expect the memory of a GPU and the hours of a configuration, from measured steps.
+"""Estimate GPU memory and hours of a configuration from measured steps.
 
     python local/benchmark.py --size 12x768 --dtype bf16 --conf conf/train_base.yaml \
         --contestants uniwav --seconds 15 --batch 1 --csv one.csv
@@ -82,7 +82,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Print the expectation as one line."""
+    """Print the estimate as one line."""
     args = get_parser().parse_args()
     try:
         conf = resolve(args.conf)

@@ -1,4 +1,4 @@
-"""The memory of tensors that are alive at one time, whatever the allocator does."""
+"""Peak memory of live tensors, independent of the allocator."""
 
 from __future__ import annotations
 

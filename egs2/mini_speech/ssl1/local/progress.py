@@ -1,4 +1,4 @@
-"""Condense ESPnet's training log (stdin) to a line per interval; keep errors whole."""
+"""Condense ESPnet's training log (stdin) to a line per interval; keep all errors."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Keeps some minutes of a data folder: recognition with few transcripts.
+"""Keeps some minutes of a data folder, for recognition with few transcripts.
 
     python local/subset.py DATA OUT MINUTES
 

@@ -1,4 +1,4 @@
-"""Keeps what can be recognised: utterances with a clean text, in new data folders.
+"""Writes data folders with only the utterances that have a clean text.
 
     python local/texts.py DATA OUT [--match REGEX]
 
@@ -26,7 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--match", default="", help="what an id must contain (regex)")
+    parser.add_argument(
+        "--match", default="", help="regular expression that ids must contain"
+    )
     args = parser.parse_args()
     left_out = []
     for split in ("train", "dev", "test"):

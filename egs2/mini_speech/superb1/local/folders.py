@@ -1,4 +1,4 @@
-"""What the layouts of all tasks share: links to audio, lists, and a fresh folder."""
+"""Shared parts of all task layouts: links to audio, lists, and fresh folders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("name", "utt", "speaker", "split", "groups", "text")
 
 
 def fresh_folder(folder: Path) -> Path:
-    """Empties a task's folder that we wrote before, or makes it.
+    """Empties a task's folder written by this recipe, or creates it.
 
     Raises:
         LayoutError: the folder holds something else.
@@ -46,7 +46,7 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 
 def write_utterances(items: list[Utterance], folder: Path) -> None:
-    """Lists who is in a task's splits and groups, for the scores."""
+    """Lists the utterances in a task's splits and groups, for scoring."""
     rows = [
         (
             *(item.name, item.utt, item.speaker, item.split),

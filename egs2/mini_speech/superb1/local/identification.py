@@ -23,7 +23,7 @@ def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
     """Writes a VoxCeleb1 tree and the list of its splits.
 
     The splits of the corpus become the groups `train_speakers`, whom a model
-    pre-trained on train has heard, and `other_speakers`.
+    pre-trained on train was trained on, and `other_speakers`.
 
     Args:
         utterances: of all splits, with or without text.

@@ -49,5 +49,5 @@ def pronounce(
 
 
 def guess_phones(word: str) -> Phones:
-    """What g2p_en's network takes an upper-case word of letters for."""
+    """Guess the phones of an upper-case word of letters with g2p_en's network."""
     return tuple(spell(word.lower()))

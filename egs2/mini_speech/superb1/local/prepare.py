@@ -3,7 +3,7 @@
     python local/prepare.py DATA OUT [--tasks pr asr sid asv] [--groups NAME=REGEX ...]
 
 DATA holds the Kaldi-style folders train, dev and test. Audio is linked, not copied.
-Every task gets a folder of its own below OUT, with utterances.tsv saying who is in it.
+Every task has its own folder below OUT, with a list of its utterances, utterances.tsv.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         metavar="NAME=REGEX",
-        help="speakers with a line of wav.scp that matches are scored apart",
+        help="speakers with a matching line of wav.scp are scored separately",
     )
     parser.add_argument(
         "--oov",

@@ -32,7 +32,7 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Place:
-    """Where things are, equal for all runs of a sweep."""
+    """Folders shared by all runs of a sweep."""
 
     data: Path
     exp: Path
@@ -44,7 +44,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained; `lr` and `steps` stand in the place of the configuration's."""
+    """One training; `lr` and `steps` replace those of the configuration."""
 
     task: str
     upstream: Upstream
@@ -100,7 +100,7 @@ def score_test(run: Run, place: Place) -> dict:
 
 
 def read_result(folder: Path) -> dict:
-    """What a finished run found: metrics, seconds, and the weights of the layers."""
+    """Result of a finished run: metrics, seconds, and layer weights."""
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
@@ -118,13 +118,13 @@ def _evaluate(run: Run, place: Place, split: str) -> dict[str, float]:
 
 
 def _best_model(run: Run, place: Place) -> Path:
-    """The best on dev; the last one where the harness found none worth keeping."""
+    """The best model on dev; the last one if the harness saved no best one."""
     best = run.folder(place) / TASKS[run.task].best
     return best if best.is_file() else best.with_name(f"states-{run.steps}.ckpt")
 
 
 def _layer_weights(checkpoint: Path) -> list[float]:
-    """The weighted sum that was learnt; none for an upstream of one layer."""
+    """The learned layer weights; empty for an upstream with one layer."""
     states = torch.load(checkpoint, map_location="cpu").get("Featurizer", {})
     if "weights" not in states:
         return []

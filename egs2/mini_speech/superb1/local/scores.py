@@ -1,4 +1,4 @@
-"""Scores of what S3PRL wrote: per utterance, so that groups can be told apart."""
+"""Scores of S3PRL's predictions per utterance, so that groups can be separated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESAMPLES = 500
 
 @dataclass(frozen=True)
 class Counts:
-    """What a rate is made from: `hits` of `totals` per utterance (percent)."""
+    """Counts of a rate: `hits` of `totals` per utterance (percent)."""
 
     names: list[str]
     hits: np.ndarray
@@ -31,7 +31,7 @@ class Counts:
         return error_rate(self.hits[chosen], self.totals[chosen])
 
     def interval(self, chosen: np.ndarray, speakers: list[str]) -> tuple[float, float]:
-        """95 % when speakers, with all their utterances, are drawn again."""
+        """95 % bootstrap interval over speakers with all their utterances."""
         _, ids = np.unique(np.array(speakers)[chosen], return_inverse=True)
         hits, totals = (
             np.bincount(ids, weights=values[chosen])
@@ -53,7 +53,7 @@ class Trials:
         return equal_error_rate(self.same[chosen], self.scores[chosen])
 
     def interval(self, chosen: np.ndarray, speakers: list) -> tuple[float, float]:
-        """95 % when speakers are drawn again; a trial counts for both its sides."""
+        """95 % bootstrap interval over speakers; a trial counts for both its sides."""
         pairs = np.array(speakers)[chosen]
         names, ids = np.unique(pairs, return_inverse=True)
         ids = ids.reshape(pairs.shape)
@@ -70,7 +70,7 @@ class Trials:
 
 
 def equal_error_rate(same, scores, weights=None) -> float:
-    """Where as many pairs of two speakers pass as pairs of one are refused (percent).
+    """Error rate where false acceptances equal false rejections (percent).
 
     NaN where one kind of pair has no weight.
     """

@@ -1,4 +1,4 @@
-"""What a run is made from: the task's configuration, and what its result depends on."""
+"""Settings of a run: the task's configuration, and all that affects the result."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_config(path: Path, task: str, conf: Path, words: dict, run: dict) -> N
 def make_settings(
     task: str, conf: Path, data: Path, upstream: dict, rest: dict
 ) -> dict:
-    """What a result depends on; the same wherever the files lie.
+    """Settings that a result depends on, independent of the files' location.
 
     Args:
         task: a key of TASKS.

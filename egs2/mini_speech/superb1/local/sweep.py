@@ -30,7 +30,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="what local/prepare.py wrote")
+    parser.add_argument("data", type=Path, help="output folder of local/prepare.py")
     parser.add_argument("exp", type=Path)
     parser.add_argument(
         "--upstreams", nargs="+", required=True, metavar="NAME=UPSTREAM[:CHECKPOINT]"

@@ -1,4 +1,4 @@
-"""The four tasks: which expert of S3PRL, which splits, files and measures."""
+"""The four tasks: S3PRL expert, splits, files and metrics."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
 
 
 def count_sound(item: Utterance) -> int:
-    """Samples that are left when S3PRL's data set has cut the silence."""
+    """Samples that remain after S3PRL's data set has cut the silence."""
     samples, rate = soundfile.read(item.path, dtype="float32", always_2d=True)
     speech = torch.from_numpy(samples.T)
     return apply_effects_tensor(speech, rate, list(EFFECTS))[0].shape[1]
@@ -133,7 +133,7 @@ def _link(item: Utterance, out: Path) -> Path:
 
 
 def _write_lengths(lengths: list[tuple[Path, int]], out: Path) -> None:
-    """Writes what S3PRL else computes in twelve processes and puts beside its code."""
+    """Writes the lengths, which S3PRL would compute and save next to its code."""
     (out / LENGTHS).parent.mkdir()
     tags = [path.parts[-3:] for path, _ in lengths]
     torch.save([tags, [length for _, length in lengths]], out / LENGTHS)

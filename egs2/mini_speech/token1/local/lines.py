@@ -1,10 +1,10 @@
-"""Lists what is encoded and decoded to be scored, and voices to compare it with.
+"""Lists the utterances to encode, decode and score, and the voices to compare with.
 
     python local/lines.py SET OUT
 
 OUT/wav.scp names the recordings. OUT/lines.tsv compares them with another recording of
-their speaker; OUT/voices.tsv with one of another speaker, the voice that the codes of
-OUT/wav.scp are to be spoken in (OUT/voices.scp). Both are tables for `uniwav score`.
+their speaker; OUT/voices.tsv with one of another speaker (OUT/voices.scp), in whose
+voice the codes of OUT/wav.scp are decoded. Both are tables for `uniwav score`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def other_voices(utterance: Utterance, voices: list[Utterance]) -> list[Utteranc
 
 
 def line(utterance: Utterance, voice: Utterance) -> Line:
-    """What is said, by whom, and whose voice it is compared with."""
+    """Text, recording, and the recording whose voice it is compared with."""
     return Line(
         name=utterance.name,
         text=utterance.text.lower(),

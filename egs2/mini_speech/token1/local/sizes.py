@@ -1,4 +1,4 @@
-"""How many bytes codes take, beside FLAC and Opus.
+"""Compares the size of codes with FLAC and Opus.
 
     python local/sizes.py WAV_SCP CODES [CODES ...]
 

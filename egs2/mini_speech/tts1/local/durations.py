@@ -1,9 +1,9 @@
-"""Writes what `tts: uniwav` learns from: the phones of each utterance, their frames.
+"""Writes the training data of `tts: uniwav`: phones of each utterance, and durations.
 
     python local/durations.py DATA ALIGNMENT --frame_rate 50 [--token_list FILE]
 
 ALIGNMENT is a folder of `uniwav align`. Utterances that were not aligned are left out
-of DATA/phones, DATA/durations and DATA/phones_shape. FILE gets all phones.
+of DATA/phones, DATA/durations and DATA/phones_shape. All phones are written to FILE.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists what is read aloud to be scored: held-out texts, prompts of their speakers.
+"""Lists the lines to synthesise and score: held-out texts, prompts of their speakers.
 
     python local/lines.py SET ALIGNMENT OUT [--prompts SET ALIGNMENT]
 
@@ -37,8 +37,10 @@ def main() -> None:
     parser.add_argument("alignment", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--prompts", type=Path, nargs=2, metavar=("SET", "ALIGNMENT"))
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a prompt")
-    parser.add_argument("--min_words", type=int, default=3, help="of a text")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a prompt")
+    parser.add_argument(
+        "--min_words", type=int, default=3, help="words of a text, at least"
+    )
     parser.add_argument("--num_lines", type=int, help="keep so many, evenly spaced")
     args = parser.parse_args()
     folder, alignment = args.prompts or (args.data, args.alignment)
@@ -107,9 +109,9 @@ def start_of(words: list[Segment], seconds: float) -> tuple[float, str]:
 
 
 def choose(prompts: list[Utterance], utterance: Utterance) -> Utterance | None:
-    """A prompt of the same speaker by chance, the same on every machine.
+    """A pseudo-random prompt of the same speaker, the same on every machine.
 
-    It says no three words in a row that the text holds as well.
+    It shares no three consecutive words with the text.
     """
     own = phrases(utterance.text)
     others = [
@@ -121,7 +123,7 @@ def choose(prompts: list[Utterance], utterance: Utterance) -> Utterance | None:
 
 
 def phrases(text: str) -> set[tuple[str, ...]]:
-    """All three words in a row of a text."""
+    """All sequences of three words in a text."""
     words = text.lower().split()
     return set(zip(words, words[1:], words[2:]))
 
