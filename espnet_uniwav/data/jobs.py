@@ -1,0 +1,149 @@
+"""The same work for many names: what fails is listed, and the rest goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from espnet_uniwav.files.output import write_text
+
+FAILED, TIMES = "failed.tsv", "times.tsv"
+DIED = "the process that worked on it died, alone too; look at the file"
+AHEAD = 4
+
+_work: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one piece of work.
+
+    Attributes:
+        name: Of the item.
+        value: What the work returned; None if it failed.
+        reason: Why it failed, in one line; empty if it did not.
+        spent: Seconds.
+    """
+
+    name: str
+    value: Any
+    reason: str
+    spent: float = 0.0
+
+
+def do_all(
+    prepare: Callable[[], Callable[[Any], Any]],
+    items: Mapping[str, Any],
+    num_workers: int = 0,
+    title: str = "",
+) -> Iterator[Outcome]:
+    """Do the work for every item, with a progress bar.
+
+    An exception is part of the outcome of its item. When a process dies, the items that
+    were on their way are tried again, each in a process of its own, so that one costs
+    no other.
+
+    Args:
+        prepare: Makes the work, once per process; picklable if there are workers.
+        items: Name -> what the work is given.
+        num_workers: Processes, with one thread each; 0: this one, as it is.
+        title: Of the progress bar.
+
+    Yields:
+        Outcomes in the order of the items.
+    """
+    if num_workers:
+        outcomes = _in_processes(prepare, items, num_workers)
+    else:
+        work = prepare()
+        outcomes = (_try(work, *named) for named in items.items())
+    yield from tqdm(outcomes, desc=title, unit="utt", total=len(items), disable=None)
+
+
+def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
+    """Write failed.tsv, and times.tsv (name, seconds of computing, of speech).
+
+    Args:
+        folder: Existing.
+        outcomes: Whose values are seconds of speech.
+
+    Returns:
+        How many failed.
+    """
+    reasons, times = {}, ["name\tspent\tspoken\n"]
+    for own in outcomes:
+        if own.reason:
+            reasons[own.name] = own.reason
+        else:
+            times.append(f"{own.name}\t{own.spent:.4f}\t{own.value:.4f}\n")
+    write_failed(folder, reasons)
+    write_text(folder / TIMES, "".join(times))
+    return len(reasons)
+
+
+def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Write failed.tsv (name, reason) into a folder that exists."""
+    lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
+    write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
+
+
+def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):
+    queue = deque(items.items())
+    while queue:
+        lost = yield from _until_death(prepare, queue, num_workers)
+        for name, item in lost:
+            if (yield from _until_death(prepare, deque([(name, item)]), 1)):
+                yield Outcome(name, None, DIED)
+
+
+def _until_death(prepare, queue: deque, num_workers: int):
+    """Work until the queue is empty or a process dies; return what was on its way."""
+    flying = deque()
+    executor = ProcessPoolExecutor(
+        num_workers, get_context("spawn"), _start, (prepare,)
+    )
+    with executor as pool:
+        try:
+            while queue or flying:
+                while queue and len(flying) < AHEAD * num_workers:
+                    flying.append((queue[0], pool.submit(_do, *queue[0])))
+                    queue.popleft()
+                outcome = flying[0][1].result()
+                flying.popleft()
+                yield outcome
+        except BrokenProcessPool:
+            return [named for named, _ in flying]
+    return []
+
+
+def _start(prepare) -> None:
+    global _work
+    _work = prepare()
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+def _do(name: str, item: Any) -> Outcome:
+    return _try(_work, name, item)
+
+
+def _try(work, name: str, item: Any) -> Outcome:
+    start = time.perf_counter()
+    value, reason = None, ""
+    try:
+        value = work(item)
+    except (ValueError, OSError) as error:
+        reason = str(error) or type(error).__name__
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    return Outcome(name, value, " ".join(reason.split()), time.perf_counter() - start)
