@@ -11,7 +11,6 @@ Attribution, partly ShareAlike) are written to DIR/LICENSE.
 from __future__ import annotations
 
 import argparse
-import csv
 import gzip
 import importlib.util
 import os
@@ -28,6 +27,7 @@ import soundfile
 from tqdm import tqdm
 
 from espnet_uniwav.data.split import hash_share
+from espnet_uniwav.data.table import TABLE, read_cells
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 SOUNDS = "usr/share/asterisk/sounds"
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         if missing:
             fetch(missing, args.folder, args.nj)
         write_table(languages, args.folder, args.test_share)
-    except (FetchError, OSError) as error:
+    except (FetchError, ValueError, OSError) as error:
         print(f"asterisk: error: {error}", file=sys.stderr)
         return 1
     print(f"{args.folder}: {NOTICE}")
@@ -139,7 +139,7 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
         rows = list(tqdm(rows, f"decode {language}", len(prompts), unit="prompt"))
     notice = folder / "LICENSE"
     notice.write_text(f"{NOTICE}\n{(docs / 'copyright').read_text(encoding='utf-8')}")
-    _write_rows([row for row in rows if row], folder / language / "transcripts.tsv")
+    _write_rows([row for row in rows if row], folder / language / TABLE)
 
 
 def decode_prompt(prompt: Path, voice: Path, texts: dict, folder: Path) -> dict | None:
@@ -191,7 +191,7 @@ def read_texts(path: Path) -> dict[str, str]:
 
 def is_complete(folder: Path) -> bool:
     """Tells whether a language's table and every file in it are there."""
-    rows = _read_rows(folder / "transcripts.tsv")
+    rows = _read_rows(folder)
     return bool(rows) and all((folder / row["path"]).is_file() for row in rows)
 
 
@@ -207,17 +207,14 @@ def write_table(languages: list[str], folder: Path, test_share: float) -> None:
             "split": split_of(str(Path(row["path"]).with_suffix("")), test_share),
         }
         for language in languages
-        for row in _read_rows(folder / language / "transcripts.tsv")
+        for row in _read_rows(folder / language)
     ]
-    if rows != _read_rows(folder / "transcripts.tsv"):
-        _write_rows(rows, folder / "transcripts.tsv")
+    if rows != _read_rows(folder):
+        _write_rows(rows, folder / TABLE)
 
 
-def _read_rows(path: Path) -> list[dict]:
-    if not path.is_file():
-        return []
-    with open(path, encoding="utf-8", newline="") as table:
-        return list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
+def _read_rows(folder: Path) -> list[dict]:
+    return [row for _, row in read_cells(folder)] if (folder / TABLE).is_file() else []
 
 
 def _write_rows(rows: list[dict], path: Path) -> None:

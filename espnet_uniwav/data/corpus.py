@@ -6,12 +6,14 @@ entries that cannot be used. No audio is opened here.
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from espnet_uniwav.data.table import TABLE, read_cells
+from espnet_uniwav.files.input import read_lines
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".sph")
 SPLITS = {
@@ -22,10 +24,9 @@ SPLITS = {
     "test": "test",
     "eval": "test",
 }
-TABLE = "transcripts.tsv"
 
 
-class CorpusError(Exception):
+class CorpusError(ValueError):
     """The corpus as a whole cannot be used; the message says how to mend it."""
 
 
@@ -74,6 +75,7 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
 
     Raises:
         CorpusError: the folder does not exist or lists no audio.
+        ValueError: a table of it cannot be read.
     """
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
@@ -116,17 +118,9 @@ def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
     """Reads `transcripts.tsv`; speaker, text and split are optional columns.
 
     Raises:
-        CorpusError: the table has no column path.
+        ValueError: the table has no column path, or a line that cannot be read.
     """
-    lines = _read_lines(folder / TABLE)
-    reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    columns, rows = reader.fieldnames or [], list(reader)
-    if "path" not in columns:
-        raise CorpusError(
-            f"{folder / TABLE} has the columns {columns}: expected at least path, "
-            "best utt, speaker, path, text and split, separated by tabs"
-        )
-    rows = [{key: row.get(key) or "" for key in columns} for row in rows]
+    rows = [row for _, row in read_cells(folder)]
     splits_given = any(row.get("split") for row in rows)
     recordings, skips = [], []
     for row in rows:
@@ -232,15 +226,8 @@ def _columns(path: Path) -> list[tuple[str, str]]:
     """Splits each line of a Kaldi table into its key and the rest."""
     if not path.is_file():
         return []
-    lines = [line.strip() for line in _read_lines(path)]
+    lines = [line.strip() for line in read_lines(path, mark=True)]
     return [(*line.split(maxsplit=1), "")[:2] for line in lines if line]
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is not UTF-8 text ({error}): convert it") from error
 
 
 def _parse_segment(value: str) -> tuple[str, float | None, float | None]:

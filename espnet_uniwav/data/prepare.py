@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _check_args(args)
         build(args)
-    except (CorpusError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"prepare: error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -45,16 +45,36 @@ def read_table(folder: str | Path) -> list[Row]:
         FileNotFoundError: If there is no table, or no audio to measure.
         ValueError: Naming the line, if a column, a path or a split is not as expected.
     """
+    cells = read_cells(folder, ("path", "split"))
+    return [_read_row(place, row) for place, row in cells]
+
+
+def read_cells(
+    folder: str | Path, needed: Sequence[str] = ("path",)
+) -> list[tuple[str, dict[str, str]]]:
+    """Read a corpus folder's table as it stands.
+
+    Args:
+        folder: Holds the table.
+        needed: Columns that must be there.
+
+    Returns:
+        Of every line its place, for errors, and its cells; a missing cell is empty.
+
+    Raises:
+        FileNotFoundError: If there is no table.
+        ValueError: Naming what is missing, or the line that cannot be read.
+    """
     path = Path(folder) / TABLE
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; is {folder} a corpus folder?")
     columns, rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)
-    if missing := {"path", "split"} - set(columns):
+    if missing := sorted(set(needed) - set(columns)):
         raise ValueError(
-            f"{path}: expected the columns path and split, separated by tabs, "
-            f"found {', '.join(columns)}; add {', '.join(sorted(missing))}"
+            f"{path}: expected the columns {' and '.join(needed)}, separated by tabs, "
+            f"found {', '.join(columns)}; add {', '.join(missing)}"
         )
-    return [_read_row(place, row) for place, row in rows]
+    return [(place, {key: row[key] or "" for key in columns}) for place, row in rows]
 
 
 def write_table(folder: str | Path, rows: Iterable[Row]) -> Path:

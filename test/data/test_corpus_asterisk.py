@@ -54,7 +54,7 @@ def test_asterisk_decodes_and_finishes_once(monkeypatch, tmp_path):
     monkeypatch.setattr(asterisk, "download", fake_download)
     argv = ["--languages", "en", "--nj", "1", str(tmp_path / "out")]
     assert asterisk.main(argv) == 0
-    rows = asterisk._read_rows(tmp_path / "out/transcripts.tsv")
+    rows = asterisk._read_rows(tmp_path / "out")
     assert [row["utt"] for row in rows] == ["Allison-en-added", "Allison-en-digits-1"]
     assert [row["text"] for row in rows] == ["Added.", "one [1]"]
     assert soundfile.info(tmp_path / "out" / rows[1]["path"]).duration == 0.6
@@ -63,5 +63,5 @@ def test_asterisk_decodes_and_finishes_once(monkeypatch, tmp_path):
     assert asterisk.main(argv) == 0
     assert {row["split"] for row in rows} == {"train"}
     assert asterisk.main([*argv, "--test_share", "0.95"]) == 0
-    rows = asterisk._read_rows(tmp_path / "out/transcripts.tsv")
+    rows = asterisk._read_rows(tmp_path / "out")
     assert {row["split"] for row in rows} == {"test"}

@@ -168,6 +168,6 @@ def test_command_line(corpus, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "skipped     1 1 not audio" in done.stdout
-    command[2] = tmp_path / "no"
+    command[3] = tmp_path / "no"
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and "does not exist" in done.stderr

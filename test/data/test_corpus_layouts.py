@@ -67,7 +67,10 @@ def test_table_without_path_is_an_error(prepare, corpus):
     write_table(corpus, [("a", "b")], columns=("utt", "file"))
     result = prepare(corpus)
     assert result.status == 1
-    assert "transcripts.tsv has the columns ['utt', 'file']" in result.words
+    assert (
+        "transcripts.tsv: expected the columns path, separated by tabs, found utt, file"
+        in result.words
+    )
 
 
 def test_kaldi_folder_with_segments(prepare, tmp_path):

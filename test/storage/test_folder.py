@@ -9,13 +9,13 @@ from safetensors.torch import load_file, save_file
 
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint, untrained_model
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.storage import folder as storage
 from espnet_uniwav.storage.folder import (
     find_folder,
     find_local,
     packaged_models,
     read_config,
 )
-from espnet_uniwav.storage.folder import folder as storage
 
 
 def same(a, b):

@@ -98,13 +98,13 @@ def setting(tmp_path, monkeypatch):
     write_task(tmp_path / "data")
     shutil.copytree(RECIPE / "conf", tmp_path / "conf")
 
-    def sweep(*options, upstreams=("fbank=fbank",)):
+    def run(*options, upstreams=("fbank=fbank",)):
         argv = [tmp_path / "data", tmp_path / "exp", "--tasks", "pr"]
         argv += ["--conf", tmp_path / "conf", "--steps", 8, *options]
         argv += ["--upstreams", *upstreams]
         return sweep.main([str(value) for value in argv])
 
-    return sweep, fake
+    return run, fake
 
 
 LRS = ("--lrs", "1e-2", "1e-3", "1e-4")
