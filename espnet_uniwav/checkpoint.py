@@ -9,9 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, check_spec
-from espnet_uniwav.input import blamed_on
+from espnet_uniwav.files.input import blamed_on
 from espnet_uniwav.model import UniWav
-from espnet_uniwav.storage import find_folder, load_weights, read_config, write_folder
+from espnet_uniwav.storage.folder import (
+    find_folder,
+    load_weights,
+    read_config,
+    write_folder,
+)
 
 
 def save_checkpoint(

@@ -11,13 +11,13 @@ import yaml
 from factories import NUM_MELS, make_config, make_features, make_model
 from safetensors.torch import load_file, save_file
 
-from espnet_uniwav.card import read_card, write_card
 from espnet_uniwav.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     untrained_model,
 )
-from espnet_uniwav.storage import read_config
+from espnet_uniwav.storage.card import read_card, write_card
+from espnet_uniwav.storage.folder import read_config
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from factories import make_config, make_model
 
-from espnet_uniwav.card import read_card, write_card
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
-from espnet_uniwav.storage import packaged_models
+from espnet_uniwav.storage.card import read_card, write_card
+from espnet_uniwav.storage.folder import packaged_models
 
 ROOT = Path(__file__).parents[1]
 MAX_BYTES = 25e6  # of a model: it is a part of every clone and wheel

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from espnet_uniwav.alignment.folder import write_folder
-from espnet_uniwav.jobs import FAILED, do_all
-from espnet_uniwav.kaldi import read_data_folder, spread
+from espnet_uniwav.data.jobs import FAILED, do_all
+from espnet_uniwav.data.kaldi import read_data_folder, spread
 
 # ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
 # ``do_all``; a function to call afterwards, which returns further failures to list.

@@ -25,7 +25,7 @@ from espnet_uniwav.alignment.ctm import (
 )
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.lexicon import ARPABET, NO_TEXT, strip_stress
-from espnet_uniwav.audio import read_speech
+from espnet_uniwav.data.audio import read_speech
 
 REACH = 0.1
 SPACE = "<space>"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.input import read_lines
-from espnet_uniwav.output import whole_file
+from espnet_uniwav.files.input import read_lines
+from espnet_uniwav.files.output import whole_file
 
 SILENCE = "SIL"
 CHANNELS = ("1", "A")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, write_ctm
-from espnet_uniwav.jobs import write_failed
+from espnet_uniwav.data.jobs import write_failed
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from espnet_uniwav.alignment.ctm import Segment
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.tiers import check_seconds, make_alignment
-from espnet_uniwav.audio import seconds_of
+from espnet_uniwav.data.audio import seconds_of
 
 SUFFIX = ".TextGrid"
 

@@ -11,7 +11,7 @@ from espnet_uniwav.alignment.ctm import SILENCE, Segment, check_segments
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.g2p import spell
 from espnet_uniwav.alignment.lexicon import ARPABET, pronounce, tokenize
-from espnet_uniwav.audio import read_speech
+from espnet_uniwav.data.audio import read_speech
 
 SAMPLE_RATE = 16000
 WINDOW, HOP = 410, 160

@@ -8,8 +8,8 @@ from pathlib import Path
 from espnet_uniwav.alignment.ctm import Segment, parse_seconds
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.tiers import are_arpabet, check_seconds, make_alignment
-from espnet_uniwav.audio import seconds_of
-from espnet_uniwav.input import read_rows
+from espnet_uniwav.data.audio import seconds_of
+from espnet_uniwav.files.input import read_rows
 
 COLUMNS = ("utt", "tier", "start", "end", "label")
 TIERS = ("words", "phones")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from espnet_uniwav.input import read_yaml
+from espnet_uniwav.files.input import read_yaml
 
 _EPOCH = re.compile(r"(\d+)epoch results: (.*)")
 _PHASE = re.compile(r"\[(train|valid)\] (.*?)(?=\[\w+\] |$)")

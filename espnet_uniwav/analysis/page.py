@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from espnet_uniwav.output import write_text
+from espnet_uniwav.files.output import write_text
 
 TEMPLATE = "report.html.jinja"
 

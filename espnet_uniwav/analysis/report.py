@@ -26,9 +26,9 @@ from espnet_uniwav.analysis.infilling.rows import (
 from espnet_uniwav.analysis.lines import weight_bars
 from espnet_uniwav.analysis.page import Figure, Section, Table
 from espnet_uniwav.analysis.scalars import Curves
+from espnet_uniwav.data.kaldi import read_data_folder
+from espnet_uniwav.files.input import read_lines
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.input import read_lines
-from espnet_uniwav.kaldi import read_data_folder
 from espnet_uniwav.ssl.dinosr import DinoSR
 
 NO_CURVES = (

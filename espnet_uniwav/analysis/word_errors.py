@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torchaudio.functional import resample
+
+from espnet_uniwav.data.texts import normalise
 
 WHISPER_RATE = 16000
 
@@ -25,17 +25,6 @@ class Errors:
     words: int
     char_edits: int
     chars: int
-
-
-def normalise(text: str) -> list[str]:
-    """Upper-case words of letters and inner apostrophes.
-
-    Digits are dropped, so a number that the recogniser writes as ``18`` counts as a
-    deletion. This affects all systems equally.
-    """
-    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").upper()
-    words = re.sub(r"[^\w']|[\d_]", " ", text).split()
-    return [word for word in (word.strip("'") for word in words) if word]
 
 
 def count_errors(reference: str, hypothesis: str) -> Errors:

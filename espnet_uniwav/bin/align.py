@@ -22,13 +22,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import (
     add_device,
     add_model,
     add_num_utterances,
     add_workers,
-    make_parser,
-    run_command,
 )
 
 WORK = "espnet_uniwav.alignment.corpus:align"

@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import add_seed, make_parser, run_command
-from espnet_uniwav.quantities import count
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import add_seed
+from espnet_uniwav.quantities.units import count
 
 WORK = "espnet_uniwav.tokenizer.cluster:cluster"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from espnet_uniwav.command import make_parser, run_command
+from espnet_uniwav.cli.command import make_parser, run_command
 
 WORK = "espnet_uniwav.tasks.config:show"
 

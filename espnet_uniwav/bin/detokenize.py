@@ -16,7 +16,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import (
     SPEAKING,
     add_device,
     add_prompt,
@@ -25,8 +26,6 @@ from espnet_uniwav.command import (
     add_tokenizer,
     add_vocoder,
     add_workers,
-    make_parser,
-    run_command,
 )
 
 WORK = "espnet_uniwav.tokenizer.recordings:detokenize"

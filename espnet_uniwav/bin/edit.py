@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import (
     SPEAKING,
     add_device,
     add_model,
@@ -21,8 +22,6 @@ from espnet_uniwav.command import (
     add_seed,
     add_speed,
     add_vocoder,
-    make_parser,
-    run_command,
 )
 
 WORK = "espnet_uniwav.tts.edit:edit"

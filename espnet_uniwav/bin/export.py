@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import make_parser, run_command
+from espnet_uniwav.cli.command import make_parser, run_command
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -56,7 +56,7 @@ def export(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    from espnet_uniwav.card import write_card
+    from espnet_uniwav.storage.card import write_card
     from espnet_uniwav.tasks.experiment import export_experiment
 
     if bool(args.data) != bool(args.licence):

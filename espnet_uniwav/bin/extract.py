@@ -17,8 +17,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import add_device, add_workers, make_parser, run_command
-from espnet_uniwav.quantities import count
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import add_device, add_workers
+from espnet_uniwav.quantities.units import count
 
 WORK = "espnet_uniwav.tasks.extract:extract"
 

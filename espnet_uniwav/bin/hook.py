@@ -16,7 +16,7 @@ import argparse
 import sysconfig
 from pathlib import Path
 
-from espnet_uniwav.command import make_parser, run_command
+from espnet_uniwav.cli.command import make_parser, run_command
 
 WORK = "espnet_uniwav.bin.hook:hook"
 LINE = (

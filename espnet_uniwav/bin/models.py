@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import make_parser, run_command
+from espnet_uniwav.cli.command import make_parser, run_command
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -37,8 +37,8 @@ def models(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the model and what to do.
     """
-    from espnet_uniwav.card import read_card
-    from espnet_uniwav.storage import find_folder, packaged_models, read_config
+    from espnet_uniwav.storage.card import read_card
+    from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
 
     if args.folder and not args.name:
         raise ValueError("--folder needs the name of a checkpoint")
@@ -63,8 +63,8 @@ def describe(folder: Path) -> str:
 
     from safetensors import safe_open
 
-    from espnet_uniwav.card import kind_of, read_card
-    from espnet_uniwav.storage import WEIGHTS, read_config
+    from espnet_uniwav.storage.card import kind_of, read_card
+    from espnet_uniwav.storage.folder import WEIGHTS, read_config
 
     kind, (head, _) = kind_of(read_config(folder)["model"]), read_card(folder)
     with safe_open(folder / WEIGHTS, "pt") as weights:

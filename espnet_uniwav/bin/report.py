@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import (
     add_checkpoint,
     add_num_utterances,
     add_sampling,
     add_seed,
-    make_parser,
-    run_command,
 )
-from espnet_uniwav.quantities import seconds
+from espnet_uniwav.quantities.units import seconds
 
 WORK = "espnet_uniwav.analysis.report_page:report"
 

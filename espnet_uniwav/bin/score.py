@@ -19,12 +19,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
-    add_num_utterances,
-    add_vocoder,
-    make_parser,
-    run_command,
-)
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import add_num_utterances, add_vocoder
 
 WORK = "espnet_uniwav.analysis.synthesis.compare:score"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from espnet_uniwav.command import make_parser, run_command
-from espnet_uniwav.quantities import seconds
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.quantities.units import seconds
 
 WORK = "espnet_uniwav.tasks.size:size"
 

@@ -14,13 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
-    add_device,
-    add_tokenizer,
-    add_workers,
-    make_parser,
-    run_command,
-)
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import add_device, add_tokenizer, add_workers
 
 WORK = "espnet_uniwav.tokenizer.recordings:tokenize"
 

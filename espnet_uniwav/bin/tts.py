@@ -17,7 +17,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from espnet_uniwav.command import (
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import (
     SPEAKING,
     add_device,
     add_model,
@@ -26,10 +27,8 @@ from espnet_uniwav.command import (
     add_seed,
     add_speed,
     add_vocoder,
-    make_parser,
-    run_command,
 )
-from espnet_uniwav.quantities import seconds
+from espnet_uniwav.quantities.units import seconds
 
 WORK = "espnet_uniwav.tts.speaking:synthesize"
 

@@ -17,14 +17,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from espnet_uniwav.command import (
-    add_device,
-    add_num_utterances,
-    add_seed,
-    make_parser,
-    run_command,
-)
-from espnet_uniwav.quantities import count
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.options import add_device, add_num_utterances, add_seed
+from espnet_uniwav.quantities.units import count
 
 WORK = "espnet_uniwav.analysis.layers.measure:understand"
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typeguard import typechecked
 
 from espnet_uniwav.features.base import AbsFeatures, FeatureSpec, per_dim
-from espnet_uniwav.storage import find_local, load_weights, read_config
+from espnet_uniwav.storage.folder import find_local, load_weights, read_config
 
 # Networks (see ``CodecNetwork``) by name; those of other frameworks are in adapters.
 NETWORKS = {

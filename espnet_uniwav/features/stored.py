@@ -9,8 +9,8 @@ import numpy as np
 import yaml
 
 from espnet_uniwav.features.base import FeatureSpec, check_spec
-from espnet_uniwav.input import blamed_on, read_lines, read_yaml
-from espnet_uniwav.output import write_text
+from espnet_uniwav.files.input import blamed_on, read_lines, read_yaml
+from espnet_uniwav.files.output import write_text
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
 

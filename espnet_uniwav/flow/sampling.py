@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.path import sample_path
 from espnet_uniwav.flow.solver import guide, num_evaluations, solve
+from espnet_uniwav.quantities.bounds import check_number
 
 # Frames to be generated stay below t = 1, which marks given frames.
 LAST_TIME = 1 - 1e-3

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from espnet_uniwav.audio import read_speech
 from espnet_uniwav.checkpoint import save_features
+from espnet_uniwav.data.audio import read_speech
+from espnet_uniwav.data.kaldi import read_data_folder, spread
 from espnet_uniwav.features.encodec import read_encodec
 from espnet_uniwav.features.neural_codec import (
     CodecNetwork,
@@ -19,9 +20,8 @@ from espnet_uniwav.features.neural_codec import (
     measure_latents,
     right_context,
 )
-from espnet_uniwav.input import blamed_on, read_yaml
-from espnet_uniwav.kaldi import read_data_folder, spread
-from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.files.input import blamed_on, read_yaml
+from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.finetuned import read_state
 
 KINDS = ("encodec", "soundstream")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from espnet_uniwav.input import blamed_on, read_yaml
+from espnet_uniwav.files.input import blamed_on, read_yaml
 
 DEEPEST = 20
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from espnet_uniwav.input import blamed_on
-from espnet_uniwav.quantities import parse_rate
+from espnet_uniwav.files.input import blamed_on
+from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.tasks.finetuned import load_finetuned
 
 DEFAULT_RATE = 16000

@@ -7,10 +7,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.input import blamed_on, read_yaml
+from espnet_uniwav.files.input import blamed_on, read_yaml
 from espnet_uniwav.model import UniWav
-from espnet_uniwav.quantities import parse_rate
-from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.quantities.units import parse_rate
+from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.finetuned import export_finetuned, read_state
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import Vocoder

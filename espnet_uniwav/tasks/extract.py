@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet_uniwav.audio import read_speech
-from espnet_uniwav.bounds import check_sizes
+from espnet_uniwav.data.audio import read_speech
+from espnet_uniwav.data.jobs import do_all, write_failed
+from espnet_uniwav.data.kaldi import read_data_folder
+from espnet_uniwav.data.pipe import Pipe
 from espnet_uniwav.features import AbsFeatures, build_features, with_weights
 from espnet_uniwav.features.stored import FeatureWriter, check_stored
-from espnet_uniwav.input import blamed_on
-from espnet_uniwav.jobs import do_all, write_failed
-from espnet_uniwav.kaldi import read_data_folder
-from espnet_uniwav.output import locked
-from espnet_uniwav.pipe import Pipe
-from espnet_uniwav.storage import CONFIG, find_local
+from espnet_uniwav.files.input import blamed_on
+from espnet_uniwav.files.output import locked
+from espnet_uniwav.quantities.bounds import check_sizes
+from espnet_uniwav.storage.folder import CONFIG, find_local
 from espnet_uniwav.tasks.config import resolve
 from espnet_uniwav.tasks.experiment import features_config
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav import plugin
-from espnet_uniwav.command import load
-from espnet_uniwav.input import blamed_on, read_yaml
-from espnet_uniwav.output import whole_path
-from espnet_uniwav.storage import (
+from espnet_uniwav.cli.command import load
+from espnet_uniwav.files.input import blamed_on, read_yaml
+from espnet_uniwav.files.output import whole_path
+from espnet_uniwav.storage.folder import (
     CONFIG,
     FILES,
     find_folder,

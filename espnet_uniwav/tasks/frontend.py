@@ -13,7 +13,7 @@ from typeguard import typechecked
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.weighted_sum import WeightedSum
-from espnet_uniwav.quantities import parse_rate
+from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.ssl.mask import SpanMask
 from espnet_uniwav.tasks.pretrained import (
     StartsFromCheckpoint,

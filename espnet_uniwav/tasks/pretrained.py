@@ -8,7 +8,7 @@ from torch import nn
 
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features import FeatureSpec
-from espnet_uniwav.storage import find_local, read_config
+from espnet_uniwav.storage.folder import find_local, read_config
 
 
 class StartsFromCheckpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import SILENCE
-from espnet_uniwav.input import blamed_on
+from espnet_uniwav.files.input import blamed_on
 from espnet_uniwav.tasks.finetuned import load_finetuned
 from espnet_uniwav.tts.phones import Phonemizer
 from espnet_uniwav.tts.reader import Reader

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from espnet_uniwav.bounds import check_sizes
-from espnet_uniwav.input import blamed_on
+from espnet_uniwav.files.input import blamed_on
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.quantities.bounds import check_sizes
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.tasks.config import resolve
 from espnet_uniwav.tasks.experiment import model_config

@@ -22,7 +22,7 @@ from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
-from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend
 from espnet_uniwav.tasks.ssl_losses import UniWavLoss
 

@@ -15,7 +15,7 @@ from typeguard import typechecked
 from espnet_uniwav.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.features.neural_codec import read_codec
 from espnet_uniwav.features.stored import read_spec
-from espnet_uniwav.quantities import parse_rate
+from espnet_uniwav.quantities.units import parse_rate
 
 
 class UniWavFrontend(AbsFrontend):

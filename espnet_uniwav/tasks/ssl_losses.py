@@ -10,7 +10,7 @@ from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
-from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.storage.folder import load_strictly
 
 
 class UniWavLoss(AbsSSLLoss):

@@ -12,7 +12,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
-from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 

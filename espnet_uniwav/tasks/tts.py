@@ -17,7 +17,7 @@ from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
-from espnet_uniwav.storage import load_strictly
+from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt

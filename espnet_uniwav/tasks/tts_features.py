@@ -9,7 +9,7 @@ from espnet2.tts.feats_extract.abs_feats_extract import AbsFeatsExtract
 from torch import Tensor
 
 from espnet_uniwav.features import FeatureSpec, build_features
-from espnet_uniwav.input import read_yaml
+from espnet_uniwav.files.input import read_yaml
 
 
 class UniWavFeatsExtract(AbsFeatsExtract):

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from espnet_uniwav.audio import read_speech, seconds_of
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
-from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.data.audio import read_speech, seconds_of
+from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.model import UniWav
-from espnet_uniwav.storage import read_config
+from espnet_uniwav.storage.folder import read_config
 from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 

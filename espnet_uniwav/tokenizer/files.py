@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from espnet_uniwav.input import read_lines, read_yaml
-from espnet_uniwav.kaldi import read_table
-from espnet_uniwav.output import file_of, whole_file, write_text
+from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.files.input import read_lines, read_yaml
+from espnet_uniwav.files.output import file_of, whole_file, write_text
 
 FORMATS = ("text", "npz")
 ORIGIN = "tokenizer.yaml"

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from espnet_uniwav.kmeans import kmeans
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.tokenizer.checks import FEATURES
+from espnet_uniwav.tokenizer.kmeans import kmeans
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 

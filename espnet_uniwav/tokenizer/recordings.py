@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet_uniwav.audio import read_speech, seconds_of, write_speech
-from espnet_uniwav.bounds import check_number
+from espnet_uniwav.data.audio import read_speech, seconds_of, write_speech
+from espnet_uniwav.data.jobs import Outcome, do_all, write_outcomes
+from espnet_uniwav.data.kaldi import read_data_folder
+from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
-from espnet_uniwav.jobs import Outcome, do_all, write_outcomes
-from espnet_uniwav.kaldi import read_data_folder
-from espnet_uniwav.output import file_of, locked
-from espnet_uniwav.pipe import Pipe
+from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
 from espnet_uniwav.tokenizer.fit import describe_usage
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer

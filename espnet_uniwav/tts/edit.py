@@ -12,13 +12,13 @@ from torch import Tensor
 
 from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
-from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.flow.sampling import SPEAKING
-from espnet_uniwav.kaldi import Utterance
-from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
 from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.reader import Manner, Reader
+from espnet_uniwav.vocoder.splicing import FADE_SECONDS, splice, vocode_gaps
 
 
 def edit(

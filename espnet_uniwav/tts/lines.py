@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from espnet_uniwav.input import read_rows
-from espnet_uniwav.output import file_of, whole_file
+from espnet_uniwav.files.input import read_rows
+from espnet_uniwav.files.output import file_of, whole_file
 
 FORMAT = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
 

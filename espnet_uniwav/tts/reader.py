@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
+from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, split_sentences
 from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance

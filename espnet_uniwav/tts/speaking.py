@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.jobs import do_all, write_outcomes
+from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
-from espnet_uniwav.jobs import do_all, write_outcomes
-from espnet_uniwav.output import file_of, locked
 from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.lines import Line, read_lines

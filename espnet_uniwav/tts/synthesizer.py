@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.bounds import check_number
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tts.aligner import PromptAligner
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.durations import (

@@ -22,7 +22,7 @@ from filelock import FileLock
 from s3prl.util.download import urls_to_filepaths
 from safetensors import SafetensorError, safe_open
 
-from espnet_uniwav.storage import CONFIG, WEIGHTS, read_config
+from espnet_uniwav.storage.folder import CONFIG, WEIGHTS, read_config
 
 FILES = (CONFIG, WEIGHTS)
 CHECKSUM, CHUNK = "sha256=", 2**20

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from espnet_uniwav.input import read_yaml
+from espnet_uniwav.files.input import read_yaml
 from espnet_uniwav.upstream.archive import fetch_checkpoint
 from espnet_uniwav.upstream.expert import UpstreamExpert
 

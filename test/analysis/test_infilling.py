@@ -20,12 +20,12 @@ from espnet_uniwav.analysis.infilling.filling import (
 )
 from espnet_uniwav.analysis.infilling.score import Cache, Protocol, Scorer
 from espnet_uniwav.analysis.infilling.table import markdown, parse_grid, score_table
-from espnet_uniwav.audio import read_speech, write_speech
 from espnet_uniwav.bin.infill import main as infill_main
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.model import UniWav
-from espnet_uniwav.splicing import runs
+from espnet_uniwav.vocoder.splicing import runs
 
 RATE = 16000
 SCORE = Path(__file__).parents[2] / "egs2/mini_speech/ssl1/local/score_infill.py"

@@ -10,7 +10,7 @@ import pytest
 from espnet_uniwav.analysis.layers.probe import chance, probe, probe_halves
 from espnet_uniwav.analysis.layers.units import choose_clusters
 from espnet_uniwav.analysis.resampling import best_difference, draw, interval
-from espnet_uniwav.kmeans import kmeans
+from espnet_uniwav.tokenizer.kmeans import kmeans
 
 
 def blobs(rng, labels, distance=6.0, dim=8):

@@ -23,7 +23,7 @@ from espnet_uniwav.analysis.report import read_table
 from espnet_uniwav.analysis.scalars import read_curves, read_scalars
 from espnet_uniwav.bin import report
 from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.kaldi import Utterance, read_data_folder
+from espnet_uniwav.data.kaldi import Utterance, read_data_folder
 from espnet_uniwav.model import UniWav
 
 CODEBOOKS = 2

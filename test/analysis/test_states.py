@@ -15,7 +15,7 @@ from espnet_uniwav.analysis.layers.states import (
     Frames,
     collect_states,
 )
-from espnet_uniwav.kaldi import Utterance, spread
+from espnet_uniwav.data.kaldi import Utterance, spread
 
 SAMPLES = (4000, 9000, 2500, 6400)
 

@@ -15,7 +15,7 @@ from espnet_uniwav.analysis.layers.understanding import understanding_section
 from espnet_uniwav.analysis.page import Page, render_page
 from espnet_uniwav.bin import report, understand
 from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.kaldi import Utterance, read_table
+from espnet_uniwav.data.kaldi import Utterance, read_table
 from espnet_uniwav.tokenizer.files import CodeWriter
 
 TONES = {"AA": 500.0, "IY": 1500.0, "S": 4000.0}

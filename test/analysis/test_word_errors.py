@@ -15,7 +15,7 @@ from espnet_uniwav.analysis.word_errors import (
     error_rate,
     normalise,
 )
-from espnet_uniwav.audio import read_speech
+from espnet_uniwav.data.audio import read_speech
 
 
 def test_normalise_and_count_errors():

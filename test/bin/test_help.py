@@ -13,15 +13,16 @@ from dataclasses import asdict
 
 import pytest
 
-from espnet_uniwav import __version__, command
+from espnet_uniwav import __version__
 from espnet_uniwav import bin as commands
 from espnet_uniwav.bin import uniwav
+from espnet_uniwav.cli import command, options
 from espnet_uniwav.flow import sampling, solver
 
 NAMES = [name for names in uniwav.GROUPS.values() for name in names]
 MODULES = {name: importlib.import_module(f"espnet_uniwav.bin.{name}") for name in NAMES}
 CALLED = [name for name in NAMES if hasattr(MODULES[name], "WORK")]
-SETTINGS = {*command.FILLING}
+SETTINGS = {*options.FILLING}
 # Options of one name that differ between commands, and what differs.
 DIFFERENT = {
     "--checkpoint": "understand takes several, with names",
@@ -156,8 +157,8 @@ def test_a_function_takes_the_options_as_keywords(name):
 
 
 def test_sampling_is_that_of_the_flow():
-    assert command.FILLING == asdict(sampling.Sampling())
-    assert command.SPEAKING == asdict(sampling.SPEAKING)
+    assert options.FILLING == asdict(sampling.Sampling())
+    assert options.SPEAKING == asdict(sampling.SPEAKING)
     (method,) = [a for a in actions_of("infill") if a.dest == "method"]
     assert set(method.choices) == set(solver.METHODS)
 

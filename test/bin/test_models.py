@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_uniwav import storage
 from espnet_uniwav.bin.models import main
-from espnet_uniwav.card import kind_of, write_card
+from espnet_uniwav.storage import folder as storage
+from espnet_uniwav.storage.card import kind_of, write_card
 
 
 def test_one_line_for_each(packaged, tmp_path, capsys):

@@ -20,7 +20,7 @@ pytest.importorskip("s3prl")
 from mutate import change_bytes, change_words, mutate
 from world import COMMANDS, make_world, remove
 
-from espnet_uniwav.pipe import Pipe
+from espnet_uniwav.data.pipe import Pipe
 from espnet_uniwav.upstream.archive import unpack
 
 COUNT = int(os.environ.get("FUZZ", 100))

@@ -21,7 +21,7 @@ from world import COMMANDS, make_world, remove
 
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features.stored import check_stored
-from espnet_uniwav.storage import read_weights
+from espnet_uniwav.storage.folder import read_weights
 from espnet_uniwav.tokenizer.files import read_codes
 
 KILLS = int(os.environ.get("KILLS", 2))

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet_uniwav.corpora.librispeech import PARTS
-from espnet_uniwav.corpora.table import read_table
-from espnet_uniwav.kaldi import read_table as read_kaldi
+from espnet_uniwav.data.kaldi import read_table as read_kaldi
+from espnet_uniwav.data.librispeech import PARTS
+from espnet_uniwav.data.table import read_table
 from espnet_uniwav.tasks.config import resolve
 
 ROOT = Path(__file__).parents[2]

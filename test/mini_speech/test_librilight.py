@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from corpus_case import noise, write
 
-from espnet_uniwav.kaldi import read_table
+from espnet_uniwav.data.kaldi import read_table
 
 LOCAL = Path(__file__).parents[2] / "egs2/librilight/ssl1/local"
 

@@ -13,7 +13,7 @@ from espnet2.tasks.ssl import SSLTask  # noqa: E402
 from ssl_case import DINOSR, FLOW_MATCHING, make_args  # noqa: E402
 
 from espnet_uniwav.nn.draws import same_draws  # noqa: E402
-from espnet_uniwav.storage import load_strictly  # noqa: E402
+from espnet_uniwav.storage.folder import load_strictly  # noqa: E402
 from espnet_uniwav.tasks.experiment import describe, model_weights  # noqa: E402
 
 

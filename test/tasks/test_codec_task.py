@@ -17,7 +17,7 @@ from espnet_uniwav import plugin  # noqa: E402
 plugin.register()
 from espnet_uniwav.checkpoint import load_checkpoint, save_features  # noqa: E402
 from espnet_uniwav.features import NeuralCodec  # noqa: E402
-from espnet_uniwav.storage import read_config  # noqa: E402
+from espnet_uniwav.storage.folder import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend  # noqa: E402
 

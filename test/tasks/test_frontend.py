@@ -12,7 +12,8 @@ import yaml
 from factories import NUM_MELS, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
-from espnet_uniwav import plugin, storage  # noqa: E402
+from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav.storage import folder as storage  # noqa: E402
 
 plugin.register()
 from espnet2.tasks.asr import ASRTask  # noqa: E402

@@ -16,7 +16,7 @@ import yaml
 from factories import make_speech
 
 from espnet_uniwav.checkpoint import load_checkpoint
-from espnet_uniwav.storage import read_config
+from espnet_uniwav.storage.folder import read_config
 from espnet_uniwav.tasks.experiment import export_experiment
 
 pytest.importorskip("espnet2")

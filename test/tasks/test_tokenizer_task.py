@@ -17,7 +17,7 @@ from espnet_uniwav.bin.cluster import main as cluster  # noqa: E402
 from espnet_uniwav.bin.detokenize import main as detokenize  # noqa: E402
 from espnet_uniwav.bin.tokenize import main as tokenize  # noqa: E402
 from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
-from espnet_uniwav.storage import read_config  # noqa: E402
+from espnet_uniwav.storage.folder import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
 

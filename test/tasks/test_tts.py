@@ -22,7 +22,7 @@ from espnet_uniwav.bin.edit import main as edit  # noqa: E402
 from espnet_uniwav.bin.export import main as export  # noqa: E402
 from espnet_uniwav.bin.tts import main as tts  # noqa: E402
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from espnet_uniwav.storage import CONFIG, WEIGHTS  # noqa: E402
+from espnet_uniwav.storage.folder import CONFIG, WEIGHTS  # noqa: E402
 from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
 from espnet_uniwav.tts.speaking import Synthesizer  # noqa: E402
 

@@ -16,8 +16,8 @@ inference_config=conf/decode_asr.yaml
 inference_args=         # more arguments of espnet2.bin.asr_inference
 inference_model=latest.pth   # the best by CER may be an early one with empty output
 test_sets="dev test"
-groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
-data_args=              # more arguments of ../ssl1/local/data.py
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+data_args=              # more arguments of espnet_uniwav.data.prepare
 match=                  # regular expression that an utterance id must contain
 minutes=                # minutes of training speech with text; empty: all
 bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
@@ -37,10 +37,10 @@ if want 1; then
     if [ -z "$corpus" ]; then
         corpus=downloads/asterisk
         : "${match:=-en-}"
-        ${python} ../ssl1/local/asterisk.py "$corpus"
+        ${python} -m espnet_uniwav.data.asterisk "$corpus"
     fi
-    ${python} ../ssl1/local/data.py "$corpus" "$data/all" ${data_args}
-    ${python} ../ssl1/local/texts.py "$data/all" "$data" "--match=$match"
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all" ${data_args}
+    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
 fi
 
 if want 2; then
@@ -57,7 +57,7 @@ fi
 
 if want 2 && [ -n "$minutes" ]; then
     log "stage 2: ${minutes} minutes of ${data}/train"
-    ${python} ../ssl1/local/subset.py \
+    ${python} -m espnet_uniwav.data.subset \
         "$data/train" "$data/$train" "$minutes"
 fi
 

@@ -34,13 +34,13 @@ score_args=             # more arguments of local/score_infill.py
 [ -n "$corpus" ] || : "${english:=-en-}" "${prompts:=train}"
 if want 1 && [ -z "$corpus" ]; then
     log "stage 1: the default corpus (Asterisk core sounds)"
-    ${python} local/asterisk.py downloads/asterisk
+    ${python} -m espnet_uniwav.data.asterisk downloads/asterisk
 fi
 : "${corpus:=downloads/asterisk}"
 
 if want 2; then
     log "stage 2: ${corpus} -> ${data}"
-    ${python} local/data.py "$corpus" "$data"
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data"
 fi
 
 if want 3; then
@@ -70,7 +70,7 @@ understanding=$expdir/understanding
 if want 5; then
     log "stage 5: ${understanding}"
     options=(--data "$data/test")
-    if ${python} local/texts.py "$data" "$texts" "--match=$english"; then
+    if ${python} -m espnet_uniwav.data.texts "$data" "$texts" "--match=$english"; then
         for name in train dev test; do
             ${python} -m espnet_uniwav.bin.align "$texts/$name" \
                 "$texts/alignment/$name" ${align_args}

@@ -44,10 +44,10 @@ if want 1; then
     if [ -z "$corpus" ]; then
         corpus=downloads/asterisk
         : "${match:=-en-}"
-        ${python} ../ssl1/local/asterisk.py "$corpus" --test_share 0.15
+        ${python} -m espnet_uniwav.data.asterisk "$corpus" --test_share 0.15
     fi
-    ${python} ../ssl1/local/data.py "$corpus" "$data/all"
-    ${python} ../ssl1/local/texts.py "$data/all" "$data" "--match=$match"
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all"
+    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
 fi
 
 if want 2; then
@@ -86,7 +86,7 @@ fi
 if want 5; then
     for name in ${test_sets}; do
         log "stage 5: ${expdir}/codes/${name}, ${expdir}/speech/${name}"
-        ${python} local/lines.py "$data/$name" "$data/lines/$name" \
+        ${python} -m espnet_uniwav.tokenizer.pick_lines "$data/$name" "$data/lines/$name" \
             ${num_lines:+--num_lines "$num_lines"}
         if [ "$num_codebooks" -gt 0 ]; then
             ${python} -m espnet_uniwav.bin.tokenize "$data/lines/$name/wav.scp" \

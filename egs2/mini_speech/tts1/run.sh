@@ -40,10 +40,10 @@ if want 1; then
     if [ -z "$corpus" ]; then
         corpus=downloads/asterisk
         : "${match:=-en-}" "${prompts:=train}"
-        ${python} ../ssl1/local/asterisk.py "$corpus" --test_share 0.15
+        ${python} -m espnet_uniwav.data.asterisk "$corpus" --test_share 0.15
     fi
-    ${python} ../ssl1/local/data.py "$corpus" "$data/all"
-    ${python} ../ssl1/local/texts.py "$data/all" "$data" "--match=$match"
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all"
+    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
 fi
 
 if want 2; then
@@ -56,11 +56,11 @@ fi
 if want 3; then
     log "stage 3: phones and durations of ${data}, ${data}/lines"
     for name in dev test train; do
-        ${python} local/durations.py "$data/$name" "$data/alignment/$name" \
+        ${python} -m espnet_uniwav.alignment.write_durations "$data/$name" "$data/alignment/$name" \
             --frame_rate "$frame_rate" --token_list "$data/token_list"
     done
     for name in ${test_sets}; do
-        ${python} local/lines.py "$data/$name" "$data/alignment/$name" \
+        ${python} -m espnet_uniwav.tts.pick_lines "$data/$name" "$data/alignment/$name" \
             "$data/lines/$name" ${num_lines:+--num_lines "$num_lines"} \
             ${prompts:+--prompts "$data/$prompts" "$data/alignment/$prompts"}
     done

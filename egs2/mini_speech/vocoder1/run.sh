@@ -26,9 +26,9 @@ if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
     if [ -z "$corpus" ]; then
         corpus=downloads/asterisk
-        ${python} ../ssl1/local/asterisk.py "$corpus"
+        ${python} -m espnet_uniwav.data.asterisk "$corpus"
     fi
-    ${python} ../ssl1/local/data.py "$corpus" "$data"
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data"
 fi
 
 if want 2; then

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.analysis.batches import make_batches
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.splicing import context_windows
+from espnet_uniwav.vocoder.splicing import context_windows
 
 
 def span_mask(

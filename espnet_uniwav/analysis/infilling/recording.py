@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.analysis.infilling.filling import fill_gaps, gap_mask
-from espnet_uniwav.audio import read_speech, write_speech
-from espnet_uniwav.bounds import check_number
 from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.model import UniWav
-from espnet_uniwav.splicing import FADE_SECONDS, splice, vocode_gaps
+from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.vocoder import use_vocoder
+from espnet_uniwav.vocoder.splicing import FADE_SECONDS, splice, vocode_gaps
 
 MIN_SECONDS = 0.1
 

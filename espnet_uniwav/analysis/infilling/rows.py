@@ -14,11 +14,11 @@ from espnet_uniwav.analysis.infilling.filling import (
 )
 from espnet_uniwav.analysis.page import Clip, Row
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
-from espnet_uniwav.audio import read_speech, seconds_of
+from espnet_uniwav.data.audio import read_speech, seconds_of
+from espnet_uniwav.data.kaldi import Utterance
+from espnet_uniwav.data.pipe import Pipe
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.kaldi import Utterance
-from espnet_uniwav.pipe import Pipe
-from espnet_uniwav.splicing import runs
+from espnet_uniwav.vocoder.splicing import runs
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
 

@@ -21,10 +21,10 @@ from espnet_uniwav.analysis.infilling.filling import (
     span_mask,
 )
 from espnet_uniwav.analysis.word_errors import Errors, count_errors, normalise
-from espnet_uniwav.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.kaldi import read_data_folder, thin
+from espnet_uniwav.files.output import file_of, write_text
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.kaldi import read_data_folder, thin
-from espnet_uniwav.output import file_of, write_text
 
 ORIGINAL, COPY = "original", "copy by the features"
 MEAN, LINEAR, MODEL = "utterance mean", "linear interpolation", "filled in"

@@ -21,8 +21,8 @@ from espnet_uniwav.analysis.infilling.score import (
     Scorer,
 )
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.files.output import whole_file
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.output import whole_file
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, read_ctm
-from espnet_uniwav.kaldi import MIN_UTTERANCES, Utterance, read_data_folder, spread
+from espnet_uniwav.data.kaldi import MIN_UTTERANCES, Utterance, read_data_folder, spread
 
 PHONES_FILE = "phones.ctm"
 

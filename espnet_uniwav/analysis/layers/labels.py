@@ -8,7 +8,7 @@ import numpy as np
 
 from espnet_uniwav.alignment.ctm import SILENCE, Segment, frame_labels
 from espnet_uniwav.analysis.layers.states import Frames
-from espnet_uniwav.kaldi import MIN_UTTERANCES
+from espnet_uniwav.data.kaldi import MIN_UTTERANCES
 
 NONE = ""
 

@@ -16,7 +16,7 @@ from espnet_uniwav.analysis.layers.mutual_information import (
 from espnet_uniwav.analysis.layers.probe import chance, probe, probe_halves
 from espnet_uniwav.analysis.layers.states import Frames
 from espnet_uniwav.analysis.layers.units import choose_clusters
-from espnet_uniwav.kmeans import kmeans
+from espnet_uniwav.tokenizer.kmeans import kmeans
 
 PHONES, SPEAKERS = "phones", "speakers"
 INFORMATION, PROBE = "mutual_information", "probe"

@@ -13,11 +13,11 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from espnet_uniwav.analysis.batches import make_batches
-from espnet_uniwav.audio import read_speech, seconds_of
-from espnet_uniwav.kaldi import Utterance
+from espnet_uniwav.data.audio import read_speech, seconds_of
+from espnet_uniwav.data.kaldi import Utterance
+from espnet_uniwav.data.pipe import Pipe
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
-from espnet_uniwav.pipe import Pipe
 
 FEATURES, SUM = "features", "z"
 BATCH_FRAMES = 4000

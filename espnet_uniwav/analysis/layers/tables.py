@@ -9,8 +9,8 @@ import numpy as np
 
 from espnet_uniwav.analysis.layers.scores import Score
 from espnet_uniwav.analysis.resampling import best_difference, draw, interval
-from espnet_uniwav.input import read_rows as read_cells
-from espnet_uniwav.output import whole_file
+from espnet_uniwav.files.input import read_rows as read_cells
+from espnet_uniwav.files.output import whole_file
 
 PLACE = ("target", "system", "layer")
 

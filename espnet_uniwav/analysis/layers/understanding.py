@@ -32,7 +32,7 @@ from espnet_uniwav.analysis.pictures import (
     save_png,
     to_data_uri,
 )
-from espnet_uniwav.output import write_text
+from espnet_uniwav.files.output import write_text
 
 RANDOM, RAW = "random encoder", "raw features"
 NOTES, COMMAND, DIFFERENCES = "notes.txt", "command.txt", "differences.csv"

@@ -18,11 +18,11 @@ from espnet_uniwav.analysis.synthesis.scores import (
     judge_system,
 )
 from espnet_uniwav.analysis.synthesis.table import markdown, rows, write_csv
-from espnet_uniwav.audio import read_speech
+from espnet_uniwav.data.audio import read_speech
+from espnet_uniwav.data.kaldi import thin
 from espnet_uniwav.features import AbsFeatures, build_features
-from espnet_uniwav.input import blamed_on, read_rows
-from espnet_uniwav.kaldi import thin
-from espnet_uniwav.output import file_of, write_text
+from espnet_uniwav.files.input import blamed_on, read_rows
+from espnet_uniwav.files.output import file_of, write_text
 from espnet_uniwav.tts.lines import Line, read_lines
 from espnet_uniwav.vocoder import use_vocoder
 

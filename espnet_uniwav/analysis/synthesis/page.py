@@ -10,8 +10,8 @@ from espnet_uniwav.analysis.page import Clip, Row, Section, Table
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
 from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING
 from espnet_uniwav.analysis.synthesis.table import HEAD
-from espnet_uniwav.audio import read_speech
-from espnet_uniwav.kaldi import thin
+from espnet_uniwav.data.audio import read_speech
+from espnet_uniwav.data.kaldi import thin
 from espnet_uniwav.tts.lines import Line
 
 LEAD = (

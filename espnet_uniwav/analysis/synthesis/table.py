@@ -10,7 +10,7 @@ import numpy as np
 
 from espnet_uniwav.analysis.synthesis.scores import Score
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
-from espnet_uniwav.output import whole_file
+from espnet_uniwav.files.output import whole_file
 from espnet_uniwav.tts.lines import Line
 
 METRICS = ("WER %", "CER %", "similarity", "DistillMOS")

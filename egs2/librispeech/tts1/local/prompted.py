@@ -2,7 +2,7 @@
 
     python local/prompted.py LINES OUT
 
-LINES is aligned.tsv of mini_speech/tts1/local/lines.py. OUT/wav.scp holds the prompts,
+LINES is aligned.tsv of espnet_uniwav.tts.pick_lines. OUT/wav.scp holds the prompts,
 OUT/text the phones of prompt, `<sos/eos>` and what is spoken; OUT/words its words,
 OUT/references its recordings.
 """

@@ -16,7 +16,7 @@ import numpy as np
 
 from espnet_uniwav.alignment.ctm import read_ctm
 from espnet_uniwav.alignment.frame_tokens import frame_tokens
-from espnet_uniwav.kaldi import read_table
+from espnet_uniwav.data.kaldi import read_table
 
 SAMPLE_RATE = 16000
 

@@ -24,7 +24,7 @@ from espnet_uniwav.analysis.word_errors import (
     count_errors,
     error_rate,
 )
-from espnet_uniwav.kaldi import read_table
+from espnet_uniwav.data.kaldi import read_table
 
 COLUMNS = ("system", "group", "runs", "utterances", "metric", "rate", "low", "high")
 

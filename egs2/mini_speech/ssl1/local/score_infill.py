@@ -22,7 +22,7 @@ from espnet_uniwav.analysis.infilling.table import (
     write_csv,
 )
 from espnet_uniwav.analysis.word_errors import WhisperJudge
-from espnet_uniwav.command import add_device, add_sampling, add_seed
+from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
 from espnet_uniwav.flow.sampling import Sampling
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet_uniwav.audio import read_speech
-from espnet_uniwav.kaldi import read_data_folder
+from espnet_uniwav.data.audio import read_speech
+from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.tokenizer.files import read_codes
 
 RATE = 16000

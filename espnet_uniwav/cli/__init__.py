@@ -1,0 +1,1 @@
+"""Command lines: what all commands and scripts of the package share."""

@@ -1,0 +1,98 @@
+"""A command line: its help, and its errors in one line.
+
+What is here imports nothing heavy, so that ``uniwav NAME --help`` is immediate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+
+from espnet_uniwav.quantities.bounds import NUMBERS, check_number
+
+Work = Callable[[argparse.Namespace], "str | None"]
+
+
+def make_parser(name: str, doc: str) -> argparse.ArgumentParser:
+    """The command line of a module of ``bin``, without arguments.
+
+    Args:
+        name: Of the command.
+        doc: Docstring of the module: its first line stands in the list of commands,
+            ``examples:`` and what follows stand below the options.
+    """
+    description, head, examples = doc.partition("examples:\n")
+    return argparse.ArgumentParser(
+        prog=f"uniwav {name}",
+        description=description,
+        epilog=head + examples,
+        formatter_class=_HelpFormatter,
+    )
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    work: str | Work,
+    argv: Sequence[str] | None = None,
+) -> None:
+    """Parse, work, and print what comes of it.
+
+    Args:
+        parser: The command line; ``prog`` ends in the command's name.
+        work: ``module:function``, imported after parsing and called with the arguments
+            as keywords; or a function of the parsed arguments. Its ValueError, OSError
+            and ImportError are one line and exit status 1.
+        argv: Arguments; None: those of the process.
+    """
+    args = parser.parse_args(argv)
+    try:
+        check_options(args)
+        said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
+    except (ValueError, OSError, ImportError) as error:
+        raise SystemExit(f"{parser.prog.split()[-1]}: {error}") from error
+    if said is not None:
+        print(said)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse numbers out of bounds, and a device that is not here.
+
+    Raises:
+        ValueError: Naming the option.
+    """
+    for name, value in vars(args).items():
+        if name in NUMBERS and value is not None:
+            try:
+                check_number(name, value)
+            except ValueError as error:
+                raise ValueError(f"--{error}") from None
+    if (device := getattr(args, "device", "cpu")) != "cpu":
+        import torch
+
+        try:
+            torch.zeros(1, device=device).item()
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(
+                f"--device: {device!r} cannot be used ({reason}); try cpu or cuda"
+            ) from error
+
+
+def load(work: str) -> Callable:
+    """The function of ``module:function``."""
+    module, name = work.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of descriptions and adds the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        said, default = action.help or "", action.default
+        silent = isinstance(default, (bool, list, type(None))) or default in (
+            "",
+            argparse.SUPPRESS,
+        )
+        known = silent or not action.option_strings or "default" in said
+        return said if known else f"{said} (default: %(default)s)"

@@ -1,0 +1,1 @@
+"""Corpora, recordings and data folders: what is read before a model sees it."""

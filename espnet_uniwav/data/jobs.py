@@ -1,0 +1,149 @@
+"""One function applied to many items: failures are listed, the rest continues."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from espnet_uniwav.files.output import write_text
+
+FAILED, TIMES = "failed.tsv", "times.tsv"
+DIED = "the process that worked on it died, alone too; look at the file"
+AHEAD = 4
+
+_work: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of the work on one item.
+
+    Attributes:
+        name: Name of the item.
+        value: Return value; None if the work failed.
+        reason: Reason of the failure, in one line; else empty.
+        spent: Computing time (seconds).
+    """
+
+    name: str
+    value: Any
+    reason: str
+    spent: float = 0.0
+
+
+def do_all(
+    prepare: Callable[[], Callable[[Any], Any]],
+    items: Mapping[str, Any],
+    num_workers: int = 0,
+    title: str = "",
+) -> Iterator[Outcome]:
+    """Apply a function to every item, with a progress bar.
+
+    An exception is part of the outcome of its item. When a process dies, the items in
+    work are tried again, each in its own process, so that one failure affects no other
+    item.
+
+    Args:
+        prepare: Returns the function, once per process; picklable if there are workers.
+        items: Name -> argument of the function.
+        num_workers: Processes, with one thread each; 0: the main process.
+        title: Title of the progress bar.
+
+    Yields:
+        Outcomes in the order of the items.
+    """
+    if num_workers:
+        outcomes = _in_processes(prepare, items, num_workers)
+    else:
+        work = prepare()
+        outcomes = (_try(work, *named) for named in items.items())
+    yield from tqdm(outcomes, desc=title, unit="utt", total=len(items), disable=None)
+
+
+def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
+    """Write failed.tsv, and times.tsv (name, seconds of computing, of speech).
+
+    Args:
+        folder: An existing folder.
+        outcomes: Their values are seconds of speech.
+
+    Returns:
+        How many failed.
+    """
+    reasons, times = {}, ["name\tspent\tspoken\n"]
+    for own in outcomes:
+        if own.reason:
+            reasons[own.name] = own.reason
+        else:
+            times.append(f"{own.name}\t{own.spent:.4f}\t{own.value:.4f}\n")
+    write_failed(folder, reasons)
+    write_text(folder / TIMES, "".join(times))
+    return len(reasons)
+
+
+def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Write failed.tsv (name, reason) to an existing folder."""
+    lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
+    write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
+
+
+def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):
+    queue = deque(items.items())
+    while queue:
+        lost = yield from _until_death(prepare, queue, num_workers)
+        for name, item in lost:
+            if (yield from _until_death(prepare, deque([(name, item)]), 1)):
+                yield Outcome(name, None, DIED)
+
+
+def _until_death(prepare, queue: deque, num_workers: int):
+    """Work until the queue is empty or a process dies; return the unfinished items."""
+    flying = deque()
+    executor = ProcessPoolExecutor(
+        num_workers, get_context("spawn"), _start, (prepare,)
+    )
+    with executor as pool:
+        try:
+            while queue or flying:
+                while queue and len(flying) < AHEAD * num_workers:
+                    flying.append((queue[0], pool.submit(_do, *queue[0])))
+                    queue.popleft()
+                outcome = flying[0][1].result()
+                flying.popleft()
+                yield outcome
+        except BrokenProcessPool:
+            return [named for named, _ in flying]
+    return []
+
+
+def _start(prepare) -> None:
+    global _work
+    _work = prepare()
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+def _do(name: str, item: Any) -> Outcome:
+    return _try(_work, name, item)
+
+
+def _try(work, name: str, item: Any) -> Outcome:
+    start = time.perf_counter()
+    value, reason = None, ""
+    try:
+        value = work(item)
+    except (ValueError, OSError) as error:
+        reason = str(error) or type(error).__name__
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    return Outcome(name, value, " ".join(reason.split()), time.perf_counter() - start)

@@ -1,0 +1,121 @@
+"""Kaldi-style data folders: tables with a key and a value per line."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.files.input import read_lines
+
+MIN_UTTERANCES = 4
+BLANKS = " \t"
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a Kaldi data folder."""
+
+    name: str
+    path: Path | Pipe
+    speaker: str = ""
+    text: str = ""
+
+
+def read_table(path: str | Path) -> dict[str, str]:
+    """Read ``wav.scp``, ``text``, ``utt2spk`` and the like.
+
+    Args:
+        path: File of lines ``key value``; the value may hold blanks or be missing.
+
+    Returns:
+        Key -> value, in the order of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: Naming file and line, see ``read_lines``, or if a key is in two
+            lines.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run the stage that makes it first")
+    table: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), 1):
+        if not (line := line.strip(BLANKS)):
+            continue
+        key, *value = re.split(f"[{BLANKS}]+", line, maxsplit=1)
+        if key in table:
+            raise ValueError(
+                f"{path}, line {number}: {key} is in the file twice; remove or "
+                "rename one of the two"
+            )
+        table[key] = "".join(value)
+    return table
+
+
+def thin(items: list, count: int | None) -> list:
+    """``count`` of the items, evenly spaced; all if None or if there are fewer."""
+    if count is None or count >= len(items):
+        return items
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
+    """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
+
+    An entry that ends in ``|`` is a shell command, run whenever the audio is read: only
+    use tables from people you trust.
+
+    Raises:
+        FileNotFoundError: If there is no ``wav.scp``.
+        ValueError: If a line is no pair of name and path, or of name and command; or
+            if there is none.
+    """
+    wav_scp = Path(wav_scp)
+    speakers, texts = (
+        read_table(path) if path.is_file() else {}
+        for path in (wav_scp.with_name("utt2spk"), wav_scp.with_name("text"))
+    )
+    utterances = []
+    for name, path in read_table(wav_scp).items():
+        if not path.rstrip("| "):
+            raise ValueError(
+                f"{wav_scp}: {name}: expected the path of an audio file, or a command "
+                f"that prints one and `|`, found {path!r}"
+            )
+        source = Pipe(path) if path.endswith("|") else Path(path)
+        speaker, text = speakers.get(name, ""), texts.get(name, "")
+        utterances.append(Utterance(name, source, speaker, text))
+    if not utterances:
+        raise ValueError(f"{wav_scp}: expected utterances, found none")
+    return utterances
+
+
+def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
+    """Draw an utterance, determined by the names alone; None if there are none."""
+
+    def draw(utterance: Utterance) -> str:
+        return hashlib.sha256(f"{name} {utterance.name}".encode()).hexdigest()
+
+    return min(utterances, key=draw, default=None)
+
+
+def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
+    """About ``count`` utterances, evenly spread over the speakers; None keeps all.
+
+    Groups of MIN_UTTERANCES of a speaker are kept together: with fewer, speakers cannot
+    be distinguished from utterances.
+    """
+    ordered = sorted(utterances, key=lambda u: (u.speaker, u.name))
+    if count is None or count >= len(ordered):
+        return ordered
+    groups = []
+    for _, own in itertools.groupby(ordered, key=lambda u: u.speaker):
+        own = list(own)
+        bounds = range(0, len(own), MIN_UTTERANCES)
+        groups += [own[start : start + MIN_UTTERANCES] for start in bounds]
+    number = max(round(count * len(groups) / len(ordered)), 1)
+    return list(itertools.chain.from_iterable(thin(groups, number)))

@@ -1,0 +1,1 @@
+"""Numbers that people write: their units and their bounds."""

@@ -1,0 +1,1 @@
+"""One folder for all that is trained: its files, its names and its card."""

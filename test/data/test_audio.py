@@ -1,0 +1,103 @@
+"""Recordings of unknown origin: what is speech is read, the rest is named."""
+
+from __future__ import annotations
+
+import logging
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from espnet_uniwav.data.audio import read_speech, seconds_of, write_speech
+
+
+@pytest.fixture
+def wav(tmp_path):
+    """A second of noise in two channels, 16 bit."""
+    path = tmp_path / "a.wav"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (16000, 2))
+    soundfile.write(path, noise, 16000)
+    return path
+
+
+def patch(path, place, form, value):
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form, content, place, value)
+    path.write_bytes(content)
+
+
+def test_channels_are_mixed(wav):
+    expected = soundfile.read(wav, dtype="float32")[0].mean(1)
+    np.testing.assert_array_equal(read_speech(wav, 16000), expected)
+    assert seconds_of(wav) == 1.0 and len(read_speech(wav, 8000)) == 8000
+
+
+@pytest.mark.parametrize("value, said", [(1e38, "1e.38"), (3e38, "3e.38"), (2e4, "2")])
+def test_huge_samples(tmp_path, value, said):
+    samples = np.full((800, 2), value, np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
+    with pytest.raises(ValueError, match=f"a.wav: expected samples from -1 .*{said}"):
+        read_speech(tmp_path / "a.wav", 16000)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_no_numbers(tmp_path, value):
+    soundfile.write(tmp_path / "a.wav", [0.0, value], 16000, subtype="FLOAT")
+    with pytest.raises(ValueError, match="a.wav: expected finite samples, found 1"):
+        read_speech(tmp_path / "a.wav", 16000)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2**31 - 1])
+def test_rates_that_no_speech_has(wav, rate):
+    patch(wav, 24, "<I", rate)
+    for read in (seconds_of, lambda path: read_speech(path, 16000)):
+        with pytest.raises(ValueError, match=f"a.wav: expected 1000 .*found {rate}"):
+            read(wav)
+
+
+@pytest.mark.parametrize("count", [0, 5 * 10**10])
+def test_lengths_that_no_file_has(tmp_path, count):
+    """FLAC says its length in 36 bits of its header, 0 = unknown."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(16000), 16000)
+    (word,) = struct.unpack_from(">Q", path.read_bytes(), 18)
+    patch(path, 18, ">Q", (word >> 36 << 36) | count % 2**36)
+    for read in (seconds_of, lambda path: read_speech(path, 16000)):
+        with pytest.raises(ValueError, match="a.flac: expected at most .* samples"):
+            read(path)
+
+
+def test_a_file_that_is_cut_off_warns(wav, caplog):
+    whole = read_speech(wav, 16000)
+    assert not caplog.records
+    wav.write_bytes(wav.read_bytes()[: 44 + 4 * 6000])
+    with caplog.at_level(logging.WARNING):
+        found = read_speech(wav, 16000)
+    assert "cut off: its header says 16000 samples, found 6000" in caplog.text
+    np.testing.assert_array_equal(found, whole[:6000])
+
+
+@pytest.mark.parametrize("size", [0, 2**31 - 1, 2**32 - 1])
+def test_a_stream_of_unknown_length_is_whole(wav, caplog, size):
+    patch(wav, 40, "<I", size)
+    if size == 0:
+        with pytest.raises(ValueError, match="found 0 samples"):
+            read_speech(wav, 16000)
+    else:
+        assert len(read_speech(wav, 16000)) == 16000
+    assert not caplog.records
+
+
+def test_written_speech_is_whole(tmp_path):
+    speech = np.linspace(-1.5, 1.5, 999)
+    write_speech(tmp_path / "a.wav", speech, 16000)
+    found, rate = soundfile.read(tmp_path / "a.wav")
+    assert rate == 16000 and [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    np.testing.assert_allclose(found, speech.clip(-1, 1), atol=2**-15)
+
+
+def test_speech_that_is_none_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="a.wav: nothing was written: the model spoke"):
+        write_speech(tmp_path / "a.wav", np.array([0.0, np.nan]), 16000)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,83 @@
+"""Phones with durations, and the lines to speak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from corpus_case import noise, write
+
+from espnet_uniwav.alignment import write_durations
+from espnet_uniwav.data.kaldi import Utterance
+from espnet_uniwav.tts import pick_lines
+from espnet_uniwav.tts.lines import read_lines
+
+NAMES = ("a1", "a2", "b1")
+
+
+def run(module, *argv):
+    module.main([str(word) for word in argv])
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two utterances of speaker a, one of b; each says four words in two seconds."""
+    data, alignment = tmp_path / "data", tmp_path / "alignment"
+    data.mkdir()
+    alignment.mkdir()
+    tables = {"wav.scp": {}, "text": {}, "utt2spk": {}, "speech_shape": {}}
+    words, phones = "", ""
+    for seed, name in enumerate(NAMES):
+        write(tmp_path / f"{name}.wav", noise(2.0, seed=seed))
+        row = (str(tmp_path / f"{name}.wav"), "ONE TWO SIX TEN", name[0], "32000")
+        for table, value in zip(tables.values(), row):
+            table[name] = value
+        for i, word in enumerate(("one", "two", "six", "ten")):
+            words += f"{name} 1 {0.5 * i:.2f} 0.50 {word}\n"
+            phones += f"{name} 1 {0.5 * i:.2f} 0.50 {word[0].upper()}\n"
+    (alignment / "words.ctm").write_text(words)
+    (alignment / "phones.ctm").write_text(phones)
+    for name, table in tables.items():
+        lines = (f"{key} {value}\n" for key, value in table.items())
+        (data / name).write_text("".join(lines))
+    return data, alignment
+
+
+def test_durations_sum_to_the_frames(folders):
+    data, alignment = folders
+    run(write_durations, data, alignment, "--token_list", data / "tokens")
+    assert (data / "phones").read_text().startswith("a1 O T S T\n")
+    assert (data / "durations").read_text().startswith("a1 25 25 25 25\n")
+    assert (data / "tokens").read_text().split()[2:-1] == ["O", "S", "T"]
+
+
+def test_lines(folders, tmp_path):
+    data, alignment = folders
+    run(write_durations, data, alignment)
+    run(pick_lines, data, alignment, tmp_path / "out", "--seconds", "1.2")
+    one, two = read_lines(tmp_path / "out/aligned.tsv")
+    assert (one.name, one.text, one.phones) == ("a1", "one two six ten", "O T S T")
+    assert one.prompt.endswith("a2.wav") and one.prompt_text == "one two"
+    assert two.prompt.endswith("a1.wav") and two.reference.endswith("/a2.wav")
+    predicted = read_lines(tmp_path / "out/predicted.tsv")
+    assert [line.durations for line in predicted] == ["", ""]
+    few = ("--seconds", "1.2", "--num_lines", "1")
+    run(pick_lines, data, alignment, tmp_path / "few", *few)
+    assert len(read_lines(tmp_path / "few/aligned.tsv")) == 1
+
+
+def test_prompts_say_something_else():
+    choose = pick_lines.choose
+    lines = {"a": "one two six ten", "b": "ONE TWO SIX", "c": "two six one", "d": "to"}
+    lines = [Utterance(name, Path(), "x", text) for name, text in lines.items()]
+    prompts = {choose(lines, line).name for line in lines[:2]}
+    assert prompts <= {"c", "d"}
+    assert choose(lines[:2], lines[0]) is None
+
+
+def test_no_line_is_an_error(folders, tmp_path):
+    data, alignment = folders
+    run(write_durations, data, alignment)
+    with pytest.raises(SystemExit, match="none of 3 utterances has durations, 9 words"):
+        run(pick_lines, data, alignment, tmp_path / "out", "--min_words", "9")
+    assert not list((tmp_path / "out").glob("*.tsv"))
