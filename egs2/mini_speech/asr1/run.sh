@@ -16,7 +16,7 @@ inference_config=conf/decode_asr.yaml
 inference_args=         # more arguments of espnet2.bin.asr_inference
 inference_model=latest.pth   # the best by CER may be an early one with empty output
 test_sets="dev test"
-groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
 data_args=              # more arguments of espnet_uniwav.data.prepare
 match=                  # regular expression that an utterance id must contain
 minutes=                # minutes of training speech with text; empty: all

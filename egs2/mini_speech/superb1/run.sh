@@ -13,10 +13,10 @@ upstreams="fbank=fbank" # NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT ...
 tasks="pr asr sid asv"
 lrs=                    # learning rates, chosen on dev; empty: from the conf files
 seeds=0
-steps=                  # updates; empty: of the conf files
-groups=                 # NAME=REGEX ... on the lines of wav.scp: scored apart
+steps=                  # updates; empty: from the conf files
+groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
 prepare_args=           # more arguments of espnet_uniwav.superb.prepare
-keep_gib=4              # memory for the states of frozen upstreams; 0: keep none
+keep_gib=4              # memory (GiB) to cache states of frozen upstreams; 0: no cache
 harness_args=           # more arguments of s3prl.run_downstream
 device=cpu
 conf=conf
