@@ -98,6 +98,8 @@ def test_written_speech_is_whole(tmp_path):
 
 
 def test_speech_that_is_none_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="a.wav: nothing was written: the model spoke"):
+    with pytest.raises(
+        ValueError, match="a.wav: nothing was written: the model generated"
+    ):
         write_speech(tmp_path / "a.wav", np.array([0.0, np.nan]), 16000)
     assert not list(tmp_path.iterdir())
