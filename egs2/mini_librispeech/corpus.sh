@@ -19,11 +19,11 @@ while [ $# -gt 0 ]; do
     value=$2
     case $1 in
         --librispeech | --more | --all) printf -v "${1#--}" '%s' "$value" ;;
-        --checkpoint | --vocoder | --data | --exp | --expdir | --report)
-            options+=("$1" "${value:+$(realpath -m "$value")}") ;;
-        --*_config)
-            [ ! -f "$value" ] || value=$(realpath "$value")
+        --checkpoint | --vocoder | --*_config)    # may be a name, or mini_speech's file
+            [ ! -e "$value" ] || value=$(realpath "$value")
             options+=("$1" "$value") ;;
+        --data | --exp | --expdir | --report)
+            options+=("$1" "${value:+$(realpath -m "$value")}") ;;
         *)
             [ "$1" != --stage ] || stage=$value
             options+=("$1" "$value") ;;

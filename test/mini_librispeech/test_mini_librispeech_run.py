@@ -87,6 +87,24 @@ def test_data_with_texts(run, librispeech, tmp_path):
         options = []
 
 
+@pytest.mark.parametrize("value", ("small", "mine"))
+def test_a_checkpoint_is_a_name_or_a_folder(run, tmp_path, value):
+    """What the recipe of mini_speech is given, from another folder."""
+    ours = tmp_path / "egs2/ours/token1"
+    (ours / "mine").mkdir()
+    (tmp_path / "egs2/mini_speech").unlink()
+    theirs = tmp_path / "egs2/mini_speech/token1/run.sh"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text('#!/bin/sh\necho "$@"\n')
+    theirs.chmod(0o755)
+    (theirs.parents[1] / "ssl1").mkdir()
+    shutil.copy(ROOT / "egs2/mini_speech/ssl1/path.sh", theirs.parents[1] / "ssl1")
+    status, said = run("token1", "--stage", 2, "--checkpoint", value)
+    assert status == 0, said
+    expected = value if value == "small" else str(ours / value)
+    assert said.rstrip().endswith(f"--checkpoint {expected}")
+
+
 @pytest.mark.integration
 def test_options_without_values_are_an_error(run, tmp_path):
     status, said = run("asr1", "--librispeech")
