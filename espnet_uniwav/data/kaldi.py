@@ -94,6 +94,23 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     return utterances
 
 
+def write_data_folder(folder: Path, tables: dict[str, dict[str, object]]) -> None:
+    """Write a data folder: each table sorted by its key, and ``spk2utt``.
+
+    Args:
+        folder: Created if missing.
+        tables: Name -> table; ``utt2spk`` is among them.
+    """
+    utts = {}
+    for utt, speaker in sorted(tables["utt2spk"].items()):
+        utts.setdefault(speaker, []).append(utt)
+    speakers = {speaker: " ".join(own) for speaker, own in utts.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in {**tables, "spk2utt": speakers}.items():
+        lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
+        (folder / name).write_text("".join(lines), encoding="utf-8")
+
+
 def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
     """Draw an utterance, determined by the names alone; None if there are none."""
 

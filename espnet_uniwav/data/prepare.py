@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 from espnet_uniwav.data.corpus import CorpusError, Recording, Skip, read_corpus
 from espnet_uniwav.data.decode import SAMPLE_RATE, Limits, Piece, prepare
+from espnet_uniwav.data.kaldi import write_data_folder
 from espnet_uniwav.data.split import assign_splits, hash_share
 
 SPLIT_NAMES = ("train", "dev", "test")
@@ -88,20 +89,13 @@ def build(args: argparse.Namespace) -> None:
 
 def write_kaldi(pieces: list[Piece], folder: Path) -> None:
     """Writes one data folder, each table sorted by its key."""
-    folder.mkdir(exist_ok=True)
-    by_speaker = defaultdict(list)
-    for piece in sorted(pieces, key=lambda piece: piece.utt):
-        by_speaker[piece.speaker].append(piece.utt)
     tables = {
         "wav.scp": {p.utt: p.path for p in pieces},
         "text": {p.utt: p.text or "<unk>" for p in pieces},
         "utt2spk": {p.utt: p.speaker for p in pieces},
-        "spk2utt": {name: " ".join(utts) for name, utts in by_speaker.items()},
         "speech_shape": {p.utt: p.samples for p in pieces},
     }
-    for name, table in tables.items():
-        lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
-        (folder / name).write_text("".join(lines), encoding="utf-8")
+    write_data_folder(folder, tables)
 
 
 def write_skips(skips: list[Skip], path: Path) -> None:

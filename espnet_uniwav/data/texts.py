@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 import re
 import unicodedata
-from collections import defaultdict
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
-from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.data.kaldi import read_table, write_data_folder
 
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
@@ -90,17 +89,9 @@ def normalise(text: str) -> list[str]:
 
 def copy_folder(source: Path, target: Path, texts: dict[str, str]) -> None:
     """Write a data folder with the chosen utterances and their clean texts."""
-    target.mkdir(parents=True, exist_ok=True)
     tables = {name: read_table(source / name) for name in TABLES}
-    tables["text"] = texts
-    for name, table in tables.items():
-        lines = (f"{utt} {table[utt]}\n" for utt in sorted(texts))
-        (target / name).write_text("".join(lines), encoding="utf-8")
-    utts = defaultdict(list)
-    for utt in sorted(texts):
-        utts[tables["utt2spk"][utt]].append(utt)
-    lines = (f"{speaker} {' '.join(utts[speaker])}\n" for speaker in sorted(utts))
-    (target / "spk2utt").write_text("".join(lines), encoding="utf-8")
+    kept = {name: {utt: table[utt] for utt in texts} for name, table in tables.items()}
+    write_data_folder(target, {**kept, "text": texts})
 
 
 def main(argv: list[str] | None = None) -> None:
