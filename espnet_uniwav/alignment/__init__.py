@@ -1,1 +1,1 @@
-"""Alignments of words and phones: one file format, four sources."""
+"""A tool around the model: alignments of words and phones, one format, four sources."""

@@ -1,1 +1,1 @@
-"""Analysis of a trained model: pictures, curves and the report page."""
+"""A tool around the model: measures, pictures and the report page of a trained one."""

@@ -15,7 +15,6 @@ from espnet_uniwav.alignment.durations import token_durations
 from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.flow.sampling import SPEAKING
-from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.vocoder.splicing import FADE_SECONDS, splice, vocode_gaps
@@ -64,6 +63,9 @@ def edit(
         stretch = find_words(alignment.words, replace)
     except ValueError as error:
         raise ValueError(f"{input}: {error}") from error
+    # Imported here because tasks is above this file and imports it.
+    from espnet_uniwav.tasks.reader import load_reader
+
     reader = load_reader(model, config, device, vocoder)
     rate = reader.features.spec.sample_rate
     speech = read_speech(input, rate)

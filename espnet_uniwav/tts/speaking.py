@@ -12,7 +12,6 @@ from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.data.jobs import do_all, write_outcomes
 from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
-from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.lines import Line, read_lines
 from espnet_uniwav.tts.reader import Manner, Reader
@@ -44,6 +43,9 @@ class Synthesizer:
         vocoder: str | Path | None = None,
     ) -> Synthesizer:
         """Load a model file (.pth) of ESPnet's TTS; arguments as of ``load_reader``."""
+        # Imported here because tasks is above this file and imports it.
+        from espnet_uniwav.tasks.reader import load_reader
+
         return cls(load_reader(model, config, device, vocoder))
 
     @property

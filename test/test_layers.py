@@ -1,0 +1,58 @@
+"""The layout in doc/architecture.md: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import espnet_uniwav
+
+PACKAGE = Path(espnet_uniwav.__file__).parent
+PAGE = PACKAGE.parent / "doc/architecture.md"
+PLAIN = "vocoder"  # From here down: neither ESPnet nor S3PRL.
+
+
+def lines() -> list[list[str]]:
+    """Files and folders of the layout, from top to bottom."""
+    (block,) = re.findall(r"^```text\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    heads = [re.split(r" {3,}", line)[0] for line in block.splitlines()]
+    return [re.sub(r"\.py|/", "", head).split() for head in heads]
+
+
+RANK = {room: i for i, rooms in enumerate(lines()) for room in rooms}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    """The folder right below the package, or the module itself."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(nodes) -> list[str]:
+    """Modules that are imported by name."""
+    froms = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    plain = [node.names for node in nodes if isinstance(node, ast.Import)]
+    return [*filter(None, froms), *(a.name for names in plain for a in names)]
+
+
+def test_all_parts_are_in_the_layout():
+    there = {path.name for path in PACKAGE.iterdir() if path.name[0] not in "._"}
+    assert {name.removesuffix(".py") for name in there} == set(RANK)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    tree, room = ast.parse(path.read_text(encoding="utf-8")), room_of(path)
+    if room == "__init__":
+        return
+    for name in imported(tree.body):
+        package, _, rest = name.partition(".")
+        if package == "espnet_uniwav" and rest:
+            other = rest.partition(".")[0]
+            assert RANK[other] >= RANK[room], f"{path} imports {name}"
+    if RANK[room] >= RANK[PLAIN]:
+        for name in imported(ast.walk(tree)):
+            assert name.partition(".")[0] not in ("espnet", "espnet2", "s3prl")
