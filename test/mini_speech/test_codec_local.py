@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from espnet_uniwav.tasks.config import show
+
 pytest.importorskip("espnet2")
 
 RECIPE = Path(__file__).parents[2] / "egs2/mini_speech/codec1"
@@ -48,8 +50,9 @@ def test_codes_code_the_latents_from_the_start(script):
 
 @pytest.mark.parametrize("conf", ["codec_tiny.yaml", "codec.yaml"])
 def test_configurations_build_and_start(script, conf, tmp_path, monkeypatch):
-    out = tmp_path / "start.pth"
-    monkeypatch.setattr(sys, "argv", ["start.py", f"{RECIPE}/conf/{conf}", str(out)])
+    out, resolved = tmp_path / "start.pth", tmp_path / conf
+    resolved.write_text(show(RECIPE / "conf" / conf))
+    monkeypatch.setattr(sys, "argv", ["start.py", str(resolved), str(out)])
     script.main()
     weights = torch.load(out, weights_only=True)
     stage = "codec.generator.quantizer.vq.layers.0.project_"
