@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
 from espnet_uniwav.flow.decoder import FlowDecoder
-from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.flow.sampling import Sampling, generate
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.encoder import Encoder
@@ -121,40 +120,15 @@ class UniWav(nn.Module):
         """
         self._require_decoder()
         z = self.weighted_sum(self.hidden_states(x, padding_mask, mask))
-        return self.generate(x, mask, z, padding_mask, Sampling(**sampling), generator)
-
-    def generate(
-        self,
-        x: Tensor,
-        mask: Tensor,
-        z: Tensor,
-        padding_mask: Tensor | None,
-        sampling: Sampling,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        """Generate masked frames given z; see ``flow.sampling.generate``."""
         return generate(
             self.decoder,
             x,
             mask,
             z,
             padding_mask,
-            sampling,
+            Sampling(**sampling),
             self.kept_frames,
             generator,
-        )
-
-    def flow_matching_loss(
-        self,
-        x: Tensor,
-        z: Tensor,
-        padding_mask: Tensor | None,
-        mask: Tensor,
-        drop_prob: float,
-    ) -> Tensor:
-        """Flow-matching loss given z; see ``flow.matching.flow_matching_loss``."""
-        return flow_matching_loss(
-            self.decoder, x, z, padding_mask, mask, drop_prob, self.kept_frames
         )
 
     def _require_decoder(self) -> None:

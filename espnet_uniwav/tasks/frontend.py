@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.ssl.mask import SpanMask
+from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import (
     StartsFromCheckpoint,
     read_architecture,
@@ -97,21 +99,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         Args:
             task: An ESPnet task with front ends. A second call has no effect.
         """
-        stock = task.build_model.__func__
-        if getattr(stock, "describes_uniwav", False):
-            return
-
-        def build_model(cls, args: argparse.Namespace):
-            if getattr(args, "frontend", None) != "uniwav":
-                return stock(cls, args)
-            _describe(args)
-            model = stock(cls, args)
-            if getattr(args, "collect_stats", False):
-                model.extract_feats_in_collect_stats = False
-            return model
-
-        build_model.describes_uniwav = True
-        task.build_model = classmethod(build_model)
+        extend(task, "build_model", _build_model)
 
     def output_size(self) -> int:
         """Width D of a frame."""
@@ -173,6 +161,17 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
             )
         self.encoder.truncate(layer)
         return None
+
+
+def _build_model(build: Callable, args: argparse.Namespace):
+    """Describe the architecture, then build as the task does."""
+    if getattr(args, "frontend", None) != "uniwav":
+        return build(args)
+    _describe(args)
+    model = build(args)
+    if getattr(args, "collect_stats", False):
+        model.extract_feats_in_collect_stats = False
+    return model
 
 
 def _describe(args: argparse.Namespace) -> None:

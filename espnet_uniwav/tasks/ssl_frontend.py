@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from espnet_uniwav.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.features.neural_codec import read_codec
 from espnet_uniwav.features.stored import read_spec
 from espnet_uniwav.quantities.units import parse_rate
+from espnet_uniwav.tasks.extend import extend
 
 
 class UniWavFrontend(AbsFrontend):
@@ -59,25 +61,8 @@ class UniWavFrontend(AbsFrontend):
         Args:
             task: ESPnet's SSL task. A second call has no effect.
         """
-        build_stock, collate_stock = (
-            getattr(task, name).__func__ for name in ("build_model", "build_collate_fn")
-        )
-        if getattr(build_stock, "describes_features", False):
-            return
-
-        def build_model(cls, args: argparse.Namespace):
-            if args.frontend == "uniwav":
-                args.frontend_conf = _describe_codec(args.frontend_conf)
-            return build_stock(cls, args)
-
-        def build_collate_fn(cls, args: argparse.Namespace, train: bool):
-            if args.frontend == "uniwav" and args.frontend_conf.get("extracted"):
-                return CommonCollateFn(float_pad_value=0.0, int_pad_value=-1)
-            return collate_stock(cls, args, train)
-
-        build_model.describes_features = True
-        task.build_model = classmethod(build_model)
-        task.build_collate_fn = classmethod(build_collate_fn)
+        extend(task, "build_model", _build_model)
+        extend(task, "build_collate_fn", _build_collate_fn)
 
     def output_size(self) -> int:
         """Width F of a frame."""
@@ -107,6 +92,20 @@ class UniWavFrontend(AbsFrontend):
         text = bytes(state.round().to(torch.uint8).tolist()).decode()
         found = FeatureSpec.from_dict(json.loads(text))
         check_spec(found, self.features.spec, "checkpoint")
+
+
+def _build_model(build: Callable, args: argparse.Namespace):
+    """Describe the codec, then build as the task does."""
+    if args.frontend == "uniwav":
+        args.frontend_conf = _describe_codec(args.frontend_conf)
+    return build(args)
+
+
+def _build_collate_fn(build: Callable, args: argparse.Namespace, train: bool):
+    """Batch features on disk without cropping; anything else as the task does."""
+    if args.frontend == "uniwav" and args.frontend_conf.get("extracted"):
+        return CommonCollateFn(float_pad_value=0.0, int_pad_value=-1)
+    return build(args, train)
 
 
 def _describe_codec(conf: dict) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from espnet2.ssl.espnet_model import ESPnetSSLModel
@@ -13,6 +14,7 @@ from typeguard import typechecked
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
@@ -57,17 +59,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         Args:
             task: ESPnet's SSL task. A second call has no effect.
         """
-        stock = task.build_model.__func__
-        if getattr(stock, "describes_tokenizer", False):
-            return
-
-        def build_model(cls, args: argparse.Namespace):
-            if args.model == NAME:
-                _describe(args)
-            return stock(cls, args)
-
-        build_model.describes_tokenizer = True
-        task.build_model = classmethod(build_model)
+        extend(task, "build_model", _build_model)
 
     def forward(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
         """Losses of one batch.
@@ -97,6 +89,13 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
 
     def _extract(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         return self.tokenizer.features.extract(speech[:, : lengths.max()], lengths)
+
+
+def _build_model(build: Callable, args: argparse.Namespace):
+    """Describe the parts, then build as the task does."""
+    if args.model == NAME:
+        _describe(args)
+    return build(args)
 
 
 def _describe(args: argparse.Namespace) -> None:

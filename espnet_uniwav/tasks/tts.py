@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +20,7 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt
@@ -76,14 +79,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         self.bf16 = bf16
         self.vocoder = vocoder
         self.end_of_prompt = idim - 1
-        self.settings = dict(
-            num_steps=num_steps,
-            method=method,
-            guidance_scale=guidance_scale,
-            temperature=temperature,
-            seed=seed,
-            speed=speed,
-        )
+        self.sampling = Sampling(num_steps, method, guidance_scale, temperature)
+        self.manner = {"seed": seed, "speed": speed}
         self.fs = uniwav.features.spec.sample_rate
         self.spks = self.langs = self.spk_embed_dim = None
         # In ESPnet this flag means: inference needs the features of ``speech``.
@@ -96,26 +93,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         Args:
             task: ESPnet's TTS task. A second call has no effect.
         """
-        build_model = task.build_model.__func__
-        build_vocoder = task.build_vocoder_from_file.__func__
-        if getattr(build_model, "describes_uniwav", False):
-            return
-
-        def describe_and_build(cls, args: argparse.Namespace):
-            if args.tts == "uniwav":
-                _describe(args)
-            return build_model(cls, args)
-
-        def check_and_build(cls, config_file=None, file=None, model=None, device="cpu"):
-            tts = getattr(model, "tts", None)
-            if file is not None and isinstance(tts, UniWavTTS):
-                path = config_file or Path(file).with_name("config.yml")
-                check_vocoder(path, tts.synthesizer.uniwav.features.spec)
-            return build_vocoder(cls, config_file, file, model, device)
-
-        describe_and_build.describes_uniwav = True
-        task.build_model = classmethod(describe_and_build)
-        task.build_vocoder_from_file = classmethod(check_and_build)
+        extend(task, "build_model", _build_model)
+        extend(task, "build_vocoder_from_file", _build_vocoder)
 
     def forward(
         self,
@@ -179,21 +158,19 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             ValueError: If text, prompt, durations or a setting are of no use.
         """
         self.require_weights()
-        if unknown := sorted(set(settings) - set(self.settings)):
-            raise ValueError(
-                f"unknown settings {unknown}: choose from {sorted(self.settings)}"
-            )
-        settings = {**self.settings, **settings}
-        seed, speed = settings.pop("seed"), settings.pop("speed")
+        known = {**asdict(self.sampling), **self.manner}
+        if unknown := sorted(set(settings) - set(known)):
+            raise ValueError(f"unknown settings {unknown}: choose from {sorted(known)}")
+        manner = {key: settings.pop(key, value) for key, value in self.manner.items()}
         prompt, text, durations = self._split(text, feats, durations)
         utterance = self.synthesizer.speak(
             text,
             prompt,
             durations=durations,
-            speed=speed,
+            speed=manner["speed"],
             num_frames=num_frames,
-            sampling=Sampling(**settings),
-            generator=torch.Generator(text.device).manual_seed(seed),
+            sampling=replace(self.sampling, **settings),
+            generator=torch.Generator(text.device).manual_seed(manner["seed"]),
         )
         return self._outputs(utterance)
 
@@ -240,6 +217,24 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         if pretrained is not None:
             load_strictly(uniwav, pretrained.state_dict(), str(self.checkpoint))
         return uniwav
+
+
+def _build_model(build: Callable, args: argparse.Namespace):
+    """Describe architecture and features, then build as the task does."""
+    if args.tts == "uniwav":
+        _describe(args)
+    return build(args)
+
+
+def _build_vocoder(
+    build: Callable, config_file=None, file=None, model=None, device: str = "cpu"
+):
+    """Check that a vocoder fits our features, then build as the task does."""
+    tts = getattr(model, "tts", None)
+    if file is not None and isinstance(tts, UniWavTTS):
+        path = config_file or Path(file).with_name("config.yml")
+        check_vocoder(path, tts.synthesizer.uniwav.features.spec)
+    return build(config_file, file, model, device)
 
 
 def _describe(args: argparse.Namespace) -> None:

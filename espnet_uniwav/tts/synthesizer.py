@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from typeguard import typechecked
 
 from espnet_uniwav.flow.gap import draw_gap
-from espnet_uniwav.flow.sampling import SPEAKING, Sampling
+from espnet_uniwav.flow.matching import flow_matching_loss
+from espnet_uniwav.flow.sampling import SPEAKING, Sampling, generate
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.quantities.bounds import check_number
@@ -133,8 +134,14 @@ class Synthesizer(nn.Module):
         spoken = tokens.gather(1, token_of_frame(durations, length))
         z = self.uniwav.weighted_sum(hidden_states) + condition
         losses = {
-            "flow": self.uniwav.flow_matching_loss(
-                x, z, padding_mask, gap, self.drop_prob
+            "flow": flow_matching_loss(
+                self.uniwav.decoder,
+                x,
+                z,
+                padding_mask,
+                gap,
+                self.drop_prob,
+                self.uniwav.kept_frames,
             ),
             "duration": self.duration_predictor.loss(
                 states, durations, known, text_padding
@@ -186,7 +193,15 @@ class Synthesizer(nn.Module):
         mask = (frames >= 0) & (frames < len(gap))
         z = self.uniwav.weighted_sum(self.uniwav.hidden_states(x, None, mask))
         z = z + self._condition(states, before, durations, behind)
-        x = self.uniwav.generate(x, mask, z, None, sampling, generator)
+        x = generate(
+            self.uniwav.decoder,
+            x,
+            mask,
+            z,
+            sampling=sampling,
+            kept_frames=self.uniwav.kept_frames,
+            generator=generator,
+        )
         return Utterance(x[mask], durations)
 
     @torch.no_grad()
