@@ -26,7 +26,7 @@ data=data
 exp=exp                 # folder of experiments
 expdir=                 # this experiment; empty: named after the configuration
 
-. ../ssl1/options.sh
+. ../stages.sh
 . ./path.sh
 train=train${minutes:+_${minutes}min}
 [ -n "$expdir" ] ||
@@ -35,12 +35,10 @@ train=train${minutes:+_${minutes}min}
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
     if [ -z "$corpus" ]; then
-        corpus=downloads/asterisk
         : "${match:=-en-}"
-        ${python} -m espnet_uniwav.data.asterisk "$corpus"
+        fetch_corpus
     fi
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all" ${data_args}
-    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
+    prepare_texts ${data_args}
 fi
 
 if want 2; then
@@ -63,25 +61,15 @@ fi
 
 if want 3; then
     log "stage 3: training ${asr_config}; log: ${expdir}/train.log"
-    mkdir -p "$expdir"
-    conf=$expdir/$(basename "$asr_config")
-    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$asr_config" > "$conf"
-    ${python} -m espnet2.bin.asr_train --config "$conf" \
+    inputs=()
+    add_inputs train "$data/$train" speech_shape wav.scp,speech,sound text,text,text \
+        alignment,alignment,text_int
+    add_inputs valid "$data/dev" speech_shape wav.scp,speech,sound text,text,text
+    train_model asr_train "$asr_config" \
         ${checkpoint:+--frontend_conf checkpoint="$checkpoint"} \
-        --output_dir "$expdir" --token_list "$data/token_list" --token_type char \
-        --resume true --seed "$seed" \
-        --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
-        --model_conf bf16="${bf16:-$(has_bf16)}" \
-        --train_data_path_and_name_and_type "$data/$train/wav.scp,speech,sound" \
-        --train_data_path_and_name_and_type "$data/$train/text,text,text" \
-        --train_data_path_and_name_and_type "$data/$train/alignment,alignment,text_int" \
-        --allow_variable_data_keys true \
-        --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
-        --valid_data_path_and_name_and_type "$data/dev/text,text,text" \
-        --train_shape_file "$data/$train/speech_shape" \
-        --valid_shape_file "$data/dev/speech_shape" ${asr_args} \
-        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+        --token_list "$data/token_list" --token_type char --seed "$seed" \
+        --model_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" \
+        --allow_variable_data_keys true ${asr_args}
 fi
 
 if want 4; then

@@ -17,39 +17,31 @@ seed=0
 data=data
 expdir=
 
-. ../ssl1/options.sh
+. ../stages.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=exp/$(basename "$codec_config" .yaml)_seed$seed
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
-    if [ -z "$corpus" ]; then
-        corpus=downloads/asterisk
-        ${python} -m espnet_uniwav.data.asterisk "$corpus"
-    fi
+    [ -n "$corpus" ] || fetch_corpus
     ${python} -m espnet_uniwav.data.prepare "$corpus" "$data"
 fi
 
 if want 2; then
     log "stage 2: training ${codec_config}; log: ${expdir}/train.log"
     mkdir -p "$expdir"
-    conf=$expdir/$(basename "$codec_config")
     # Some utterances of dev are enough: a chunk of GAN validation takes a second.
     for table in wav.scp speech_shape; do
         head -n "$num_valid" "$data/dev/$table" > "$expdir/valid_$table"
     done
-    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$codec_config" > "$conf"
+    conf=$(write_config "$codec_config")
     [ -f "$expdir/start.pth" ] || ${python} local/start.py "$conf" "$expdir/start.pth"
-    ${python} -m espnet2.bin.gan_codec_train --config "$conf" --output_dir "$expdir" \
-        --init_param "$expdir/start.pth" \
-        --resume true --seed "$seed" --ngpu "$ngpu" \
-        --multiprocessing_distributed "$multi" \
-        --train_data_path_and_name_and_type "$data/train/wav.scp,audio,sound" \
-        --valid_data_path_and_name_and_type "$expdir/valid_wav.scp,audio,sound" \
-        --train_shape_file "$data/train/speech_shape" \
-        --valid_shape_file "$expdir/valid_speech_shape" ${train_args} \
-        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+    inputs=()
+    add_inputs train "$data/train" speech_shape wav.scp,audio,sound
+    inputs+=(--valid_data_path_and_name_and_type "$expdir/valid_wav.scp,audio,sound"
+        --valid_shape_file "$expdir/valid_speech_shape")
+    train_model gan_codec_train "$codec_config" --init_param "$expdir/start.pth" \
+        --seed "$seed" "${inputs[@]}" ${train_args}
 fi
 
 if want 3; then

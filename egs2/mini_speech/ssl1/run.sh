@@ -27,14 +27,14 @@ prompts=                # prompts of ../tts1; empty: test set; default corpus: t
 english=                # regular expression: ids of English utterances, which have phones
 score_args=             # more arguments of local/score_infill.py
 
-. ./options.sh
+. ../stages.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=$exp/$(basename "$train_config" .yaml)
 
 [ -n "$corpus" ] || : "${english:=-en-}" "${prompts:=train}"
 if want 1 && [ -z "$corpus" ]; then
     log "stage 1: the default corpus (Asterisk core sounds)"
-    ${python} -m espnet_uniwav.data.asterisk downloads/asterisk
+    fetch_corpus
 fi
 : "${corpus:=downloads/asterisk}"
 
@@ -45,24 +45,15 @@ fi
 
 if want 3; then
     log "stage 3: training ${train_config}; log: ${expdir}/train.log"
-    mkdir -p "$expdir"
-    conf=$expdir/$(basename "$train_config")
-    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$train_config" > "$conf"
-    ${python} -m espnet2.bin.ssl_train --config "$conf" \
-        --output_dir "$expdir" --token_list "$data/token_list" --resume true \
-        --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
-        --model_conf bf16="${bf16:-$(has_bf16)}" \
-        --train_data_path_and_name_and_type "$data/train/wav.scp,speech,sound" \
-        --valid_data_path_and_name_and_type "$data/dev/wav.scp,speech,sound" \
-        --train_shape_file "$data/train/speech_shape" \
-        --valid_shape_file "$data/dev/speech_shape" ${train_args} \
-        2>&1 | tee -a "$expdir/train.log" | python3 local/progress.py
+    inputs=()
+    add_inputs train "$data/train" speech_shape wav.scp,speech,sound
+    add_inputs valid "$data/dev" speech_shape wav.scp,speech,sound
+    train_model ssl_train "$train_config" --token_list "$data/token_list" \
+        --model_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" ${train_args}
 fi
 
 if want 4; then
-    log "stage 4: ${expdir} -> ${expdir}/checkpoint"
-    ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
+    export_model 4
 fi
 
 texts=$data/texts

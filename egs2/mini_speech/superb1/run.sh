@@ -23,7 +23,7 @@ conf=conf
 data=data
 expdir=exp
 
-. ../ssl1/options.sh
+. ../stages.sh
 . ./path.sh
 
 if want 1; then

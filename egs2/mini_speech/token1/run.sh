@@ -30,7 +30,7 @@ data=data
 exp=exp                 # folder of experiments
 expdir=                 # this experiment; empty: named after the configuration
 
-. ../ssl1/options.sh
+. ../stages.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
 # Input of the decoder: codes; without codebooks (the control) the recordings.
@@ -42,12 +42,10 @@ codes_of() {
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
     if [ -z "$corpus" ]; then
-        corpus=downloads/asterisk
         : "${match:=-en-}"
-        ${python} -m espnet_uniwav.data.asterisk "$corpus" --test_share 0.15
+        fetch_corpus --test_share 0.15
     fi
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all"
-    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
+    prepare_texts
 fi
 
 if want 2; then
@@ -59,28 +57,18 @@ fi
 
 if want 3; then
     log "stage 3: training ${token_config}; log: ${expdir}/train.log"
-    conf=$expdir/$(basename "$token_config")
-    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$token_config" > "$conf"
+    mkdir -p "$expdir"
     printf '<blank>\n<unk>\n<sos/eos>\n' > "$expdir/token_list"
     inputs=()
-    for name in train dev; do
-        option=--${name/dev/valid}
-        inputs+=("${option}_data_path_and_name_and_type"
-            "$data/$name/wav.scp,speech,sound")
-        inputs+=("${option}_shape_file" "$data/$name/speech_shape")
-    done
-    ${python} -m espnet2.bin.ssl_train --config "$conf" --output_dir "$expdir" \
-        --token_list "$expdir/token_list" --resume true --seed "$seed" \
-        --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
+    add_inputs train "$data/train" speech_shape wav.scp,speech,sound
+    add_inputs valid "$data/dev" speech_shape wav.scp,speech,sound
+    train_model ssl_train "$token_config" --token_list "$expdir/token_list" --seed "$seed" \
         --model_conf checkpoint="$expdir/start" \
-        --model_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" ${train_args} \
-        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+        --model_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" ${train_args}
 fi
 
 if want 4; then
-    log "stage 4: ${expdir} -> ${expdir}/checkpoint"
-    ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
+    export_model 4
 fi
 
 if want 5; then
@@ -102,10 +90,8 @@ fi
 if want 6; then
     for name in ${test_sets}; do
         log "stage 6: ${expdir}/scores/${name}"
-        ${python} -m espnet_uniwav.bin.score "$data/lines/$name/lines.tsv" \
-            ${systems} "from codes=$expdir/speech/$name" \
-            --output "$expdir/scores/$name" --title "Speech from codes" \
-            --cache "$expdir/scores/cache.json" ${score_args}
+        score "$data/lines/$name/lines.tsv" "$expdir/scores/$name" ${systems} \
+            "from codes=$expdir/speech/$name" --title "Speech from codes"
     done
 fi
 
@@ -116,9 +102,7 @@ if want 7; then
             "$expdir/voices/$name" --tokenizer "$expdir/checkpoint" \
             --prompts "$data/lines/$name/voices.scp" \
             --num_workers "$num_workers" ${decode_args}
-        ${python} -m espnet_uniwav.bin.score "$data/lines/$name/voices.tsv" \
-            "other voice=$expdir/voices/$name" \
-            --output "$expdir/scores/$name-voices" \
-            --cache "$expdir/scores/cache.json" ${score_args}
+        score "$data/lines/$name/voices.tsv" "$expdir/scores/$name-voices" \
+            "other voice=$expdir/voices/$name"
     done
 fi

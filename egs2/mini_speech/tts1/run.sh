@@ -31,19 +31,17 @@ data=data
 exp=exp                 # folder of experiments
 expdir=                 # this experiment; empty: named after the configuration
 
-. ../ssl1/options.sh
+. ../stages.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=$exp/$(basename "$tts_config" .yaml)_seed$seed
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
     if [ -z "$corpus" ]; then
-        corpus=downloads/asterisk
         : "${match:=-en-}" "${prompts:=train}"
-        ${python} -m espnet_uniwav.data.asterisk "$corpus" --test_share 0.15
+        fetch_corpus --test_share 0.15
     fi
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all"
-    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
+    prepare_texts
 fi
 
 if want 2; then
@@ -68,27 +66,13 @@ fi
 
 if want 4; then
     log "stage 4: training ${tts_config}; log: ${expdir}/train.log"
-    mkdir -p "$expdir"
-    conf=$expdir/$(basename "$tts_config")
-    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$tts_config" > "$conf"
-    inputs=()
-    for name in train dev; do
-        option=--${name/dev/valid}
-        inputs+=("${option}_data_path_and_name_and_type" "$data/$name/phones,text,text")
-        inputs+=("${option}_data_path_and_name_and_type"
-            "$data/$name/durations,durations,text_int")
-        inputs+=("${option}_data_path_and_name_and_type"
-            "$data/$name/wav.scp,speech,sound")
-        inputs+=("${option}_shape_file" "$data/$name/phones_shape")
-    done
-    ${python} -m espnet2.bin.tts_train --config "$conf" \
+    inputs=() files=(phones,text,text durations,durations,text_int wav.scp,speech,sound)
+    add_inputs train "$data/train" phones_shape "${files[@]}"
+    add_inputs valid "$data/dev" phones_shape "${files[@]}"
+    train_model tts_train "$tts_config" \
         ${checkpoint:+--tts_conf checkpoint="$checkpoint"} \
-        --tts_conf bf16="${bf16:-$(has_bf16)}" \
-        --output_dir "$expdir" --token_list "$data/token_list" --resume true \
-        --seed "$seed" --ngpu "$ngpu" --multiprocessing_distributed "$multi" \
-        "${inputs[@]}" ${tts_args} \
-        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+        --tts_conf bf16="${bf16:-$(has_bf16)}" --token_list "$data/token_list" \
+        --seed "$seed" "${inputs[@]}" ${tts_args}
 fi
 
 if want 5; then
@@ -106,11 +90,10 @@ fi
 if want 6; then
     for name in ${test_sets}; do
         log "stage 6: ${expdir}/scores/${name}"
-        ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
+        score "$data/lines/$name/aligned.tsv" "$expdir/scores/$name" \
             "durations of the recording=$expdir/speech/$name/aligned" \
             "predicted durations=$expdir/speech/$name/predicted" \
-            --output "$expdir/scores/$name" --cache "$expdir/scores/cache.json" \
-            --frame_rate "$frame_rate" ${vocoder:+--vocoder "$vocoder"} ${score_args}
+            --frame_rate "$frame_rate" ${vocoder:+--vocoder "$vocoder"}
     done
 fi
 
@@ -128,9 +111,7 @@ if want 7; then
                 ${vocoder:+--vocoder "$vocoder"} ${speak_args}
             systems+=("$sampler=$expdir/speech/$name/$sampler")
         done
-        ${python} -m espnet_uniwav.bin.score "$data/lines/$name/aligned.tsv" \
-            "${systems[@]}" --output "$expdir/scores/$name-samplers" \
-            --cache "$expdir/scores/cache.json" \
-            --frame_rate "$frame_rate" ${vocoder:+--vocoder "$vocoder"} ${score_args}
+        score "$data/lines/$name/aligned.tsv" "$expdir/scores/$name-samplers" \
+            "${systems[@]}" --frame_rate "$frame_rate" ${vocoder:+--vocoder "$vocoder"}
     done
 fi

@@ -18,38 +18,27 @@ seed=0
 data=data
 expdir=
 
-. ../ssl1/options.sh
+. ../stages.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=exp/$(basename "$vocoder_config" .yaml)_seed$seed
 
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
-    if [ -z "$corpus" ]; then
-        corpus=downloads/asterisk
-        ${python} -m espnet_uniwav.data.asterisk "$corpus"
-    fi
+    [ -n "$corpus" ] || fetch_corpus
     ${python} -m espnet_uniwav.data.prepare "$corpus" "$data"
 fi
 
 if want 2; then
     log "stage 2: training ${vocoder_config}; log: ${expdir}/train.log"
-    mkdir -p "$expdir"
-    conf=$expdir/$(basename "$vocoder_config")
-    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m espnet_uniwav.bin.config "$vocoder_config" > "$conf"
-    ${python} -m espnet2.bin.gan_codec_train --config "$conf" --output_dir "$expdir" \
-        --resume true --seed "$seed" --ngpu "$ngpu" \
-        --multiprocessing_distributed "$multi" --codec_conf bf16="${bf16:-$(has_bf16)}" \
-        --train_data_path_and_name_and_type "$data/train/wav.scp,audio,sound" \
-        --valid_data_path_and_name_and_type "$data/dev/wav.scp,audio,sound" \
-        --train_shape_file "$data/train/speech_shape" \
-        --valid_shape_file "$data/dev/speech_shape" ${train_args} \
-        2>&1 | tee -a "$expdir/train.log" | python3 ../ssl1/local/progress.py
+    inputs=()
+    add_inputs train "$data/train" speech_shape wav.scp,audio,sound
+    add_inputs valid "$data/dev" speech_shape wav.scp,audio,sound
+    train_model gan_codec_train "$vocoder_config" --seed "$seed" \
+        --codec_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" ${train_args}
 fi
 
 if want 3; then
-    log "stage 3: ${expdir} -> ${expdir}/checkpoint"
-    ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
+    export_model 3
 fi
 
 if want 4 && [ -n "$lines" ]; then

@@ -1,0 +1,75 @@
+# Sourced by run.sh after its defaults: --NAME VALUE sets $NAME. Then what the stages of
+# several recipes have in common, as functions.
+while [ $# -gt 0 ]; do
+    name=${1#--}
+    if [ "$1" = "$name" ] || ! declare -p "$name" >/dev/null 2>&1 || [ $# -lt 2 ]; then
+        echo "usage: $0 [--OPTION VALUE ...], options:" >&2
+        sed -n '/^stage=/,/^$/p' "$0" >&2
+        exit 2
+    fi
+    printf -v "$name" '%s' "$2"
+    shift 2
+done
+has_bf16() { grep -qsE "amx_bf16|avx512_bf16" /proc/cpuinfo && echo true || echo false; }
+log() { echo "$(date '+%H:%M:%S') $*"; }
+want() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# fetch_corpus [OPTION ...]: the default corpus; options of espnet_uniwav.data.asterisk.
+fetch_corpus() {
+    corpus=downloads/asterisk
+    ${python} -m espnet_uniwav.data.asterisk "$corpus" "$@"
+}
+
+# prepare_texts [OPTION ...]: data folders of the utterances with a clean text; options of
+# espnet_uniwav.data.prepare.
+prepare_texts() {
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all" "$@"
+    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
+}
+
+# write_config CONF: CONF with what it includes, in $expdir; prints its path.
+write_config() {
+    mkdir -p "$expdir"
+    local conf
+    conf=$expdir/$(basename "$1")
+    ${python} -m espnet_uniwav.bin.config "$1" > "$conf" && echo "$conf"
+}
+
+# add_inputs train|valid FOLDER SHAPE_FILE FILE,NAME,TYPE ...: adds what train_model
+# reads to the array inputs.
+add_inputs() {
+    local split=$1 folder=$2 shape=$3 file
+    shift 3
+    for file in "$@"; do
+        inputs+=("--${split}_data_path_and_name_and_type" "$folder/$file")
+    done
+    inputs+=("--${split}_shape_file" "$folder/$shape")
+}
+
+# train_model PROGRAM CONF [OPTION ...]: espnet2.bin.PROGRAM in $expdir, which goes on where it
+# stopped.
+train_model() {
+    local program=$1 conf multi
+    conf=$(write_config "$2")
+    shift 2
+    multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
+    ${python} -m "espnet2.bin.$program" --config "$conf" --output_dir "$expdir" \
+        --resume true --ngpu "$ngpu" --multiprocessing_distributed "$multi" "$@" \
+        2>&1 | tee -a "$expdir/train.log" | python3 "$shared/progress.py"
+}
+
+# export_model STAGE: the checkpoint of $expdir.
+export_model() {
+    log "stage $1: ${expdir} -> ${expdir}/checkpoint"
+    ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
+}
+
+# score TABLE OUT [NAME=FOLDER ...] [OPTION ...]: scores of generated speech, which keep
+# what was heard already.
+score() {
+    local table=$1 out=$2
+    shift 2
+    ${python} -m espnet_uniwav.bin.score "$table" "$@" --output "$out" \
+        --cache "$expdir/scores/cache.json" ${score_args}
+}
