@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 import yaml
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -14,6 +18,8 @@ from espnet_uniwav.files.output import locked, whole_path
 from espnet_uniwav.quantities.bounds import check_sizes, check_weights
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+# Key of the configuration, and of the metadata of the weights.
+ID = "id"
 # Folder of other files that a fine-tuned model needs, such as a SentencePiece model.
 FILES = "files"
 LISTED = 20
@@ -24,6 +30,9 @@ PACKAGED = Path(__file__).parents[1] / "models"
 def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) -> None:
     """Write tensors and their configuration; the folder is created if missing.
 
+    Both files carry the same id, made from their content: ``read_config`` notices if
+    a process was killed after it had replaced the first of them.
+
     Raises:
         ValueError: If another process writes to the folder.
         OSError: If it cannot be written; what was there before stays.
@@ -31,6 +40,8 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.contiguous().cpu() for k, v in weights.items()}
+    identity = _identify(weights, content)
+    content = {**content, ID: identity}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     with (
         locked(folder),
@@ -39,9 +50,18 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
     ):
         config.write_text(text, encoding="utf-8")
         try:
-            save_file(weights, partial, metadata={"format": "pt"})
+            save_file(weights, partial, metadata={"format": "pt", ID: identity})
         except SafetensorError as error:
             raise OSError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
+
+
+def _identify(weights: dict[str, Tensor], content: dict) -> str:
+    """Id of a checkpoint: equal for equal tensors and configurations."""
+    digest = hashlib.sha256(yaml.safe_dump(content, sort_keys=False).encode())
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
 
 
 def packaged_models() -> dict[str, Path]:
@@ -133,7 +153,8 @@ def read_config(folder: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
-        ValueError: If the file is broken, or a size in it is that of no model.
+        ValueError: If the file is broken, a size in it is that of no model, or the
+            weights were exported with another configuration.
     """
     folder = find_folder(folder)
     for name in (CONFIG, WEIGHTS):
@@ -148,7 +169,32 @@ def read_config(folder: str | Path) -> dict:
     check_sizes(config["model"], str(folder / CONFIG))
     size = (folder / WEIGHTS).stat().st_size
     check_weights(config["model"], size, str(folder / CONFIG))
+    _check_id(config, folder)
     return config
+
+
+def _check_id(config: dict, folder: Path) -> None:
+    """Refuse weights that carry the id of another export; others carry none."""
+    path = folder / WEIGHTS
+    with _damaged(path), safe_open(path, "pt") as file:
+        found = (file.metadata() or {}).get(ID)
+    if found is not None and found != config.get(ID):
+        raise ValueError(
+            f"{path}: expected weights with the id {config.get(ID)} of {CONFIG}, found "
+            f"{found}: the two files are of two exports, the later one perhaps "
+            "unfinished; export again: `uniwav export EXP FOLDER`"
+        )
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """Context in which errors of safetensors say what to do."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # safetensors raises KeyError, too
+        raise ValueError(f"{path} is damaged ({error}): make it again") from error
 
 
 def load_weights(
@@ -178,12 +224,8 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
         ValueError: If the file is damaged.
     """
     path = find_folder(folder) / WEIGHTS
-    try:
+    with _damaged(path):
         return load_file(path)
-    except OSError:
-        raise
-    except Exception as error:  # safetensors raises KeyError, too
-        raise ValueError(f"{path} is damaged ({error}): make it again") from error
 
 
 def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:

@@ -21,7 +21,7 @@ from world import COMMANDS, make_world, remove
 
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features.stored import check_stored
-from espnet_uniwav.storage.folder import read_weights
+from espnet_uniwav.storage.folder import read_config, read_weights
 from espnet_uniwav.tokenizer.files import read_codes
 
 KILLS = int(os.environ.get("KILLS", 2))
@@ -97,6 +97,7 @@ def read_model(out: Path) -> dict:
     """Shapes of a checkpoint's tensors, if it says that it is one."""
     if not (out / "config.yaml").is_file():
         return {}
+    read_config(out)
     weights = read_weights(out)
     assert all(x.isfinite().all() for x in weights.values())
     return {name: tuple(x.shape) for name, x in weights.items()}

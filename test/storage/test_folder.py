@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import yaml
 from factories import make_config, make_model
 from safetensors.torch import load_file, save_file
 
@@ -124,3 +125,31 @@ def test_weights_that_are_cut_off(folder):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(ValueError, match="model.safetensors is damaged .*make it"):
         load_checkpoint(folder)
+
+
+def test_weights_of_another_export_are_refused(folder, tmp_path):
+    """What a process leaves that is killed between the two files."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    model = make_model()
+    model.encoder.mask_embedding.data += 1
+    save_checkpoint(model, make_config(), folder)
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for old, new in ((before, after), (after, before)):
+        (folder / "config.yaml").write_bytes(old["config.yaml"])
+        (folder / "model.safetensors").write_bytes(new["model.safetensors"])
+        with pytest.raises(ValueError, match="files are of two exports.*export again"):
+            load_checkpoint(folder)
+    save_checkpoint(model, make_config(), folder)
+    assert load_checkpoint(folder)
+    assert (folder / "config.yaml").read_bytes() == after["config.yaml"]
+
+
+def test_folders_without_an_id_are_accepted(folder):
+    """Those of older versions, and weights that another program wrote."""
+    weights, config = folder / "model.safetensors", folder / "config.yaml"
+    save_file(load_file(weights), weights)
+    assert load_checkpoint(folder)
+    content = yaml.safe_load(config.read_text())
+    del content["id"]
+    config.write_text(yaml.safe_dump(content))
+    assert load_checkpoint(folder)
