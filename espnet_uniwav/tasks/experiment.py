@@ -11,6 +11,7 @@ from espnet_uniwav.files.input import blamed_on, read_yaml
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.storage.paths import without_machine
 from espnet_uniwav.tasks.finetuned import export_finetuned, read_state
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import Vocoder
@@ -68,7 +69,7 @@ def export_experiment(
             f"{path} is missing: name a saved model with --model_file, such as "
             "latest.pth or 10epoch.pth"
         )
-    about = {"experiment": str(experiment), "model_file": path.resolve().name}
+    about = {"experiment": experiment.resolve().name, "model_file": path.resolve().name}
     if finetuned:
         if half:
             raise ValueError(f"{config_file}: a fine-tuned model is exported in fp32")
@@ -81,7 +82,7 @@ def export_experiment(
     load_strictly(model, model_weights(state, prefixes), str(path))
     updates = state.get("global_step")
     about["updates"] = int(updates) if updates is not None else None
-    about["training"] = args
+    about["training"] = without_machine(args, experiment)
     save_checkpoint(model, config, folder, about, half)
     return model
 

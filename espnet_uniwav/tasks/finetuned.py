@@ -29,6 +29,7 @@ from espnet_uniwav.storage.folder import (
     read_weights,
     write_folder,
 )
+from espnet_uniwav.storage.paths import without_machine
 
 TASKS = {"tts": "espnet2.tasks.tts:TTSTask", "asr": "espnet2.tasks.asr:ASRTask"}
 # Options of the tasks that name files which the trained model needs.
@@ -154,6 +155,9 @@ def export_finetuned(
             with whole_path(target) as partial:
                 shutil.copyfile(part[key], partial)
             part[key] = target.name
+    for key, value in args.items():
+        if not isinstance(value, dict) and key != "token_list":
+            args[key] = without_machine(value, config.parent)
     weights = {name: value.clone() for name, value in built.state_dict().items()}
     write_folder(folder, weights, {"model": {kind: args}, "about": about})
     return built
