@@ -54,6 +54,10 @@ SECTIONS = (
         ("tasks.ssl_losses:FlowMatchingLoss", "flow.matching:FlowMatching"),
     ),
     (
+        ("loss", "masked_prediction", "`conf` of the entry"),
+        ("tasks.ssl_losses:MaskedPredictionLoss",),
+    ),
+    (
         ("decoder", "of `flow_matching`", "the dictionary itself"),
         ("flow.decoder:FlowDecoder",),
     ),

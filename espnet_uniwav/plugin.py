@@ -54,6 +54,11 @@ ESPNET = {
             "flow_matching",
             "espnet_uniwav.tasks.ssl_losses:FlowMatchingLoss",
         ),
+        (
+            "loss_choices",
+            "masked_prediction",
+            "espnet_uniwav.tasks.ssl_losses:MaskedPredictionLoss",
+        ),
         ("util_choices", "span_mask", "espnet_uniwav.ssl.mask:SpanMask"),
         ("util_choices", "perturb", "espnet_uniwav.ssl.perturb:Perturb"),
     ),

@@ -133,13 +133,20 @@ class UniWavSSLModel(ESPnetSSLModel):
         self._last_forward = None
         after_optimizer_step(self)
 
-    def forward(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
+    def forward(
+        self,
+        speech: Tensor,
+        speech_lengths: Tensor,
+        text: Tensor | None = None,
+        **kwargs,
+    ):
         """Losses of one batch.
 
         Args:
             speech: (B, S) samples.
             speech_lengths: (B,) valid samples.
-            **kwargs: Text and utterance names, unused.
+            text: (B, T) labels of the frames, for ``loss: masked_prediction`` alone.
+            **kwargs: Lengths and utterance names, unused.
 
         Returns:
             loss, stats and weight (masked frames), as ESPnet's trainer expects them.
@@ -149,6 +156,7 @@ class UniWavSSLModel(ESPnetSSLModel):
             same_draws(speech.device, not self.training),
         ):
             batch = self.encode(speech, speech_lengths)
+            batch["labels"] = text
             total, stats = self._losses(batch)
         if self.training:
             nonfinite = (~total.detach().isfinite()).float()
@@ -239,7 +247,8 @@ def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
     for loss in losses:
         if not isinstance(loss, UniWavLoss):
             raise ValueError(
-                "model: uniwav takes loss: dinosr and loss: flow_matching, found "
+                "model: uniwav takes loss: dinosr, flow_matching and "
+                "masked_prediction, found "
                 f"{type(loss).__name__}"
             )
 

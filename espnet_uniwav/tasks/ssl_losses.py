@@ -1,13 +1,17 @@
-"""The two objectives as ESPnet2 losses."""
+"""The two objectives as ESPnet2 losses, and HuBERT's beside them."""
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from espnet2.ssl.loss.abs_loss import AbsSSLLoss
+from espnet2.ssl.loss.hubert import HuBERTLoss
 from torch import Tensor
 from typeguard import typechecked
 
 from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.storage.folder import load_strictly
@@ -84,3 +88,99 @@ class FlowMatchingLoss(UniWavLoss):
             for name in ("weighted_sum", "decoder"):
                 weights = getattr(pretrained, name).state_dict()
                 load_strictly(getattr(self.objective, name), weights, where)
+
+
+class MaskedPredictionLoss(UniWavLoss):
+    """``loss: masked_prediction``: ESPnet's HuBERT loss, on our encoder and masks.
+
+    Predicts given labels of the masked frames (Hsu et al. 2021), such as the clusters
+    of an earlier model, instead of a teacher's codes. Training and validation need the
+    data name ``text``: a label for every frame, of the type ``text_int``.
+
+    Args:
+        encoder_output_size: Given by ESPnet.
+        weight: Factor of this loss in the sum.
+        num_classes: Number of labels.
+        final_dim: Width of the projection before the labels.
+        **conf: More arguments of ESPnet's ``HuBERTLoss``, such as ``layers``.
+    """
+
+    name = "masked_prediction"
+    required_inputs = ["hidden_states", "padding_mask", "masked", "labels"]
+
+    @typechecked
+    def __init__(
+        self,
+        encoder_output_size: int,
+        weight: float = 1.0,
+        num_classes: int = 100,
+        final_dim: int = 256,
+        **conf,
+    ):
+        super().__init__(encoder_output_size, weight, **conf)
+        self.hubert = HuBERTLoss(encoder_output_size, num_classes, final_dim, **conf)
+
+    def attach(self, encoder: Encoder, feature_dim: int) -> None:
+        if encoder.visible_only:
+            raise ValueError(
+                "loss: masked_prediction needs states at masked frames: set "
+                "visible_only: false, or use loss: dinosr"
+            )
+
+    def objective(
+        self,
+        hidden_states: list[Tensor],
+        padding_mask: Tensor | None,
+        masked: Tensor,
+        labels: Tensor | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            hidden_states: (V * B, T, D) states of the masked pass of all V views.
+            padding_mask: (B, T), True = padding.
+            masked: (N,) indices of the masked frames in the flattened (V * B * T).
+            labels: (B, L) label of every frame, -1 = unknown; L may differ from T by
+                the rounding of a crop.
+
+        Raises:
+            ValueError: If there are no labels, or they are of another frame rate.
+        """
+        states = [state.float() for state in hidden_states]
+        shape = states[-1].shape[:2]
+        views = shape[0] if labels is None else shape[0] // len(labels)
+        targets = fit_labels(labels, shape[1]).repeat(views, 1)
+        is_masked = torch.zeros(shape, dtype=torch.bool, device=masked.device)
+        is_masked.view(-1)[masked] = True
+        is_visible = ~is_masked
+        if padding_mask is not None:
+            is_visible &= ~padding_mask.repeat(views, 1)
+        masks = {"mask_m": is_masked, "mask_u": is_visible}
+        with full_precision(masked.device):
+            loss, stats = self.hubert(states, text=targets, mask_info=masks)
+        last = max(key for key in stats if key.startswith("hubert_acc_m_"))
+        return loss, {"accuracy": loss.new_tensor(stats[last])}
+
+
+def fit_labels(labels: Tensor | None, length: int) -> Tensor:
+    """Labels for exactly ``length`` frames; missing ones are -1.
+
+    Args:
+        labels: (B, L).
+        length: Frames T of the batch.
+
+    Raises:
+        ValueError: If there are none, or L and T differ by more than two.
+    """
+    if labels is None:
+        raise ValueError(
+            "loss: masked_prediction needs labels: give "
+            "--train_data_path_and_name_and_type FILE,text,text_int, and the same for "
+            "--valid_..., with one label per frame"
+        )
+    if abs(labels.shape[1] - length) > 2:
+        raise ValueError(
+            f"expected one label for each of {length} frames, found "
+            f"{labels.shape[1]}: make them at the frame rate of the features"
+        )
+    return F.pad(labels, (0, max(length - labels.shape[1], 0)), value=-1)[:, :length]

@@ -264,7 +264,7 @@ def test_features_for_collect_stats(make_model, speech):
         ),
         (
             dict(loss=[dict(name="hubert", conf=HUBERT)]),
-            "takes loss: dinosr and loss: flow_matching, found HuBERTLoss",
+            "takes loss: dinosr, flow_matching and masked_prediction, found HuBERTLoss",
         ),
     ),
 )

@@ -1,0 +1,105 @@
+"""``loss: masked_prediction``: ESPnet's HuBERT loss on our encoder."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+pytest.importorskip("espnet2")
+from espnet_uniwav import plugin  # noqa: E402
+
+plugin.register()
+from espnet2.tasks.ssl import SSLTask  # noqa: E402
+from ssl_case import FLOW_MATCHING, make_args  # noqa: E402
+
+HUBERT = dict(name="masked_prediction", conf=dict(num_classes=5, final_dim=8))
+FRAME = 320
+
+
+def make_model(tmp_path, **overrides):
+    torch.manual_seed(0)
+    conf = {"loss": [HUBERT], "util": [dict(name="span_mask", conf={})], **overrides}
+    return SSLTask.build_model(make_args(tmp_path, **conf)).train()
+
+
+@pytest.fixture
+def batch(speech):
+    speech, lengths = speech
+    frames = -(-lengths // FRAME)
+    labels = torch.randint(0, 5, (len(speech), int(frames.max())))
+    for row, number in zip(labels, frames):
+        row[number:] = -1
+    return dict(speech=speech, speech_lengths=lengths, text=labels, text_lengths=frames)
+
+
+@pytest.mark.parametrize(
+    "change",
+    (
+        {},
+        dict(loss=[HUBERT, FLOW_MATCHING]),
+        dict(model_conf=dict(num_views=2)),
+        dict(model_conf=dict(bf16=True)),
+    ),
+    ids=("alone", "joint", "views", "bf16"),
+)
+def test_labels_are_learned(tmp_path, batch, change):
+    model = make_model(tmp_path, **change)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    values = []
+    for step in range(60):
+        torch.manual_seed(step % 10)
+        loss, stats, _ = model(**batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        values.append(float(stats["loss_masked_prediction"]))
+    assert sum(values[-10:]) < 0.8 * sum(values[:10])
+    assert float(stats["accuracy"]) > 0.4
+
+
+def test_it_is_espnets_loss(tmp_path, batch):
+    """The cross-entropy of masked frames alone, without the padding."""
+    model = make_model(tmp_path).eval()
+    with torch.no_grad():
+        inside = model.encode(batch["speech"], batch["speech_lengths"])
+        loss = model.losses[0](
+            labels=batch["text"],
+            **{k: inside[k] for k in ("hidden_states", "padding_mask", "masked")},
+        )[0]
+        masked = inside["masked"]
+        head = model.losses[0].hubert.decoder
+        state = head.final_proj(inside["hidden_states"][-1].flatten(0, 1)[masked])
+        logits = head.label_embeddings(state) / 0.1
+    targets = batch["text"].flatten()[masked]
+    assert (targets >= 0).all()
+    expected = torch.nn.functional.cross_entropy(logits, targets)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_visible_labels_are_ignored(tmp_path, batch):
+    model = make_model(tmp_path).eval()
+    torch.manual_seed(0)
+    inside = model.encode(batch["speech"], batch["speech_lengths"])
+    inputs = {k: inside[k] for k in ("hidden_states", "padding_mask", "masked")}
+    other = (batch["text"] + 1).clamp(max=4)
+    other.view(-1)[inside["masked"]] = batch["text"].flatten()[inside["masked"]]
+    losses = [model.losses[0](labels=t, **inputs)[0] for t in (batch["text"], other)]
+    assert torch.equal(*losses)
+
+
+def test_a_crop_may_round_the_labels(tmp_path, batch):
+    model = make_model(tmp_path)
+    for cut in (1, 2):
+        loss, _, _ = model(**{**batch, "text": batch["text"][:, :-cut]})
+        assert loss.isfinite()
+
+
+def test_bad_labels(tmp_path, batch):
+    model = make_model(tmp_path)
+    with pytest.raises(ValueError, match="needs labels.*text_int"):
+        model(speech=batch["speech"], speech_lengths=batch["speech_lengths"])
+    with pytest.raises(ValueError, match="one label for each of .* the frame rate"):
+        model(**{**batch, "text": batch["text"].repeat(1, 2)})
+    with pytest.raises(ValueError, match="visible_only: false"):
+        conf = dict(num_layers=2, embed_dim=32, num_heads=4, ffn_dim=48)
+        make_model(tmp_path, encoder_conf={**conf, "visible_only": True})
