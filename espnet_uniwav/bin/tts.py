@@ -6,9 +6,15 @@ separated by blanks), which replace the predicted ones. Writes to the folder: na
 failed.tsv (lines that failed, with the reason) and times.tsv (seconds of computing, of
 speech).
 
+--output - writes wav to standard output, every sentence as soon as it is computed.
+
+A prompt is the voice of a person: use it only if that person agreed, and tell listeners
+that the speech is generated.
+
 examples:
   uniwav tts --model EXP/valid.loss.best.pth --prompt me.wav \\
       --prompt_text "What I say there." --text "Hello." --output out.wav
+  uniwav tts --model MODEL --text "One. Two. Three." --output - > out.wav
   uniwav tts --model EXP/valid.loss.best.pth --lines lines.tsv --output OUT
 """
 
@@ -47,7 +53,10 @@ def get_parser() -> argparse.ArgumentParser:
         help="transcript of the prompt (better with than without)",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, help="wav file, or folder of --lines"
+        "--output",
+        type=Path,
+        required=True,
+        help="wav file, - for standard output, or folder of --lines",
     )
     parser.add_argument(
         "--seconds", type=seconds, help="length of the speech, instead of --speed"

@@ -82,7 +82,11 @@ def add_sampling(
 
 def add_prompt(parser: argparse.ArgumentParser) -> None:
     """``--prompt``, also in a group of a parser."""
-    parser.add_argument("--prompt", type=Path, help="recording of the target voice")
+    parser.add_argument(
+        "--prompt",
+        type=Path,
+        help="recording of the target voice, whose speaker agreed to this use",
+    )
 
 
 def add_speed(parser: argparse.ArgumentParser) -> None:

@@ -90,16 +90,25 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
     Raises:
         ValueError: If a sample is NaN or infinite.
     """
+    samples = to_int16(path, speech)
+    content = io.BytesIO()
+    soundfile.write(content, samples, sample_rate, subtype="PCM_16", format="WAV")
+    with whole_file(path, "wb") as file:
+        file.write(content.getbuffer())
+
+
+def to_int16(path: str | Path, speech: np.ndarray) -> np.ndarray:
+    """Convert samples to 16 bits.
+
+    Raises:
+        ValueError: Naming the path to write, if a sample is NaN or infinite.
+    """
     speech = np.asarray(speech)
     if not np.isfinite(speech).all():
         raise ValueError(
             f"{path}: nothing was written: the model generated NaN or infinite samples"
         )
-    samples = (speech * 32768).round().clip(-32768, 32767).astype(np.int16)
-    content = io.BytesIO()
-    soundfile.write(content, samples, sample_rate, subtype="PCM_16", format="WAV")
-    with whole_file(path, "wb") as file:
-        file.write(content.getbuffer())
+    return (speech * 32768).round().clip(-32768, 32767).astype(np.int16)
 
 
 @contextmanager

@@ -34,7 +34,9 @@ def load_reader(
     synthesizer = model.tts.synthesizer
     use_vocoder(synthesizer.uniwav.features, vocoder or model.tts.vocoder)
     with blamed_on(config or model_file):
-        return Reader(synthesizer, args.token_list, _tokenizer(args, task))
+        tokenize = _tokenizer(args, task)
+        normalize = getattr(tokenize, "normalize", str)
+        return Reader(synthesizer, args.token_list, tokenize, normalize)
 
 
 def _check(config: Path, args: dict) -> None:

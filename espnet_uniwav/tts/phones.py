@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from espnet_uniwav.alignment.ctm import SILENCE
-from espnet_uniwav.alignment.g2p import spell, write_out
+from espnet_uniwav.alignment.g2p import spell
 from espnet_uniwav.alignment.lexicon import pronounce, read_dictionary, tokenize
+from espnet_uniwav.tts.normalizer import normalize
 
 PAUSES = re.compile(r"[,.;:!?()\u2013\u2014]+(?=\s|$)|\s+-+\s+")
 
 
 class Phonemizer:
-    """Grapheme to phoneme: PocketSphinx's dictionary, then g2p_en's network."""
+    """Grapheme to phoneme: PocketSphinx's dictionary, then g2p_en's network.
+
+    Words that are not in the dictionary are named in a warning, once.
+    """
+
+    normalize = staticmethod(normalize)
 
     def __init__(self):
         self.dictionary = read_dictionary()
+        self.guessed: dict[str, list[str]] = {}
 
     def __call__(self, text: str) -> list[str]:
         """Phones of a text.
 
         Args:
-            text: English, with digits and punctuation.
+            text: English, as it is written.
 
         Returns:
             ARPAbet without stress; ``SIL`` at both ends and at every pause.
 
         Raises:
-            ValueError: If a word cannot be pronounced, or if there is none.
+            ValueError: Naming what cannot be read, or if there is no word.
         """
-        phrases = [self.words(phrase) for phrase in PAUSES.split(write_out(text))]
+        known = len(self.guessed)
+        phrases = [self.words(phrase) for phrase in PAUSES.split(normalize(text))]
+        if new := list(self.guessed.items())[known:]:
+            logging.warning(
+                "not in the dictionary, the pronunciation is a guess: %s. If one is "
+                "wrong, write the word as it sounds.",
+                ", ".join(f"{word} ({' '.join(own)})" for word, own in new),
+            )
         phones = [SILENCE]
         for phrase in filter(None, phrases):
             phones += [phone for word in phrase for phone in word] + [SILENCE]
@@ -40,4 +55,9 @@ class Phonemizer:
     def words(self, phrase: str) -> list[list[str]]:
         """Phones of every word of a phrase."""
         pairs = tokenize(phrase)
-        return [pronounce(word, self.dictionary.get, spell) for _, word in pairs]
+        return [pronounce(word, self.dictionary.get, self._guess) for _, word in pairs]
+
+    def _guess(self, word: str) -> list[str]:
+        if word not in self.guessed:
+            self.guessed[word] = spell(word)
+        return self.guessed[word]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from torch import Tensor
 
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.quantities.bounds import check_number
+from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context, check_prompt
-from espnet_uniwav.tts.sentences import join, split_sentences
+from espnet_uniwav.tts.sentences import join_one_by_one, split_sentences
 from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
@@ -53,6 +54,7 @@ class Reader:
         synthesizer: In eval mode.
         token_list: Names of its tokens.
         tokenize: Text -> names of tokens.
+        normalize: Text as written -> as read, before it is split into sentences.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Reader:
         synthesizer: Synthesizer,
         token_list: Sequence[str],
         tokenize: Callable[[str], list[str]],
+        normalize: Callable[[str], str] = str,
     ):
         self.synthesizer = synthesizer
         self.features = synthesizer.uniwav.features
         self.tokenize = tokenize
+        self.normalize = normalize
         self.index = {token: number for number, token in enumerate(token_list)}
 
     @property
@@ -119,28 +123,43 @@ class Reader:
     def read(
         self, text: str, prompt: Context | None = None, manner: Manner = Manner()
     ) -> np.ndarray:
-        """Read a text of any length.
-
-        Sentences are generated one by one with the same prompt. They are joined with a
-        pause between their faded ends.
+        """Read a text; arguments and errors as of ``stream``.
 
         Returns:
             (S,) samples, without the prompt.
+        """
+        chunks = list(self.stream(text, prompt, manner))
+        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+    def stream(
+        self, text: str, prompt: Context | None = None, manner: Manner = Manner()
+    ) -> Iterator[np.ndarray]:
+        """Read a text sentence by sentence, with the same prompt.
+
+        The whole text is checked before this function returns; a sentence is generated
+        when its chunk is asked for.
+
+        Returns:
+            Chunks of samples, one for every sentence. All but the first begin with a
+            pause; ends are faded. Joined, they are what ``read`` returns.
 
         Raises:
-            ValueError: If there is nothing to read, or a word cannot be read.
+            ValueError: If there is nothing to read, or naming what cannot be read.
         """
-        names = [self.tokenize(sentence) for sentence in split_sentences(text)]
+        check_text(text)
+        sentences = split_sentences(self.normalize(text))
+        names = [self.tokenize(sentence) for sentence in sentences]
         if not names:
             raise ValueError("the text is empty: nothing to read")
+        self.tokens([name for own in names for name in own])
         frames = [None] * len(names)
         if manner.seconds is not None:
             frames = _share(manner.seconds * self.features.spec.frame_rate, names)
-        pieces = [
+        pieces = (
             self.wave(self.speak(own, prompt, manner, num_frames=count))
             for own, count in zip(names, frames)
-        ]
-        return join(pieces, self.features.spec.sample_rate)
+        )
+        return join_one_by_one(pieces, len(names), self.features.spec.sample_rate)
 
     def speak(
         self,

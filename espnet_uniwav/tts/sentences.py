@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -51,18 +52,31 @@ def join(pieces: list[np.ndarray], sample_rate: int) -> np.ndarray:
         pieces: (S,) samples each.
         sample_rate: Hz.
     """
-    if len(pieces) == 1:
-        return pieces[0]
+    chunks = list(join_one_by_one(pieces, len(pieces), sample_rate))
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+def join_one_by_one(
+    pieces: Iterable[np.ndarray], count: int, sample_rate: int
+) -> Iterator[np.ndarray]:
+    """``join`` in chunks: each is yielded before the next piece is asked for.
+
+    Args:
+        pieces: (S,) samples each.
+        count: How many there will be.
+        sample_rate: Hz.
+    """
     pause = np.zeros(round(PAUSE_SECONDS * sample_rate), dtype=np.float32)
-    joined = []
     for number, piece in enumerate(pieces):
+        if count == 1:
+            yield piece
+            return
         piece = piece.copy()
         size = min(round(FADE_SECONDS * sample_rate), len(piece) // 2)
         ramp = np.sin((np.arange(size) + 0.5) / max(size, 1) * math.pi / 2)
-        if number:
-            joined.append(pause)
-            piece[:size] *= ramp
-        if number < len(pieces) - 1:
+        if number < count - 1:
             piece[len(piece) - size :] *= ramp[::-1]
-        joined.append(piece)
-    return np.concatenate(joined)
+        if number:
+            piece[:size] *= ramp
+            piece = np.concatenate((pause, piece))
+        yield piece

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +15,11 @@ from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.data.jobs import do_all, write_outcomes
 from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
+from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.lines import Line, read_lines
 from espnet_uniwav.tts.reader import Manner, Reader
+from espnet_uniwav.tts.streaming import write_stream
 
 
 class Synthesizer:
@@ -86,6 +91,7 @@ class Synthesizer:
             ValueError, OSError: Naming the file or word and what to do.
         """
         manner = Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+        check_text(text)
         context = self._context(prompt, prompt_text)
         if not phones:
             return self.reader.read(text, context, manner)
@@ -96,6 +102,27 @@ class Synthesizer:
         names = phones.split()
         spoken = self.reader.speak(names, context, manner, durations=counts)
         return self.reader.wave(spoken)
+
+    def stream(
+        self,
+        text: str,
+        prompt: str | Path | None = None,
+        prompt_text: str = "",
+        seconds: float | None = None,
+        speed: float = 1.0,
+        seed: int = 0,
+        **sampling,
+    ) -> Iterator[np.ndarray]:
+        """Speak a text sentence by sentence; arguments and errors as of a call.
+
+        The text is checked at once; a sentence is computed when its chunk is asked for.
+
+        Returns:
+            Chunks of samples, which joined are what a call returns.
+        """
+        manner = Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+        check_text(text)
+        return self.reader.stream(text, self._context(prompt, prompt_text), manner)
 
     def _context(self, prompt: str | Path | None, text: str) -> Context | None:
         """The prompt, which is read once if it is that of the last call."""
@@ -123,12 +150,13 @@ def synthesize(
     vocoder: str | Path | None = None,
     device: str = "cpu",
     **sampling,
-) -> str:
-    """Read one text to a wav file, or the lines of a table to a folder.
+) -> str | None:
+    """Read one text to a wav file or a pipe, or the lines of a table to a folder.
 
     Args:
         model: Model file (.pth) of ESPnet's TTS.
-        output: Wav file; the folder to write, if ``lines`` are given.
+        output: Wav file; ``-``: standard output, sentence by sentence; the folder to
+            write, if ``lines`` are given.
         text: What to read; or
         lines: Table of what to read, see ``read_lines``. The folder will hold NAME.wav,
             failed.tsv and times.tsv.
@@ -138,22 +166,31 @@ def synthesize(
         **sampling: As of ``Synthesizer``.
 
     Returns:
-        What was done, in one line.
+        What was done, in one line; None if standard output holds the speech.
 
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
     # fail early on wrong settings
     Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+    check_text(text or "")
     output = Path(output)
+    manner = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
+
+    def load() -> Synthesizer:
+        return Synthesizer.from_pretrained(model, config, device, vocoder)
+
+    if str(output) == "-":
+        if lines:
+            raise ValueError("--output: expected a folder for --lines, found -")
+        return _print_speech(load, text or "", prompt, prompt_text, **manner)
     table = read_lines(Path(lines)) if lines else [Line(text=text or "")]
     folder = output if lines else output.absolute().parent
     if lines:
         folder.mkdir(parents=True, exist_ok=True)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; make it first")
-    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder)
-    manner = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
+    synthesizer = load()
 
     def write(item: tuple[Line, Path]) -> float:
         line, path = item
@@ -174,3 +211,13 @@ def synthesize(
     with locked(folder):
         failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
     return f"{folder}: {len(table) - failed} of {len(table)} lines read"
+
+
+def _print_speech(load: Callable[[], Synthesizer], *what, **manner) -> None:
+    """Stream to standard output, to which nothing else is written meanwhile."""
+    output = sys.stdout.buffer
+    with contextlib.redirect_stdout(sys.stderr):
+        synthesizer = load()
+        chunks = synthesizer.stream(*what, **manner)
+        seconds = write_stream(output, chunks, synthesizer.sample_rate)
+        print(f"standard output: {seconds:.2f} s spoken")

@@ -114,5 +114,18 @@ def test_phonemizer():
     for text in ("", "?!"):
         with pytest.raises(ValueError, match="no word to speak"):
             phonemize(text)
-    with pytest.raises(ValueError, match="no pronunciation"):
+    with pytest.raises(ValueError, match="U.4F60 CJK"):
         phonemize("\u4f60\u597d")
+
+
+def test_guessed_words_are_named_once(caplog):
+    pytest.importorskip("pocketsphinx")
+    from espnet_uniwav.alignment.lexicon import ARPABET
+    from espnet_uniwav.tts.phones import Phonemizer
+
+    phonemize = Phonemizer()
+    assert set(phonemize("The zyxgorp, a Zyxgorp's R2.")) <= ARPABET | {"SIL"}
+    assert caplog.text.count("zyxgorp (Z ") == 1 and "guess" in caplog.text
+    caplog.clear()
+    phonemize("zyxgorp and hello")
+    assert caplog.text == ""

@@ -1,0 +1,81 @@
+"""Which texts are refused before anything is computed, and by which character."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+LONGEST_TEXT, LONGEST_WORD = 1_000_000, 60
+LONG_WORD = re.compile(rf"[^\W_]{{{LONGEST_WORD + 1},}}|\S{{501,}}")
+BLANKS = "\t\n\r"
+# Read, or without a sound.
+KNOWN = set("\u00a3\u20ac\u00a5\u00b0\u00b5\u03bc\u00a9\u00ae\u2122\u00b7\u2022\u2212")
+FEW = 5
+
+
+def check_text(text: str) -> None:
+    """Refuse what no model can read.
+
+    Raises:
+        ValueError: If the text is too long, or holds control characters.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(
+            f"the text has {len(text)} characters: expected at most {LONGEST_TEXT}; "
+            "split it"
+        )
+    _refuse(text, _is_control, "control characters", "remove them")
+
+
+def check_english(text: str) -> None:
+    """Refuse what cannot be read as English.
+
+    Raises:
+        ValueError: Naming emoji, other scripts and unknown signs; or a word that is
+            too long.
+    """
+    _refuse(text, _is_foreign, "characters that cannot be read", "write them as words")
+    if long := LONG_WORD.search(text):
+        raise ValueError(
+            f"{long[0][:20]!r}... has {len(long[0])} characters: expected words of at "
+            f"most {LONGEST_WORD}; put blanks between words"
+        )
+
+
+def _refuse(text: str, odd: Callable[[str], bool], kind: str, fix: str) -> None:
+    """Name the first of the characters that are ``odd``, with their places."""
+    places: dict[str, int] = {}
+    for place, character in enumerate(text, 1):
+        if character not in places and odd(character):
+            places[character] = place
+    if not places:
+        return
+    names = [f"{_name(c)} at character {n}" for c, n in list(places.items())[:FEW]]
+    more = f" and {len(places) - FEW} more" if len(places) > FEW else ""
+    raise ValueError(f"the text holds {kind}: {', '.join(names)}{more}; {fix}")
+
+
+def _name(character: str) -> str:
+    """Such as ``U+1F600 GRINNING FACE``: safe to print on any terminal."""
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
+
+
+def _is_control(character: str) -> bool:
+    if character.isascii():
+        return not character.isprintable() and character not in BLANKS
+    # Also bidirectional marks, lone surrogates and private characters.
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+def _is_foreign(character: str) -> bool:
+    if character.isascii() or character in KNOWN:
+        return False
+    kind = unicodedata.category(character)
+    if kind[0] == "L":
+        return not unicodedata.name(character, "").startswith(("LATIN ", "MODIFIER "))
+    if kind == "Mn":
+        return not "\u0300" <= character <= "\u036f"
+    if kind[0] == "N":
+        return unicodedata.normalize("NFKC", character)[:1] not in set("0123456789")
+    return kind[0] not in "PZ" and character not in "\u00d7\u00f7\u00b1\u00b4\u00a7"

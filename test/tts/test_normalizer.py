@@ -1,0 +1,111 @@
+"""Written English as it is read; what is refused; what stays as it was."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytest.importorskip("g2p_en")
+
+from espnet_uniwav.alignment.g2p import write_out  # noqa: E402
+from espnet_uniwav.tts.characters import LONGEST_TEXT, check_text  # noqa: E402
+from espnet_uniwav.tts.normalizer import normalize  # noqa: E402
+from espnet_uniwav.tts.numbers import roman  # noqa: E402
+
+READ = """
+3.14 and 1,234 | three point one four and one thousand, two hundred thirty-four
+.5 of -5 | point five of minus five
+the 1990s and '80s | the nineteen nineties and eighties
+1/2 cup, 3 3/4 inches | one half cup, three and three quarters inches
+3½ of 10-20 | three and one half of ten to twenty
+on 3/4/2021 | on March fourth, twenty twenty-one
+2021-03-04 | March fourth, twenty twenty-one
+Jan. 5th, 1999 | January fifth, nineteen ninety-nine
+the 5 January 2021 | the fifth of January twenty twenty-one
+13/45/2021 | thirteen slash forty-five slash twenty twenty-one
+at 5:30 p.m. we ate | at five thirty P.M we ate
+until 5 p.m. We ate. | until five P.M. We ate.
+at 17:05 or 5:00 | at seventeen oh five or five o'clock
+$1.01, £1,200 | one dollar, one cent, one thousand, two hundred pounds
+$5 million, €2.5bn | five million dollars, two point five billion euros
+5kg, 1 km/h, 20 m² | five kilograms, one kilometer per hour, twenty square meters
+5 kg/m³ | five kilograms per cubic meter
+20 °C, 50%, 6 ft. tall | twenty degrees Celsius, fifty percent, six feet tall
+2 in a row, 5 in. long | two in a row, five inches long
+call 555-1234 | call five five five, one two three four
+World War II, Henry VIII | World War two, Henry the eighth
+No. 5 vs. #3 | number five versus number three
+e.g. St. John on Main St. | for example saint John on Main Street
+J. R. R. Tolkien, A4, MP3 | J R R Tolkien, ay four, M P three
+www.a-b.com me@x.org | w w w dot a dash b dot com me at x dot org
+R&D & AT&T | R and D and AT&T
+“PDF” – it’s v1.2.3 | "P D F" – it's v one point two point three
+"""
+
+
+@pytest.mark.parametrize("pair", READ.strip().splitlines())
+def test_read(pair):
+    written, read = pair.split(" | ")
+    assert " ".join(normalize(written).split()) == read
+    assert normalize(normalize(written)) == normalize(written)
+
+
+@pytest.mark.parametrize(
+    "text",
+    (
+        "Dr. Smith, it's 42! In 1905, 2000, 2005 and 2010; 12345 of the 21st.",
+        "I'LL SEE MR SMITH AND MRS JONES OF CHAPTER TEN, SHH",
+        "She'd said: 'tis well-known (so) - isn't it? $250 or £3",
+        "we'll go to a part i like, in section one ii",
+    ),
+)
+def test_what_was_read_before_is_read_as_before(text):
+    assert normalize(text) == write_out(text)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("Hi \U0001f600!", "U\\+1F600 GRINNING FACE at character 4; write"),
+        ("a \u043c\u0438\u0440", "U\\+043C CYRILLIC SMALL LETTER EM at character 3, "),
+        ("\u4f60\u597d", "U\\+4F60 CJK UNIFIED"),
+        ("x \u0665", "ARABIC-INDIC DIGIT FIVE"),
+        ("a" * 61, "61 characters: expected words of at most 60"),
+        ("1-" * 50000, "has 100000 characters"),
+    ],
+)
+def test_foreign_characters_are_named(text, said):
+    with pytest.raises(ValueError, match=said):
+        normalize(text)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a\0b\x1bc", "U\\+0000 at character 2, U\\+001B at character 4; remove"),
+        ("a\u202eb", "U\\+202E RIGHT-TO-LEFT OVERRIDE at character 2"),
+        ("a\udc80", "U\\+DC80 at character 2"),
+        ("a" * (LONGEST_TEXT + 1), "1000001 characters: expected at most 1000000"),
+    ],
+)
+def test_control_characters_and_length(text, said):
+    with pytest.raises(ValueError, match=said):
+        check_text(text)
+    check_text("tab\tand\r\nline")
+
+
+def test_a_long_text_takes_no_long_time():
+    start = time.perf_counter()
+    for text in ("It weighs 5 kg, e.g. on 3/4/2021. " * 3000, "a. " * 33000):
+        assert len(normalize(text)) > 90000
+    assert time.perf_counter() - start < 20
+
+
+def test_long_numbers_are_read_digit_by_digit():
+    assert normalize("1" + 15 * "0") == "one" + 15 * " zero"
+
+
+def test_roman():
+    assert [roman(n) for n in ("I", "IV", "XIV", "XLIX", "LXXX")] == [1, 4, 14, 49, 80]
+    assert [roman(n) for n in ("", "IIII", "VX", "IC")] == [None] * 4
