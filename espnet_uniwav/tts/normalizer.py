@@ -41,6 +41,7 @@ from espnet_uniwav.tts.written_forms import (
     SIGNS,
     TIGHT_UNITS,
     UNITS,
+    WORDS_TOO,
 )
 
 PLAIN = str.maketrans(
@@ -165,6 +166,8 @@ def _roman(match: re.Match) -> str:
 
 
 def _abbreviation(match: re.Match) -> str:
+    if match[1] in WORDS_TOO:
+        return match[0]
     word, rest = ABBREVIATIONS[match[1].lower()], match.string[match.end() :]
     ends = re.match(r"\s*$", rest) or (
         word == "et cetera" and re.match(r"\s+[A-Z]", rest)
@@ -200,7 +203,7 @@ RULES = [
             day_month,
         ),
         (rf"\b({MONTH})\.(?= \d{{4}}\b)", lambda m: MONTHS.get(m[1], m[1])),
-        (rf"\b({'|'.join(DAYS)})\.(?=,? \w)", lambda m: DAYS[m[1]]),
+        (rf"\b({'|'.join(DAYS)})\.(?=,? (?:\d|{MONTH}))", lambda m: DAYS[m[1]]),
         (
             r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?"
             r"(?: ?([aApP]\.?[mM]\b\.?))?(?![\d:])",
@@ -226,11 +229,7 @@ RULES = [
         (r"(?<![\w./])(\d+ )?(\d{1,4})/(\d{1,4})(?![\w/])", _fraction),
         (
             rf"\b({'|'.join(NUMBERED)})\. ?(?=\d)",
-            lambda m: f"{NUMBERED[m[1].lower()]} ",
-        ),
-        (
-            r"\b(No|Nos|Vol|Fig|Ch|Sec)\. ?(?=\d)",
-            lambda m: f"{NUMBERED[m[1].lower()]} ",
+            lambda m: f"{NUMBERED[m[1]]} ",
         ),
         (rf"\b({COUNTED}|{RULERS}) ([IVXL]+)\b(?!\.\w)", _roman),
         (
@@ -256,6 +255,11 @@ RULES = [
         (r"(?<!\S)([#&+=@%\u00d7\u00f7<>~/\u00b0])(?!\S)", lambda m: SIGNS[m[1]]),
         (r"(?<=[\w)])([+=\u00d7\u00f7<>/@])(?=[\w(])", lambda m: f" {SIGNS[m[1]]} "),
         (r"\u00a7 ?", "section "),
+        # marks between words without a blank
+        (r"(?<=\w)(?:[\u2013\u2014]|--+|[?!;:,]+)(?=\w)", ", "),
+        (r"(?<=\w)\.{2,}(?=\w)|(?<=[a-z])\.(?=[A-Z][a-z])", ". "),
+        (r"(?<=\w\w)\.(?=\w\w)", " dot "),
+        (r"(?<=\w)[()\[\]\"#@+]+(?=\w)", " "),
         (r"[_*|\\^`{}\[\]~$\u00a3\u20ac\u00a5]", " "),
     )
 ]

@@ -118,7 +118,6 @@ ABBREVIATIONS = {
     "inc": "incorporated",
     "corp": "corporation",
     "bros": "brothers",
-    "apt": "apartment",
     "assn": "association",
     "mrs": "mrs",
     "messrs": "messieurs",
@@ -126,7 +125,6 @@ ABBREVIATIONS = {
 }
 # Written with a point and followed by a number.
 NUMBERED = {
-    "no": "number",
     "nos": "numbers",
     "vol": "volume",
     "fig": "figure",
@@ -135,8 +133,12 @@ NUMBERED = {
     "p": "page",
     "pp": "pages",
 }
+NUMBERED |= {name.capitalize(): word for name, word in NUMBERED.items()}
+NUMBERED["No"] = "number"
 # Words without a vowel that are not spelled where all of a text is in capitals.
 SHORT_WORDS = "MR MRS MS DR ST JR SR TH HM HMM SH SHH LL".split()
+# Words as well, unless they begin with a capital letter.
+WORDS_TOO = {"rep", "sen", "gov", "ave", "mt"}
 # Before a Roman number that is read as "two", and as "the second".
 COUNTED = "War|Chapter|Part|Volume|Act|Scene|Section|Book|Phase|Type|Appendix"
 RULERS = (

@@ -39,6 +39,9 @@ No. 5 vs. #3 | number five versus number three
 e.g. St. John on Main St. | for example saint John on Main Street
 J. R. R. Tolkien, A4, MP3 | J R R Tolkien, ay four, M P three
 www.a-b.com me@x.org | w w w dot a dash b dot com me at x dot org
+one—two--three...four | one, two, three. four
+The end.Start; item(s), b.com | The end. Start; item s), b.com
+see foo.com | see foo dot com
 R&D & AT&T | R and D and AT&T
 “PDF” – it’s v1.2.3 | "P D F" – it's v one point two point three
 """
@@ -57,6 +60,7 @@ def test_read(pair):
         "Dr. Smith, it's 42! In 1905, 2000, 2005 and 2010; 12345 of the 21st.",
         "I'LL SEE MR SMITH AND MRS JONES OF CHAPTER TEN, SHH",
         "She'd said: 'tis well-known (so) - isn't it? $250 or £3",
+        "That was apt. He said no. The Sun. It did one more rep. So there.",
         "we'll go to a part i like, in section one ii",
     ),
 )
