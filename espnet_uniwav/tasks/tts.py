@@ -22,6 +22,7 @@ from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.results import report
+from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.synthesizer import Synthesizer
@@ -94,6 +95,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             task: ESPnet's TTS task. A second call has no effect.
         """
         extend(task, "build_model", _build_model)
+        refuse_wrong_scaling(task)
         extend(task, "build_vocoder_from_file", _build_vocoder)
 
     def forward(
