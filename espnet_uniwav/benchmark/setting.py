@@ -26,7 +26,7 @@ class Setting:
         num_classes: Labels of the HuBERT routes.
         threads: Threads of torch (set by the process, as ``malloc`` is).
         device: ``cpu`` or ``cuda``.
-        dtype: ``fp32`` or ``bf16`` (autocast).
+        dtype: ``fp32``, or ``fp16`` or ``bf16`` (autocast).
         wav: Files (16 kHz) to cut the audio from; none means speech-like noise.
         conf: Recipe of our model (yaml), whose sizes are replaced.
         seed: Seed of audio, labels, masks and weights.

@@ -29,14 +29,16 @@ CONTESTANTS = {
     "uniwav_from_features": "UniWav, from features only",
     "uniwav_features": "UniWav, feature extraction alone",
     "uniwav_checkpointing": "UniWav, activation checkpointing",
+    "uniwav_compile": "UniWav, compiled layers",
     "torchaudio": "torchaudio hubert_pretrain_model",
     "espnet": "ESPnet HuBERT (espnet2.tasks.ssl)",
     "huggingface": "Hugging Face Wav2Vec2ForPreTraining",
 }
-RARE = "uniwav_checkpointing"
-USUAL = [name for name in CONTESTANTS if name != RARE and "_visible_" not in name]
+RARE = "visible_", "checkpointing", "compile"
+USUAL = [name for name in CONTESTANTS if not any(word in name for word in RARE)]
 SETTING = ["size", "batch", "seconds", "num_classes", "threads", "malloc", "device"]
 SETTING += ["dtype", "wav", "conf", "seed"]
+DTYPES = ["fp32", "fp16", "bf16"]
 WORKER = "espnet_uniwav.benchmark.worker"
 CONF = Path("conf/train_tiny.yaml")  # of ssl1, in whose folder this is run
 
@@ -83,7 +85,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="for all contestants",
     )
     add("--device", choices=["cpu", "cuda"], default="cpu")
-    add("--dtype", choices=["fp32", "bf16"], default="fp32", help="bf16 is autocast")
+    add("--dtype", choices=DTYPES, default="fp32", help="the others are autocast")
     add("--wav", nargs="*", default=[], help="16 kHz mono files instead of noise")
     add("--conf", default=str(CONF), help="our recipe; its sizes are replaced")
     add("--seed", type=int, default=0)

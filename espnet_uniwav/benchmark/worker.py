@@ -69,6 +69,21 @@ def warm_up(contestant) -> dict:
     Matrix products, convolutions and attention are counted, forward and backward, with
     two operations per multiply-add; the FFT and pointwise operations are not.
     """
+    flop = count_flop(contestant)
+    live = count_live_memory(contestant)
+    views = contestant.num_views
+    audio = contestant.setting.batch * contestant.setting.seconds * views
+    gflop = flop / 1e9 if contestant.countable else math.nan
+    return {
+        "views": views,
+        "parameters": contestant.num_parameters,
+        "gflop_per_audio_s": gflop / audio,
+        "live_mib": live / 2**20,
+    }
+
+
+def count_flop(contestant) -> int:
+    """Take a step; returns its operations, forward and backward."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
@@ -78,16 +93,7 @@ def warm_up(contestant) -> dict:
         flop_registry[on_cpu] = flop_registry[getattr(aten, name + suffix)]
     with FlopCounterMode(display=False) as counter:
         contestant.step(contestant.draw())
-    live = count_live_memory(contestant)
-    views = contestant.num_views
-    audio = contestant.setting.batch * contestant.setting.seconds * views
-    gflop = counter.get_total_flops() / 1e9 if contestant.countable else math.nan
-    return {
-        "views": views,
-        "parameters": contestant.num_parameters,
-        "gflop_per_audio_s": gflop / audio,
-        "live_mib": live / 2**20,
-    }
+    return counter.get_total_flops()
 
 
 def count_live_memory(contestant) -> int:
@@ -155,11 +161,13 @@ def peak_memory(device: str) -> int:
     return int(fields["VmHWM"].split()[0]) * 1024
 
 
-def measure_matmul(device: str, num_tries: int = 20) -> float:
-    """Return the best fp32 GFLOP/s of a square matrix product."""
+def measure_matmul(
+    device: str, num_tries: int = 20, size: int = MATRIX_SIZE, dtype=None
+) -> float:
+    """Return the best GFLOP/s of a square matrix product, by default of fp32."""
     import torch
 
-    a, b = torch.rand(2, MATRIX_SIZE, MATRIX_SIZE, device=device)
+    a, b = torch.rand(2, size, size, device=device).to(dtype or torch.float32)
     best = math.inf
     for _ in range(num_tries):
         synchronize(device)
@@ -167,7 +175,7 @@ def measure_matmul(device: str, num_tries: int = 20) -> float:
         torch.mm(a, b)
         synchronize(device)
         best = min(best, time.perf_counter() - start)
-    return 2 * MATRIX_SIZE**3 / best / 1e9
+    return 2 * size**3 / best / 1e9
 
 
 if __name__ == "__main__":

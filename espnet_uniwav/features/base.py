@@ -84,9 +84,19 @@ class AbsFeatures(nn.Module, ABC):
     maps.
     """
 
-    spec: FeatureSpec
     has_checkpoint = False
     vocoder: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The definition. Setting it moves mean and deviation to buffers."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: FeatureSpec) -> None:
+        self._spec = spec
+        self.register_buffer("mean", torch.tensor(spec.mean), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std), persistent=False)
 
     def use_vocoder(self, vocoder: Callable[[Tensor], Tensor] | None) -> None:
         """Replace ``synthesise`` by a vocoder.
@@ -126,7 +136,7 @@ class AbsFeatures(nn.Module, ABC):
         speech = speech.masked_fill(samples >= speech_lengths[:, None], 0.0)
         with full_precision(speech.device):
             raw = self.analyse(speech.float())
-        x = (raw - self._like(self.spec.mean, raw)) / self._like(self.spec.std, raw)
+        x = (raw - self.mean.to(raw.dtype)) / self.std.to(raw.dtype)
         lengths = self.spec.num_frames(speech_lengths)
         frames = torch.arange(x.shape[1], device=x.device)
         return x.masked_fill((frames >= lengths[:, None])[..., None], 0.0), lengths
@@ -171,11 +181,7 @@ class AbsFeatures(nn.Module, ABC):
 
     def denormalise(self, x: Tensor) -> Tensor:
         """Normalised to raw features, (..., F)."""
-        return x * self._like(self.spec.std, x) + self._like(self.spec.mean, x)
-
-    @staticmethod
-    def _like(values: tuple[float, ...], x: Tensor) -> Tensor:
-        return torch.tensor(values, dtype=x.dtype, device=x.device)
+        return x * self.std.to(x) + self.mean.to(x)
 
 
 def per_dim(value: float | Sequence[float], dim: int, name: str) -> tuple[float, ...]:

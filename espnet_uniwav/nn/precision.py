@@ -8,8 +8,8 @@ import torch
 
 
 def full_precision(device: torch.device):
-    """Context in which autocast is off; no effect on the meta device."""
-    if device.type == "meta":
+    """Context in which autocast is off; no effect on devices that have none (meta)."""
+    if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 
@@ -17,7 +17,7 @@ def full_precision(device: torch.device):
 def compute_dtype(like: torch.Tensor) -> torch.dtype:
     """Type of matrix products of a tensor: autocast's if on, else its own."""
     kind = like.device.type
-    if kind != "meta" and torch.is_autocast_enabled(kind):
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
     return like.dtype
 

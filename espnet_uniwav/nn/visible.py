@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from espnet_uniwav.nn.masks import drop_if_unpadded
+from espnet_uniwav.nn.masks import read_numbers
 
 
 class VisibleFrames:
@@ -17,19 +17,24 @@ class VisibleFrames:
 
     Args:
         hidden: (B, T), True = masked or padding.
+        numbers: Fewest and most visible frames of an utterance, where the caller has
+            read them; None: read from the device, which waits for it.
 
     Attributes:
         frames: (B, T') index of every packed frame in its utterance, ascending.
         padding_mask: (B, T'), True = empty slot; None if there is none.
     """
 
-    def __init__(self, hidden: Tensor):
+    def __init__(self, hidden: Tensor, numbers: tuple[int, int] | None = None):
         self.hidden = hidden
-        number = (~hidden).sum(1).clamp(min=1)
+        number = (~hidden).sum(1)
+        fewest, most = numbers or read_numbers(number.min(), number.max())
         order = hidden.to(torch.uint8).argsort(dim=1, stable=True)
-        self.frames = order[:, : int(number.max())]
+        self.frames = order[:, : max(most, 1)]
         slots = torch.arange(self.frames.shape[1], device=hidden.device)
-        self.padding_mask = drop_if_unpadded(slots >= number[:, None])
+        self.padding_mask = None
+        if max(fewest, 1) < len(slots):
+            self.padding_mask = slots >= number.clamp(min=1)[:, None]
         self._slots = ((~hidden).cumsum(1) - 1).clamp(min=0)
 
     def pack(self, x: Tensor) -> Tensor:

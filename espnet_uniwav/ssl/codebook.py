@@ -18,11 +18,11 @@ def nearest(targets: Tensor, codewords: Tensor) -> Tensor:
     )
 
 
-def count_codes(codes: Tensor, size: int) -> Tensor:
-    """Count (K, N) codes to (K, V)."""
+def count_codes(codes: Tensor, size: int, counted: Tensor | None = None) -> Tensor:
+    """Count (K, N) codes to (K, V); of those, the ones that ``counted`` (N,) says."""
     number = torch.zeros(codes.shape[0], size, device=codes.device)
-    ones = torch.ones((), device=codes.device).expand_as(codes)
-    return number.scatter_add_(1, codes, ones)
+    ones = torch.ones((), device=codes.device) if counted is None else counted.float()
+    return number.scatter_add_(1, codes, ones.expand_as(codes))
 
 
 def perplexity(number: Tensor) -> Tensor:

@@ -178,7 +178,11 @@ class DinoSR(nn.Module):
         if padding_mask is not None:
             kept &= ~padding_mask
         kept = kept.flatten().index_fill_(0, masked, False)
-        return torch.cat([masked, kept.nonzero().squeeze(1)])
+        if padding_mask is None:
+            kept = kept.nonzero_static(size=len(kept) - len(masked))
+        else:
+            kept = kept.nonzero()  # on a GPU, waits for their number
+        return torch.cat([masked, kept.squeeze(1)])
 
     @torch.no_grad()
     def _stats(self, logits: Tensor, codes: Tensor) -> dict[str, Tensor]:

@@ -82,6 +82,7 @@ class Encoder(nn.Module):
         embedded: Tensor,
         padding_mask: Tensor | None = None,
         mask: Tensor | None = None,
+        visible: tuple[int, int] | None = None,
     ) -> list[Tensor]:
         """Run the transformer on embedded features.
 
@@ -90,6 +91,7 @@ class Encoder(nn.Module):
             padding_mask: (B, T), True = padding.
             mask: (B, T), True = masked: replaced by the mask embedding, before the
                 layers or, with ``visible_only``, in all states.
+            visible: Fewest and most visible frames, see ``VisibleFrames``.
 
         Returns:
             num_layers + 1 hidden states, each (B, T, D).
@@ -98,9 +100,9 @@ class Encoder(nn.Module):
             return self.transformer(embedded, padding_mask)[0]
         if self.visible_only:
             hidden = mask if padding_mask is None else mask | padding_mask
-            visible = VisibleFrames(hidden)
-            states = self.transformer(embedded, visible=visible)[0]
-            return [visible.unpack(state, self.mask_embedding) for state in states]
+            packed = VisibleFrames(hidden, visible)
+            states = self.transformer(embedded, visible=packed)[0]
+            return [packed.unpack(state, self.mask_embedding) for state in states]
         hidden = self.mask_embedding.to(embedded.dtype)
         embedded = torch.where(mask[..., None], hidden, embedded)
         return self.transformer(embedded, padding_mask)[0]

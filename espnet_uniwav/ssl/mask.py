@@ -57,7 +57,7 @@ class SpanMask(nn.Module):
             return self._draw_exactly(lengths, num_frames)
         device = lengths.device
         frames = torch.arange(num_frames, device=device)
-        span = torch.minimum(lengths - 1, lengths.new_tensor(self.mask_length))
+        span = (lengths - 1).clamp(max=self.mask_length)
         spans = self.mask_prob * lengths / self.mask_length
         spans = (spans + torch.rand(len(lengths), device=device)).long().clamp(min=1)
         # A span may start at any of the first (length - span) frames: the last

@@ -6,7 +6,10 @@ import weakref
 
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 
 def after_optimizer_step(model: nn.Module) -> None:
@@ -15,19 +18,32 @@ def after_optimizer_step(model: nn.Module) -> None:
     PyTorch calls the hook from ``Optimizer.step``. Accumulated gradients and steps
     that the trainer or the loss scaler skips therefore do not count, and all processes
     of a DDP run stay in step. An optimiser without trainable parameters of the model
-    is ignored. The hook is removed when the model is deleted.
+    is ignored, and so is one that another optimiser calls in its own step (as one with
+    sharded state does with its part). The hooks are removed when the model is deleted.
     """
     reference = weakref.ref(model)
+    outermost = None
 
-    def hook(optimizer: Optimizer, args, kwargs) -> None:
+    def before(optimizer: Optimizer, args, kwargs) -> None:
+        nonlocal outermost
         module = reference()
-        if module is None or _is_skipped(optimizer):
+        if outermost is None and module is not None and _optimises(optimizer, module):
+            outermost = id(optimizer)
+
+    def after(optimizer: Optimizer, args, kwargs) -> None:
+        nonlocal outermost
+        if outermost != id(optimizer):
             return
-        if _optimises(optimizer, module):
+        outermost = None
+        module = reference()
+        if module is not None and not _is_skipped(optimizer):
             module.after_optimizer_step()
 
-    handle = register_optimizer_step_post_hook(hook)
-    weakref.finalize(model, handle.remove)
+    for handle in (
+        register_optimizer_step_pre_hook(before),
+        register_optimizer_step_post_hook(after),
+    ):
+        weakref.finalize(model, handle.remove)
 
 
 def _is_skipped(optimizer: Optimizer) -> bool:

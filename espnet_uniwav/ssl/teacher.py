@@ -51,8 +51,8 @@ class EMATeacher(nn.Module):
         progress = (self.num_updates + 1) / max(self.anneal_steps, 1)
         progress = progress.clamp(max=1.0)
         decay = torch.lerp(
-            progress.new_tensor(self.ema_decay),
-            progress.new_tensor(self.ema_end_decay),
+            torch.full_like(progress, self.ema_decay),
+            torch.full_like(progress, self.ema_end_decay),
             progress,
         )
         if self.freeze_step is not None:

@@ -21,6 +21,7 @@ from espnet_uniwav.tasks.pretrained import (
     StartsFromCheckpoint,
     read_architecture,
 )
+from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
 from espnet_uniwav.tasks.steps import CountsSteps
 
 KEY, PARTS = "frontend_conf", ("features", "encoder")
@@ -100,6 +101,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
             task: An ESPnet task with front ends. A second call has no effect.
         """
         extend(task, "build_model", _build_model)
+        refuse_wrong_scaling(task)
 
     def output_size(self) -> int:
         """Width D of a frame."""

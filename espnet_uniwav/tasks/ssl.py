@@ -9,20 +9,25 @@ from pathlib import Path
 import torch
 from espnet2.asr.encoder.abs_encoder import AbsEncoder
 from espnet2.ssl.espnet_model import ESPnetSSLModel
-from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 from typeguard import typechecked
 
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.features import FeatureSpec
 from espnet_uniwav.nn.draws import same_draws
-from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.nn.masks import (
+    cut_padding,
+    drop_if_unpadded,
+    lengths_to_padding_mask,
+    read_numbers,
+)
 from espnet_uniwav.nn.precision import bfloat16
-from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
+from espnet_uniwav.nn.processes import sum_over_processes
 from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.tasks.results import report
 from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend
 from espnet_uniwav.tasks.ssl_losses import UniWavLoss
 
@@ -168,8 +173,7 @@ class UniWavSSLModel(ESPnetSSLModel):
         stats["padding_share"] = 1 - frames / batch["mask"].numel()
         stats["nonfinite_steps"] = self.nonfinite_steps.clone()
         stats.update(self._speed(frames))
-        weight = float(max(batch["masked"].numel(), 1))
-        return force_gatherable((total, _in_one_transfer(stats), weight), total.device)
+        return report(total, stats, float(max(batch["masked"].numel(), 1)))
 
     def _losses(self, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
         total, stats = 0.0, {}
@@ -184,35 +188,46 @@ class UniWavSSLModel(ESPnetSSLModel):
         """Features, masks and the states of the masked pass of all views.
 
         ``embedded``, the teacher's input, is computed from the original features. The
-        student and the decoder see perturbed views, if perturbation is on.
+        student and the decoder see perturbed views, if perturbation is on. All numbers
+        that shapes depend on are read from the device together.
         """
         features, lengths = self._extract_feats(speech, speech_lengths)
         length, views = features.shape[1], self.num_views if self.training else 1
-        padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, length))
-        padding = None if padding_mask is None else padding_mask.repeat(views, 1)
         mask = self.util_modules["span_mask"](lengths.repeat(views), length)
+        seen = lengths.repeat(views) - mask.sum(1)
+        shortest, masked, *visible = read_numbers(
+            lengths.min(), mask.sum(), seen.min(), seen.max()
+        )
+        padding_mask = padding = None
+        if shortest < length:
+            padding_mask = lengths_to_padding_mask(lengths, length)
+            padding = padding_mask.repeat(views, 1)
         embedded = self.encoder.encoder.embed(features)
         if self.util_modules["perturb"].is_active:
             seen = self.util_modules["perturb"](features.repeat(views, 1, 1))
             features = seen[: len(features)]
             student = self.encoder.encoder.embed(seen)
         else:
-            student = embedded.repeat(views, 1, 1)
+            student = embedded if views == 1 else embedded.repeat(views, 1, 1)
         return dict(
             features=features,
             lengths=lengths,
             padding_mask=padding_mask,
             views=views,
             mask=mask[: len(features)],
-            masked=mask.flatten().nonzero().squeeze(1),
+            masked=mask.flatten().nonzero_static(size=masked).squeeze(1),
             embedded=embedded,
-            hidden_states=self.encoder.encoder(student, padding, mask),
+            hidden_states=self.encoder.encoder(student, padding, mask, tuple(visible)),
         )
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
         """Features for ``--collect_stats``; needs no text."""
         features, lengths = self._extract_feats(speech, speech_lengths)
         return {"feats": features, "feats_lengths": lengths}
+
+    def _extract_feats(self, speech: Tensor, speech_lengths: Tensor):
+        """As ESPnet's, which reads the longest length from a GPU to cut the padding."""
+        return self.frontend(cut_padding(speech, speech_lengths), speech_lengths)
 
     def after_optimizer_step(self) -> None:
         """Update teachers and codebooks after an optimiser step."""
@@ -259,11 +274,3 @@ def _check_bands(perturb, spec: FeatureSpec) -> None:
             "util: perturb stretches the bands of features: log_mel, found "
             f"{spec.name}: leave it out"
         )
-
-
-def _in_one_transfer(stats: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Move scalars to the CPU together: the trainer reads each of them."""
-    if is_distributed():
-        return stats
-    values = torch.stack([v.float() for v in stats.values()]).cpu()
-    return dict(zip(stats, values.unbind()))

@@ -18,6 +18,7 @@ from espnet_uniwav.features.neural_codec import read_codec
 from espnet_uniwav.features.stored import read_spec
 from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.tasks.extend import extend
+from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
 
 
 class UniWavFrontend(AbsFrontend):
@@ -62,6 +63,7 @@ class UniWavFrontend(AbsFrontend):
             task: ESPnet's SSL task. A second call has no effect.
         """
         extend(task, "build_model", _build_model)
+        refuse_wrong_scaling(task)
         extend(task, "build_collate_fn", _build_collate_fn)
 
     def output_size(self) -> int:

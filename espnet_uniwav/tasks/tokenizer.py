@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from espnet2.ssl.espnet_model import ESPnetSSLModel
-from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 from typeguard import typechecked
 
 from espnet_uniwav.nn.draws import same_draws
+from espnet_uniwav.nn.masks import cut_padding
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
+from espnet_uniwav.tasks.results import report
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 NAME, KEY = "uniwav_tokenizer", "model_conf"
@@ -80,7 +81,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         ):
             loss, stats = self.tokenizer(x, lengths)
         stats["loss"] = loss.detach()
-        return force_gatherable((loss, stats, len(speech)), loss.device)
+        return report(loss, stats, len(speech))
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
         """Features for ``--collect_stats``."""
@@ -88,7 +89,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         return {"feats": x, "feats_lengths": lengths}
 
     def _extract(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.tokenizer.features.extract(speech[:, : lengths.max()], lengths)
+        return self.tokenizer.features.extract(cut_padding(speech, lengths), lengths)
 
 
 def _build_model(build: Callable, args: argparse.Namespace):

@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 from typeguard import typechecked
@@ -22,6 +21,8 @@ from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
+from espnet_uniwav.tasks.results import report
+from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.synthesizer import Synthesizer
@@ -94,6 +95,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             task: ESPnet's TTS task. A second call has no effect.
         """
         extend(task, "build_model", _build_model)
+        refuse_wrong_scaling(task)
         extend(task, "build_vocoder_from_file", _build_vocoder)
 
     def forward(
@@ -129,7 +131,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
                 text, text_lengths, durations, feats, feats_lengths
             )
         stats["loss"] = loss.detach()
-        return force_gatherable((loss, stats, len(text)), loss.device)
+        return report(loss, stats, len(text))
 
     def inference(
         self,

@@ -32,9 +32,9 @@ def fit_tokenizer(
     Raises:
         ValueError: If there are fewer frames than codewords, or a state is not finite.
     """
-    pieces = []
+    pieces, device = [], tokenizer.quantizer.codewords.device
     for own in speech:
-        x = tokenizer.features.extract_one(own)[None]
+        x = tokenizer.features.extract_one(own)[None].to(device)
         frames = (x, *tokenizer.state(x))
         pieces.append([part[0, ::step] for part in frames])
     x, state, z = (torch.cat(part) for part in zip(*pieces))
@@ -107,7 +107,8 @@ def describe_usage(codes: Tensor, codebook_size: int) -> str:
 def _cluster(frames: Tensor, size: int, seed: int) -> tuple[Tensor, Tensor]:
     """Centroids (V, D) and the code (N,) of every frame."""
     centroids, codes = kmeans(frames.float().cpu().numpy(), size, seed)
-    return torch.from_numpy(centroids).float(), torch.from_numpy(codes).long()
+    centroids, codes = torch.from_numpy(centroids), torch.from_numpy(codes)
+    return centroids.float().to(frames.device), codes.long().to(frames.device)
 
 
 def _means(frames: Tensor, codes: Tensor, size: int) -> Tensor:

@@ -177,8 +177,9 @@ class TokenizerNetwork(nn.Module):
             self.drop_prob,
             self.uniwav.kept_frames,
         )
-        used = codes.transpose(0, 1).flatten(1)[:, ~padding.flatten()]
-        number = perplexity(count_codes(used, self.codebook_size))
+        used = codes.transpose(0, 1).flatten(1)
+        number = count_codes(used, self.codebook_size, ~padding.flatten())
+        number = perplexity(number)
         stats = {f"perplexity_{k}": value for k, value in enumerate(number)}
         return loss, {"loss_flow": loss.detach(), **stats}
 

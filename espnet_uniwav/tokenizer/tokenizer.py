@@ -82,6 +82,7 @@ class UniWavTokenizer(TokenizerNetwork):
         """
         if lengths is None:
             lengths = (codes[:, :1] != PADDING).sum((1, 2))
+        codes = codes.to(self.quantizer.codewords.device)
         parts = [own[:, :n] for own, n in zip(codes, lengths.tolist())]
         for own in parts:
             check_codes(own, self.num_codebooks, self.codebook_size)

@@ -59,7 +59,8 @@ class PromptAligner(nn.Module):
             ValueError: If there are more tokens than frames.
         """
         log_probs = self(hidden_states)[0]
-        durations = best_path(log_probs[:, tokens])
+        # On the CPU: the search reads every frame, and a GPU would wait each time.
+        durations = best_path(log_probs[:, tokens].cpu()).to(tokens.device)
         path = tokens.repeat_interleave(durations)
         score = log_probs.gather(1, path[:, None]).squeeze(1)
         return durations, float((log_probs.amax(1) - score).mean())

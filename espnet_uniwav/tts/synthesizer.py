@@ -121,7 +121,7 @@ class Synthesizer(nn.Module):
         text_padding = lengths_to_padding_mask(token_lengths, tokens.shape[1])
         durations = durations.masked_fill(text_padding, 0)
         if self.training:
-            self.known_tokens[tokens[~text_padding]] = True
+            self._learn(tokens, ~text_padding)
         text_padding = drop_if_unpadded(text_padding)
         gap = draw_gap(lengths, length, self.min_share)
         seen = valid & ~gap
@@ -151,6 +151,13 @@ class Synthesizer(nn.Module):
         loss = losses["flow"] + self.duration_weight * losses["duration"]
         loss = loss + self.alignment_weight * losses["alignment"]
         return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
+
+    def _learn(self, tokens: Tensor, told: Tensor) -> None:
+        """Note the tokens (B, L) of a batch; ``told``: True = no padding."""
+        counts = torch.zeros(len(self.known_tokens), device=tokens.device)
+        tokens = tokens.clamp(min=0).flatten()
+        counts.scatter_add_(0, tokens, told.flatten().float())
+        self.known_tokens |= counts > 0
 
     @torch.no_grad()
     def speak(

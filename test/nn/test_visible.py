@@ -41,6 +41,13 @@ def test_equal_numbers_need_no_padding():
     assert VisibleFrames(hidden).padding_mask is None
 
 
+def test_numbers_that_were_read_before_change_nothing():
+    for hidden, numbers in ((HIDDEN, (0, 3)), (HIDDEN[:2, :4], (2, 3))):
+        given, read = VisibleFrames(hidden, numbers), VisibleFrames(hidden)
+        assert torch.equal(given.frames, read.frames)
+        assert torch.equal(given.padding_mask, read.padding_mask)
+
+
 def test_gradients_reach_visible_frames_alone():
     visible = VisibleFrames(HIDDEN)
     x = torch.randn(3, 5, DIM, requires_grad=True)

@@ -7,6 +7,8 @@ import pytest
 import torch
 from factories import make_codebook
 
+from espnet_uniwav.ssl.codebook import count_codes
+
 
 def numpy_update(sums, counts, targets, decay):
     """The update of one codebook (V, D), (V,) by its targets (N, D)."""
@@ -155,3 +157,11 @@ def test_resumed_codewords_do_not_start_again():
 def test_unknown_start_is_named():
     with pytest.raises(ValueError, match="'random' or 'data', found 'kmeans'"):
         make_codebook(codebook_init="kmeans")
+
+
+def test_frames_that_do_not_count_are_left_out():
+    codes = torch.tensor([[0, 2, 2, 1], [1, 1, 0, 0]])
+    counted = torch.tensor([True, True, True, False])
+    expected = [[1.0, 0.0, 2.0], [1.0, 2.0, 0.0]]
+    assert count_codes(codes, 3, counted).tolist() == expected
+    assert count_codes(codes, 3).sum() == codes.numel()

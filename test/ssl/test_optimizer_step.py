@@ -51,6 +51,39 @@ def test_other_optimisers_are_ignored():
     assert (model.steps, other.steps) == (0, 1)
 
 
+class Sharded(torch.optim.Optimizer):
+    """Steps by an optimiser of its own part of the weights, as fairscale's OSS."""
+
+    def __init__(self, parameters, part):
+        super().__init__(parameters, {})
+        self.part = torch.optim.SGD(part, lr=0.1)
+
+    def step(self, closure=None):
+        self.part.step()
+
+
+@pytest.mark.parametrize("part", ("weight", "bias"))
+def test_an_optimiser_within_another_does_not_count(part):
+    model = Counter()
+    part = [getattr(model.linear, part)]
+    optimizer = Sharded(model.parameters(), part)
+    for expected in (1, 2):
+        model.backward()
+        optimizer.step()
+        assert model.steps == expected
+
+
+def test_a_step_that_fails_does_not_stop_the_count():
+    model = Counter()
+    optimizer = torch.optim.LBFGS(model.parameters())
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(lambda: 1 / 0)
+    assert model.steps == 0
+    model.backward()
+    optimizer.step(lambda: model.linear.weight.sum())
+    assert model.steps == 1
+
+
 def test_hook_goes_with_the_model():
     gc.collect()
     stranger = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
