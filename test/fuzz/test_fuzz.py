@@ -108,6 +108,17 @@ def test_commands_work_as_they_are(world, name):
     assert message.startswith(ends) and bool(message) == bool(ends), message
 
 
+@pytest.mark.parametrize("name", ["export", "cluster", "codec"])
+def test_checkpoints_name_no_folder_of_the_machine(world, tmp_path, name):
+    out = tmp_path / "out"
+    words = [word.replace("OUT", str(out)) for word in COMMANDS[name].words(world)]
+    assert not call(COMMANDS[name], words)
+    assert list(out.iterdir())
+    for path in out.rglob("*.*"):
+        for folder in (world, tmp_path):
+            assert str(folder).encode() not in path.read_bytes(), path
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_fuzz(world, name):
     command, canary = COMMANDS[name], world / "canary"
