@@ -30,7 +30,7 @@ test-install:
 
 # Fuzzing with broken and malicious input, and killed processes: an hour or less.
 fuzz: env
-	$(BIN) PYTHONPATH=$(CURDIR) FUZZ=20000 KILLS=20 python -m pytest test/fuzz $(ARGS)
+	$(BIN) PYTHONPATH=$(CURDIR) FUZZ=20000 KILLS=20 python -m pytest test/fuzz test/tasks/test_safe_training.py $(ARGS)
 
 check: env
 	$(BIN) ruff check . && $(BIN) ruff format --check .

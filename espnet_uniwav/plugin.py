@@ -95,7 +95,10 @@ BEFORE = {
 }
 
 # module -> what is called with it after its import
-BEHIND = {"espnetez.task": "espnet_uniwav.tasks.ez:add_ssl"}
+BEHIND = {
+    "espnet2.train.trainer": "espnet_uniwav.tasks.safe_training:protect",
+    "espnetez.task": "espnet_uniwav.tasks.ez:add_ssl",
+}
 
 
 def register() -> None:

@@ -158,7 +158,7 @@ def _source(path: str | Path | Pipe) -> str | io.BytesIO:
         try:
             return io.BytesIO(path.read())
         except ValueError as error:
-            raise ValueError(f"{path}: {error}; try it in a shell") from error
+            raise ValueError(f"{path}: {error}") from error
     if not Path(path).is_file():
         name = str(path)
         fix = "check the path"

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.pipe import FIX, Pipe, pipes_allowed
 from espnet_uniwav.files.input import read_lines
 
 MIN_UTTERANCES = 4
@@ -66,13 +66,13 @@ def thin(items: list, count: int | None) -> list:
 def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
 
-    An entry that ends in ``|`` is a shell command, run whenever the audio is read: only
-    use tables from people you trust.
+    An entry that ends in ``|`` is a shell command, run whenever the audio is read; only
+    if the environment variable ``UNIWAV_ALLOW_PIPES`` is 1.
 
     Raises:
         FileNotFoundError: If there is no ``wav.scp``.
-        ValueError: If a line is no pair of name and path, or of name and command; or
-            if there is none.
+        ValueError: If a line is no pair of name and path, or of name and command; if
+            there is none; or if there are commands, which are not allowed.
     """
     wav_scp = Path(wav_scp)
     speakers, texts = (
@@ -91,7 +91,19 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
         utterances.append(Utterance(name, source, speaker, text))
     if not utterances:
         raise ValueError(f"{wav_scp}: expected utterances, found none")
+    _check_pipes(wav_scp, [u.path for u in utterances if isinstance(u.path, Pipe)])
     return utterances
+
+
+def _check_pipes(wav_scp: Path, commands: list[Pipe]) -> None:
+    if not commands or pipes_allowed():
+        return
+    first, lines = commands[0], enumerate(read_lines(wav_scp), 1)
+    number = next(n for n, line in lines if line.strip(BLANKS).endswith(first))
+    raise ValueError(
+        f"{wav_scp}, line {number}: expected an audio file, found the shell command "
+        f"{str(first)!r}, one of {len(commands)}; {FIX}"
+    )
 
 
 def write_data_folder(folder: Path, tables: dict[str, dict[str, object]]) -> None:

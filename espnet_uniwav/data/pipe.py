@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+
+ALLOW = "UNIWAV_ALLOW_PIPES"
+FIX = f"set {ALLOW}=1 to run them, if you trust the table"
+
+
+def pipes_allowed() -> bool:
+    """Whether the environment variable ``UNIWAV_ALLOW_PIPES`` is 1."""
+    return os.environ.get(ALLOW) == "1"
 
 
 class Pipe(str):
@@ -15,8 +24,11 @@ class Pipe(str):
         """Run the command in a shell, as Kaldi and ESPnet do.
 
         Raises:
-            ValueError: If it fails or prints nothing, with the last line of stderr.
+            ValueError: If commands are not allowed; or if it fails or prints nothing,
+                with the last line of stderr.
         """
+        if not pipes_allowed():
+            raise ValueError(f"commands are off: {FIX}")
         shell = self.rstrip("| ")
         done = subprocess.run(
             shell, shell=True, stdin=subprocess.DEVNULL, capture_output=True
@@ -25,4 +37,6 @@ class Pipe(str):
             return done.stdout
         said = done.stderr.decode(errors="replace").strip().splitlines()
         last = said[-1] if said else "no output"
-        raise ValueError(f"command failed: exit {done.returncode}, {last}")
+        raise ValueError(
+            f"command failed: exit {done.returncode}, {last}; try it in a shell"
+        )

@@ -13,7 +13,8 @@ that file; pre-training does not read it. Ids are prefixed with their speaker wh
 do not start with it, as Kaldi's sorting demands. In a plain folder of audio the speaker
 is the folder of a file. Splits are the corpus's own where it names them; else
 whole speakers (ten or more of them) or whole utterances are drawn by hash. As in Kaldi,
-an entry of wav.scp that ends in a pipe is run as a shell command.
+an entry of wav.scp that ends in a pipe is run as a shell command, but only if the
+environment variable UNIWAV_ALLOW_PIPES is 1; else it is skipped.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from espnet_uniwav.features.neural_codec import (
 )
 from espnet_uniwav.files.input import blamed_on, read_yaml
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.storage.paths import without_machine
 from espnet_uniwav.tasks.finetuned import read_state
 
 KINDS = ("encodec", "soundstream")
@@ -138,7 +139,8 @@ def codec(
         checksum=checksum(network),
     )
     load_strictly(features.network, network.state_dict(), source)
-    save_features(features, output, {"source": source, "wav_scp": str(wav_scp)})
+    about = {"source": str(source), "wav_scp": str(wav_scp)}
+    save_features(features, output, without_machine(about, output))
     spec = features.spec
     return (
         f"{output}: {spec.dim} latents at {spec.frame_rate:g} Hz of speech at "

@@ -155,12 +155,25 @@ def export_finetuned(
             with whole_path(target) as partial:
                 shutil.copyfile(part[key], partial)
             part[key] = target.name
-    for key, value in args.items():
-        if not isinstance(value, dict) and key != "token_list":
-            args[key] = without_machine(value, config.parent)
+    args = _without_machine(args, config.parent)
     weights = {name: value.clone() for name, value in built.state_dict().items()}
     write_folder(folder, weights, {"model": {kind: args}, "about": about})
     return built
+
+
+def _without_machine(args: dict, experiment: Path) -> dict:
+    """Arguments that name no path but of the vocoder, and no checkpoint to start from.
+
+    The architecture is among them, and the weights are beside them.
+    """
+    described = {**args, "token_list": None}
+    for key in ("tts_conf", "frontend_conf", "feats_extract_conf"):
+        if (described.get(key) or {}).get("checkpoint"):
+            described[key] = {**described[key], "checkpoint": None}
+    described = without_machine(described, experiment)
+    if vocoder := (args.get("tts_conf") or {}).get("vocoder"):
+        described["tts_conf"]["vocoder"] = vocoder
+    return {**described, "token_list": args["token_list"]}
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import soundfile
 from corpus_case import RATE, noise, table, write, write_kaldi, write_table
+
+from espnet_uniwav.data.pipe import ALLOW
 
 
 def test_tables_are_sorted_complete_and_agree(prepare, tmp_path):
@@ -101,7 +104,9 @@ def test_kaldi_folder_with_segments(prepare, tmp_path):
     assert texts["s-1"] == "hello there" and texts["s-0"] == "<unk>"
 
 
-def test_kaldi_folders_per_split_and_pipes(prepare, corpus):
+@pytest.mark.parametrize("allowed", [True, False])
+def test_kaldi_folders_per_split_and_pipes(prepare, corpus, monkeypatch, allowed):
+    monkeypatch.setenv(ALLOW, str(int(allowed)))
     for name in ("train", "dev"):
         write_kaldi(
             corpus / name,
@@ -112,6 +117,10 @@ def test_kaldi_folders_per_split_and_pipes(prepare, corpus):
             ],
         )
     result = prepare(corpus)
+    if not allowed:
+        assert sorted(result.wavs) == ["dev-file", "train-file"]
+        assert set(result.skipped().values()) == {"commands are off"}
+        return
     assert {"train-file", "train-pipe"} >= set(result.splits["train"])
     assert sorted(result.splits["dev"]) == ["dev-file", "dev-pipe"]
     assert result.skipped() == {

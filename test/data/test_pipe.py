@@ -12,7 +12,12 @@ import soundfile
 
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.pipe import ALLOW, Pipe
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch):
+    monkeypatch.setenv(ALLOW, "1")
 
 
 @pytest.fixture
@@ -70,6 +75,25 @@ def test_a_bad_command_is_named(tmp_path, command, reason):
         with pytest.raises(ValueError, match=reason) as caught:
             read(pipe)
         assert str(caught.value).startswith(command)
+
+
+@pytest.mark.parametrize("value", [None, "", "0", "yes"])
+def test_commands_are_off_unless_allowed(tmp_path, monkeypatch, value):
+    mark = tmp_path / "mark"
+    command = f"touch {mark} |"
+    pipe = read_one(tmp_path, command)
+    monkeypatch.delenv(ALLOW)
+    if value is not None:
+        monkeypatch.setenv(ALLOW, value)
+    for read in (Pipe.read, seconds_of, lambda pipe: read_speech(pipe, 16000)):
+        with pytest.raises(ValueError, match=f"commands are off: set {ALLOW}=1"):
+            read(pipe)
+    table = f"a a.wav\n\n b\t{command}\nc {command}\n"
+    (tmp_path / "wav.scp").write_text(table)
+    with pytest.raises(ValueError, match="wav.scp, line 3: .*, one of 2;") as caught:
+        read_data_folder(tmp_path / "wav.scp")
+    assert repr(command) in str(caught.value) and ALLOW in str(caught.value)
+    assert not mark.exists()
 
 
 def test_only_a_table_runs_commands(tmp_path):

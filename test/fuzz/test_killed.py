@@ -1,6 +1,7 @@
 """Commands that are killed, or run out of disk, lose nothing that they had done.
 
-``KILLS=20 pytest test/fuzz`` kills every command at so many random moments.
+``KILLS=20 pytest test/fuzz`` kills every command at so many random moments. Trainings
+are killed in ``test/tasks/test_safe_training.py``.
 """
 
 from __future__ import annotations

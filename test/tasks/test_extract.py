@@ -17,6 +17,7 @@ from espnet_uniwav import plugin  # noqa: E402
 plugin.register()
 from espnet_uniwav.bin.extract import main as extract  # noqa: E402
 from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.data.pipe import ALLOW  # noqa: E402
 from espnet_uniwav.features import build_features  # noqa: E402
 from espnet_uniwav.features.stored import FeatureWriter, read_spec  # noqa: E402
 from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend  # noqa: E402
@@ -44,8 +45,9 @@ LENGTHS = [9600, 6401, 12000, 8000, 7777]
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """Five recordings (one by a command), one that is none, and a configuration."""
+    monkeypatch.setenv(ALLOW, "1")
     scp = shape = ""
     for i, length in enumerate(LENGTHS):
         speech, _ = make_speech([length], seed=i)

@@ -17,6 +17,7 @@ from espnet_uniwav.bin.cluster import main as cluster  # noqa: E402
 from espnet_uniwav.bin.detokenize import main as detokenize  # noqa: E402
 from espnet_uniwav.bin.tokenize import main as tokenize  # noqa: E402
 from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.data.pipe import ALLOW  # noqa: E402
 from espnet_uniwav.storage.folder import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
@@ -147,7 +148,10 @@ def test_trained_model_needs_no_checkpoint(folder, exp):
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("form", ["text", "npz"])
-def test_commands_list_every_file(folder, tmp_path, capsys, form, num_workers):
+def test_commands_list_every_file(
+    folder, tmp_path, capsys, monkeypatch, form, num_workers
+):
+    monkeypatch.setenv(ALLOW, "1")
     first = f"{folder / '0.wav'}"
     good = (folder / "wav.scp").read_text().replace(first, f"cat {first} |")
     (tmp_path / "text.wav").write_text("no audio")
