@@ -54,11 +54,15 @@ def read_encodec(source: str) -> tuple[dict, dict[str, Tensor]]:
     """Read architecture and weights from a folder or from Hugging Face's hub.
 
     Raises:
-        OSError: If neither exists.
+        OSError: If neither exists or the hub does not answer; one line.
     """
     from transformers import EncodecConfig, EncodecModel
 
-    model = EncodecModel.from_pretrained(source)
+    try:
+        model = EncodecModel.from_pretrained(source)
+    except OSError as error:  # several lines, some of them blank
+        reason = " ".join(str(error).split())
+        raise OSError(f"{source}: cannot be read as EnCodec ({reason})") from error
     known = EncodecConfig().to_dict().keys() - set(NOT_ARCHITECTURE)
     changed = model.config.to_diff_dict()
     architecture = {key: value for key, value in changed.items() if key in known}

@@ -187,3 +187,13 @@ def test_command_refuses(data, tmp_path):
     source = save_encodec(tmp_path / "hf")
     with pytest.raises(SystemExit, match="none.scp: expected utterances, found none"):
         codec([str(source), str(tmp_path / "none.scp"), str(tmp_path / "out")])
+
+
+def test_a_codec_that_is_nowhere_is_one_line(monkeypatch):
+    pytest.importorskip("transformers")
+    from espnet_uniwav.features.encodec import read_encodec
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError, match="^no/codec: cannot be read as EnCodec") as caught:
+        read_encodec("no/codec")
+    assert "\n" not in str(caught.value)

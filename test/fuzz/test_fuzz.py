@@ -39,8 +39,12 @@ def world(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Where the commands run: an output may be named by a relative path."""
+    """Where the commands run: an output may be named by a relative path.
+
+    A changed name may be that of a model on the hub: nothing is asked there.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.delenv(ALLOW, raising=False)
 
 
