@@ -153,3 +153,8 @@ def test_folders_without_an_id_are_accepted(folder):
     del content["id"]
     config.write_text(yaml.safe_dump(content))
     assert load_checkpoint(folder)
+
+
+def test_who_may_read_the_configuration_may_read_the_weights(folder):
+    config, weights = folder / "config.yaml", folder / "model.safetensors"
+    assert weights.stat().st_mode == config.stat().st_mode
