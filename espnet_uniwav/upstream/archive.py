@@ -99,9 +99,9 @@ def unpack(archive: Path, folder: Path) -> None:
     with TemporaryDirectory(dir=folder) as parts:
         try:
             _extract(archive, Path(parts))
-            read_config(parts)
             with safe_open(Path(parts) / WEIGHTS, "pt"):
                 pass
+            read_config(parts)
         except DAMAGED as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of this machine, such as a full disk
