@@ -21,6 +21,7 @@ from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import is_distributed, sum_over_processes
 from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.encoder import Encoder
+from espnet_uniwav.ssl.masked_pass import masked_pass
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend
@@ -181,32 +182,15 @@ class UniWavSSLModel(ESPnetSSLModel):
         return total, stats
 
     def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
-        """Features, masks and the states of the masked pass of all views.
-
-        ``embedded``, the teacher's input, is computed from the original features. The
-        student and the decoder see perturbed views, if perturbation is on.
-        """
+        """Features, masks and states of all views, see ``masked_pass``."""
         features, lengths = self._extract_feats(speech, speech_lengths)
-        length, views = features.shape[1], self.num_views if self.training else 1
-        padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, length))
-        padding = None if padding_mask is None else padding_mask.repeat(views, 1)
-        mask = self.util_modules["span_mask"](lengths.repeat(views), length)
-        embedded = self.encoder.encoder.embed(features)
-        if self.util_modules["perturb"].is_active:
-            seen = self.util_modules["perturb"](features.repeat(views, 1, 1))
-            features = seen[: len(features)]
-            student = self.encoder.encoder.embed(seen)
-        else:
-            student = embedded.repeat(views, 1, 1)
-        return dict(
-            features=features,
-            lengths=lengths,
-            padding_mask=padding_mask,
-            views=views,
-            mask=mask[: len(features)],
-            masked=mask.flatten().nonzero().squeeze(1),
-            embedded=embedded,
-            hidden_states=self.encoder.encoder(student, padding, mask),
+        return masked_pass(
+            self.encoder.encoder,
+            self.util_modules["span_mask"],
+            self.util_modules["perturb"],
+            features,
+            lengths,
+            self.num_views if self.training else 1,
         )
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
