@@ -14,7 +14,14 @@ from espnet_uniwav.fairseq2.checkpoint import (
     create_uniwav,
     packaged_cards,
 )
-from espnet_uniwav.fairseq2.config import MODELS, UniWavConfig, uniwav_config
+from espnet_uniwav.fairseq2.config import (
+    MODELS,
+    PretrainingConfig,
+    UniWavConfig,
+    pretraining_config,
+    uniwav_config,
+)
+from espnet_uniwav.fairseq2.pretraining import PRETRAINING, Pretraining, apply_fsdp
 from espnet_uniwav.model import UniWav
 
 
@@ -29,7 +36,18 @@ def register(container: DependencyContainer) -> None:
         supports_meta=False,
         state_dict_converter=convert_state_dict,
     )
-    size = ConfigRegistrar(container, UniWavConfig)
+    register_model_family(
+        container,
+        PRETRAINING,
+        kls=Pretraining,
+        config_kls=PretrainingConfig,
+        factory=Pretraining,
+        supports_meta=False,
+        fsdp_applier=apply_fsdp,
+    )
+    model = ConfigRegistrar(container, UniWavConfig)
+    pretraining = ConfigRegistrar(container, PretrainingConfig)
     for name in MODELS:
-        size(name)(partial(uniwav_config, name))
+        model(name)(partial(uniwav_config, name))
+        pretraining(name)(partial(pretraining_config, name))
     register_in_memory_assets(container, "espnet_uniwav", packaged_cards())
