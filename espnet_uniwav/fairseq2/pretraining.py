@@ -114,7 +114,9 @@ class Pretraining(nn.Module):
 
 
 @torch.no_grad()
-def apply_fsdp(model: Pretraining, granularity: str, wrapper: Callable[..., nn.Module]) -> nn.Module:
+def apply_fsdp(
+    model: Pretraining, granularity: str, wrapper: Callable[..., nn.Module]
+) -> nn.Module:
     """Shard all that the optimiser trains; every process has the whole teacher.
 
     Args:

@@ -1,6 +1,6 @@
 """The recipe on the recordings, weights and draws of ``pretraining_case``.
 
-    python repeatable_recipe.py OUT WAV_SCP STEPS [fsdp | ddp]
+python repeatable_recipe.py OUT WAV_SCP STEPS [fsdp | ddp]
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def config(wav_scp: Path, steps: int, parallelism: str = "ddp") -> PretrainConfi
     conf.dataset.max_seconds, conf.dataset.shuffle = case.SECONDS, False
     conf.trainer.data_parallelism = parallelism
     conf.trainer.max_grad_norm = case.CLIP
-    conf.optimizer.config = AdamWConfig(
-        lr=case.LR, betas=case.BETAS, weight_decay=0.01
-    )
+    conf.optimizer.config = AdamWConfig(lr=case.LR, betas=case.BETAS, weight_decay=0.01)
     conf.lr_scheduler.config = TriStageLRConfig(stage_ratio=(0.0, 1.0, 0.0))
     regime = conf.regime
     regime.num_steps, regime.publish_metrics_every_n_steps = steps, 1
