@@ -1,6 +1,6 @@
 """Pre-training with fairseq2's trainer.
 
-python -m espnet_uniwav.fairseq2.recipe OUT --config dataset...=...
+Run it by ``python -m espnet_uniwav.fairseq2.recipe``; doc/fairseq2.md shows the keys.
 """
 
 from __future__ import annotations

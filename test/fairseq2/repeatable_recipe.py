@@ -46,6 +46,7 @@ def config(wav_scp: Path, steps: int, parallelism: str = "ddp") -> PretrainConfi
     regime.num_steps, regime.publish_metrics_every_n_steps = steps, 1
     regime.validate_every_n_steps, regime.checkpoint_every_n_steps = None, 5
     conf.common.metric_recorders.tensorboard.enabled = False
+    regime.keep_last_n_checkpoints = None
     conf.common.no_sweep_dir = True
     return conf
 
