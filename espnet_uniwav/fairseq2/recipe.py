@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import torch
 from fairseq2.composition import register_dataset_family
 from fairseq2.datasets import SequenceBatch, SyncMode
-from fairseq2.evaluator import EvalUnit
 from fairseq2.metrics import Mean, MetricBag
 from fairseq2.recipe.base import RecipeContext, TrainRecipe
 from fairseq2.recipe.cli import train_main
@@ -29,8 +28,9 @@ from fairseq2.recipe.config import (
     TrainerSection,
     TriStageLRConfig,
 )
+from fairseq2.recipe.evaluator import EvalUnit
+from fairseq2.recipe.trainer import Trainer, TrainUnit
 from fairseq2.runtime.dependency import DependencyContainer
-from fairseq2.trainer import Trainer, TrainUnit
 from torch import Tensor, nn
 
 from espnet_uniwav.fairseq2.dataset import (

@@ -98,3 +98,28 @@ def test_two_processes_with_fsdp_equal_ddp(folder):
     assert names
     for name in names:
         assert torch.allclose(found[name], expected[name], atol=1e-6), name
+
+
+def test_the_command_trains_and_validates(folder):
+    """With its defaults but for the data, the size and the steps."""
+    keys = {
+        "dataset.config_overrides.wav_scp.train": folder / "wav.scp",
+        "dataset.config_overrides.wav_scp.valid": folder / "wav.scp",
+        "dataset.max_seconds": 2,
+        "model.config_overrides.encoder.num_layers": 4,
+        "regime.num_steps": 2,
+        "regime.validate_every_n_steps": 1,
+        "regime.publish_metrics_every_n_steps": 1,
+        "common.no_sweep_dir": "true",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "espnet_uniwav.fairseq2.recipe", str(folder / "command")]
+        + ["--no-rich", "--config", *(f"{k}={v}" for k, v in keys.items())],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TEST.parent)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    lines = (folder / "command/metrics/valid.jsonl").read_text().splitlines()
+    assert len(lines) == 2 and all(json.loads(line)["Loss"] > 0 for line in lines)
