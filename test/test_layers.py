@@ -56,3 +56,6 @@ def test_imports_point_down(path):
     if RANK[room] >= RANK[PLAIN]:
         for name in imported(ast.walk(tree)):
             assert name.partition(".")[0] not in ("espnet", "espnet2", "s3prl")
+    if room != "fairseq2":
+        for name in imported(ast.walk(tree)):
+            assert not name.startswith(("fairseq2", "espnet_uniwav.fairseq2"))

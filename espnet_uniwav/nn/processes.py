@@ -22,3 +22,9 @@ def copy_from_first_process(*tensors: Tensor) -> None:
     if is_distributed():
         for tensor in tensors:
             distributed.broadcast(tensor, 0)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, or gathered from the processes that FSDP shards it over."""
+    gather = getattr(tensor, "full_tensor", None)
+    return tensor if gather is None else gather()

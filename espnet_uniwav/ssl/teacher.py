@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from espnet_uniwav.nn.precision import full_precision
+from espnet_uniwav.nn.processes import whole
 from espnet_uniwav.nn.transformer import Transformer
 
 
@@ -117,5 +118,5 @@ def _split(network: Transformer) -> dict[str, list[Tensor]]:
     split = {"averaged": [], "copied": []}
     for name, parameter in network.named_parameters():
         part = "copied" if name.startswith("positions.") else "averaged"
-        split[part].append(parameter)
+        split[part].append(whole(parameter))
     return split

@@ -19,12 +19,12 @@ from espnet_uniwav.nn.masks import (
     cut_padding,
     drop_if_unpadded,
     lengths_to_padding_mask,
-    read_numbers,
 )
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import sum_over_processes
 from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.encoder import Encoder
+from espnet_uniwav.ssl.masked_pass import masked_pass
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.results import report
@@ -185,39 +185,15 @@ class UniWavSSLModel(ESPnetSSLModel):
         return total, stats
 
     def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
-        """Features, masks and the states of the masked pass of all views.
-
-        ``embedded``, the teacher's input, is computed from the original features. The
-        student and the decoder see perturbed views, if perturbation is on. All numbers
-        that shapes depend on are read from the device together.
-        """
+        """Features, masks and states of all views, see ``masked_pass``."""
         features, lengths = self._extract_feats(speech, speech_lengths)
-        length, views = features.shape[1], self.num_views if self.training else 1
-        mask = self.util_modules["span_mask"](lengths.repeat(views), length)
-        seen = lengths.repeat(views) - mask.sum(1)
-        shortest, masked, *visible = read_numbers(
-            lengths.min(), mask.sum(), seen.min(), seen.max()
-        )
-        padding_mask = padding = None
-        if shortest < length:
-            padding_mask = lengths_to_padding_mask(lengths, length)
-            padding = padding_mask.repeat(views, 1)
-        embedded = self.encoder.encoder.embed(features)
-        if self.util_modules["perturb"].is_active:
-            seen = self.util_modules["perturb"](features.repeat(views, 1, 1))
-            features = seen[: len(features)]
-            student = self.encoder.encoder.embed(seen)
-        else:
-            student = embedded if views == 1 else embedded.repeat(views, 1, 1)
-        return dict(
-            features=features,
-            lengths=lengths,
-            padding_mask=padding_mask,
-            views=views,
-            mask=mask[: len(features)],
-            masked=mask.flatten().nonzero_static(size=masked).squeeze(1),
-            embedded=embedded,
-            hidden_states=self.encoder.encoder(student, padding, mask, tuple(visible)),
+        return masked_pass(
+            self.encoder.encoder,
+            self.util_modules["span_mask"],
+            self.util_modules["perturb"],
+            features,
+            lengths,
+            self.num_views if self.training else 1,
         )
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):

@@ -15,7 +15,8 @@ from pretend_gpu import DEVICE, PretendGPU  # noqa: E402
 from ssl_case import make_args  # noqa: E402
 from test_ssl import VISIBLE  # noqa: E402
 
-from espnet_uniwav.tasks import results, ssl  # noqa: E402
+from espnet_uniwav.ssl import masked_pass  # noqa: E402
+from espnet_uniwav.tasks import results  # noqa: E402
 from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend  # noqa: E402
 
 # Shortest utterance, masked frames, fewest and most visible ones.
@@ -36,7 +37,7 @@ def test_a_step_reads_the_device_once_and_reports_once(tmp_path, monkeypatch, mo
         asked.append(numbers)
         return NUMBERS
 
-    monkeypatch.setattr(ssl, "read_numbers", read)
+    monkeypatch.setattr(masked_pass, "read_numbers", read)
     model = SSLTask.build_model(make_args(tmp_path, **mode)).train()
     dinosr, flow = (loss.objective for loss in model.losses)
     flow.decoder.precondition._is_fitted = True  # the first batch waits

@@ -1,0 +1,96 @@
+"""ESPnet's trainer gives the losses that test/fairseq2 compares fairseq2's with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+pytest.importorskip("espnet2")
+sys.path.append(str(Path(__file__).parents[1] / "fairseq2"))
+
+import pretraining_case as case  # noqa: E402
+from espnet2.tasks.ssl import SSLTask  # noqa: E402
+from espnet2.train.distributed_utils import DistributedOption  # noqa: E402
+from espnet2.train.reporter import Reporter  # noqa: E402
+from espnet2.train.trainer import Trainer  # noqa: E402
+from ssl_case import make_args  # noqa: E402
+
+from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav.data.audio import read_speech  # noqa: E402
+from espnet_uniwav.data.kaldi import read_table  # noqa: E402
+
+# Parts of ours -> parts of ESPnet's model
+PARTS = {
+    "features.": "frontend.features.",
+    "encoder.": "encoder.encoder.",
+    "dinosr.": "losses.0.objective.",
+    "flow_matching.": "losses.1.objective.",
+}
+
+
+def build(tmp_path):
+    """ESPnet's arguments, and its model with the weights of ours."""
+    plugin.register()
+    c = case.CONFIG
+    features = {k: v for k, v in c.features.items() if k not in ("name", "sample_rate")}
+    args = make_args(
+        tmp_path,
+        frontend_conf=dict(fs="16k", features_conf=features),
+        encoder_conf=c.encoder,
+        loss=[
+            dict(name="dinosr", conf=c.dinosr),
+            dict(name="flow_matching", conf=dict(decoder=c.decoder)),
+        ],
+        util=[dict(name="span_mask", conf=c.span_mask)],
+        grad_clip=case.CLIP,
+    )
+    model = SSLTask.build_model(args)
+    weights = {
+        theirs + name.removeprefix(ours): value
+        for name, value in case.make_model().state_dict().items()
+        for ours, theirs in PARTS.items()
+        if name.startswith(ours)
+    }
+    missing, extra = model.load_state_dict(
+        {**model.state_dict(), **weights}, strict=False
+    )
+    assert not missing and not extra
+    return args, model
+
+
+def batches(folder):
+    speech = [
+        torch.from_numpy(read_speech(path, 16000))
+        for path in read_table(case.write_recordings(folder)).values()
+    ]
+    for pair in zip(speech[::2], speech[1::2]):
+        lengths = torch.tensor([len(samples) for samples in pair])
+        yield ["a", "b"], dict(speech=pad_sequence(pair, True), speech_lengths=lengths)
+
+
+def test_losses_of_ten_steps(tmp_path):
+    args, model = build(tmp_path)
+    case.seed_every_step(model, model.losses[0].objective.codebooks)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=case.LR, betas=case.BETAS, weight_decay=0.01
+    )
+    reporter = Reporter()
+    reporter.set_epoch(1)
+    with reporter.observe("train") as observed:
+        Trainer.train_one_epoch(
+            model=model,
+            iterator=list(batches(tmp_path)),
+            optimizers=[optimizer],
+            schedulers=[None],
+            scaler=None,
+            reporter=observed,
+            summary_writer=None,
+            options=Trainer.build_options(args),
+            distributed_option=DistributedOption(),
+        )
+        losses = [float(step.value) for step in observed.stats["loss"]]
+    assert losses == pytest.approx(case.recorded(), rel=1e-5)
