@@ -31,7 +31,7 @@ NUMBERS = {
     "clusters": (int, 1, 10**6),
     "runs": (int, 1, 1000),
     "players": (int, 0, 1000),
-    "frame_rate": (int, 1, 1000),
+    "frame_rate": (float, 1, 1000),
 }
 # The same for the model part of a checkpoint's config.yaml.
 SIZES = {

@@ -45,7 +45,8 @@ def folders(tmp_path):
 
 def test_durations_sum_to_the_frames(folders):
     data, alignment = folders
-    run(write_durations, data, alignment, "--token_list", data / "tokens")
+    options = ("--frame_rate", "50", "--token_list", data / "tokens")
+    run(write_durations, data, alignment, *options)
     assert (data / "phones").read_text().startswith("a1 O T S T\n")
     assert (data / "durations").read_text().startswith("a1 25 25 25 25\n")
     assert (data / "tokens").read_text().split()[2:-1] == ["O", "S", "T"]

@@ -74,13 +74,13 @@ if want 5; then
 fi
 
 speech=$expdir/speech
+no_speech=
 if want 6 && [ -n "$tts_config" ] && [ -d "$texts/alignment" ]; then
     log "stage 6: ${speech}"
     ../tts1/run.sh --stage 3 --data "$(realpath "$texts")" --test_sets test \
         --checkpoint "$(realpath "$expdir/checkpoint")" --tts_config "$tts_config" \
         --expdir "$(realpath -m "$speech")" --ngpu "$ngpu" --bf16 "$bf16" \
-        --prompts "$prompts" ${tts_args} ||
-        log "stage 6 failed, see above: the report goes without speech"
+        --prompts "$prompts" ${tts_args} || no_speech=true
 fi
 
 if want 7; then
@@ -97,4 +97,9 @@ if want 8; then
     log "stage 8: infilling of ${data}/dev"
     ${python} local/score_infill.py --checkpoint "$expdir/checkpoint" \
         --data "$data/dev" --output "$expdir/infilling.csv" ${infill_args} ${score_args}
+fi
+
+if [ -n "$no_speech" ]; then
+    log "stage 6 failed, see above: the report is without speech"
+    exit 1
 fi
