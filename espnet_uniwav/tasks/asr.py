@@ -10,6 +10,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.nn.masks import lengths_to_padding_mask
 from espnet_uniwav.nn.precision import bfloat16, full_precision
+from espnet_uniwav.tasks.labels import fit_labels
 from espnet_uniwav.tasks.steps import CountsSteps
 
 
@@ -99,14 +100,8 @@ def frame_loss(logits: Tensor, lengths: Tensor, alignment: Tensor) -> Tensor:
         ValueError: If T' is off by more than two frames.
     """
     length = logits.shape[1]
-    if abs(alignment.shape[1] - length) > 2:
-        raise ValueError(
-            f"the alignment has {alignment.shape[1]} frames, the encoder {length}: "
-            "make it at the encoder's frame rate"
-        )
-    alignment = F.pad(alignment, (0, max(length - alignment.shape[1], 0)), value=-1)
     padding = lengths_to_padding_mask(lengths, length)
-    targets = alignment[:, :length].masked_fill(padding, -1)
+    targets = fit_labels(alignment, length, "alignment").masked_fill(padding, -1)
     loss = F.cross_entropy(
         logits.transpose(1, 2), targets, ignore_index=-1, reduction="sum"
     )

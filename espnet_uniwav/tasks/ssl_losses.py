@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from espnet2.ssl.loss.abs_loss import AbsSSLLoss
 from espnet2.ssl.loss.hubert import HuBERTLoss
 from torch import Tensor
@@ -15,6 +14,7 @@ from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.tasks.labels import fit_labels
 
 
 class UniWavLoss(AbsSSLLoss):
@@ -146,10 +146,16 @@ class MaskedPredictionLoss(UniWavLoss):
         Raises:
             ValueError: If there are no labels, or they are of another frame rate.
         """
+        if labels is None:
+            raise ValueError(
+                "loss: masked_prediction needs labels: give "
+                "--train_data_path_and_name_and_type FILE,text,text_int, and the same "
+                "for --valid_..., with one label per frame"
+            )
         states = [state.float() for state in hidden_states]
         shape = states[-1].shape[:2]
-        views = shape[0] if labels is None else shape[0] // len(labels)
-        targets = fit_labels(labels, shape[1]).repeat(views, 1)
+        views = shape[0] // len(labels)
+        targets = fit_labels(labels, shape[1], "text").repeat(views, 1)
         is_masked = torch.zeros(shape, dtype=torch.bool, device=masked.device)
         is_masked.view(-1)[masked] = True
         is_visible = ~is_masked
@@ -160,27 +166,3 @@ class MaskedPredictionLoss(UniWavLoss):
             loss, stats = self.hubert(states, text=targets, mask_info=masks)
         last = max(key for key in stats if key.startswith("hubert_acc_m_"))
         return loss, {"accuracy": loss.new_tensor(stats[last])}
-
-
-def fit_labels(labels: Tensor | None, length: int) -> Tensor:
-    """Labels for exactly ``length`` frames; missing ones are -1.
-
-    Args:
-        labels: (B, L).
-        length: Frames T of the batch.
-
-    Raises:
-        ValueError: If there are none, or L and T differ by more than two.
-    """
-    if labels is None:
-        raise ValueError(
-            "loss: masked_prediction needs labels: give "
-            "--train_data_path_and_name_and_type FILE,text,text_int, and the same for "
-            "--valid_..., with one label per frame"
-        )
-    if abs(labels.shape[1] - length) > 2:
-        raise ValueError(
-            f"expected one label for each of {length} frames, found "
-            f"{labels.shape[1]}: make them at the frame rate of the features"
-        )
-    return F.pad(labels, (0, max(length - labels.shape[1], 0)), value=-1)[:, :length]
