@@ -17,6 +17,7 @@ from espnet_uniwav.storage.folder import (
     read_config,
     write_folder,
 )
+from espnet_uniwav.storage.paths import without_machine
 
 
 def save_checkpoint(
@@ -32,7 +33,8 @@ def save_checkpoint(
         model: A ``UniWav``, or a model derived from one, with ``features``.
         config: Its configuration, see ``from_config`` of its class.
         folder: Created if missing.
-        about: Further information: the training configuration, steps, metrics.
+        about: Further information: the training configuration, steps, metrics. Paths in
+            it are shortened, see ``storage.paths``.
         half: Store trained weights in fp16, at half the size. Loading returns fp32.
 
     Raises:
@@ -41,7 +43,7 @@ def save_checkpoint(
     content = {
         "model": config,
         "feature_spec": model.features.spec.to_dict(),
-        "about": about or {},
+        "about": without_machine(about or {}, folder),
     }
     weights = _halve(model) if half else model.state_dict()
     write_folder(folder, weights, content)
@@ -78,7 +80,11 @@ def save_features(features: AbsFeatures, folder: str | Path, about: dict) -> Non
         "std": list(spec.std),
     }
     content = {"model": {"features": config}, "feature_spec": spec.to_dict()}
-    write_folder(folder, features.state_dict(), {**content, "about": about})
+    write_folder(
+        folder,
+        features.state_dict(),
+        {**content, "about": without_machine(about, folder)},
+    )
 
 
 def load_checkpoint(

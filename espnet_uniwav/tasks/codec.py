@@ -22,7 +22,6 @@ from espnet_uniwav.features.neural_codec import (
 )
 from espnet_uniwav.files.input import blamed_on, read_yaml
 from espnet_uniwav.storage.folder import load_strictly
-from espnet_uniwav.storage.paths import without_machine
 from espnet_uniwav.tasks.finetuned import read_state
 
 KINDS = ("encodec", "soundstream")
@@ -139,8 +138,7 @@ def codec(
         checksum=checksum(network),
     )
     load_strictly(features.network, network.state_dict(), source)
-    about = {"source": str(source), "wav_scp": str(wav_scp)}
-    save_features(features, output, without_machine(about, output))
+    save_features(features, output, {"source": str(source), "wav_scp": str(wav_scp)})
     spec = features.spec
     return (
         f"{output}: {spec.dim} latents at {spec.frame_rate:g} Hz of speech at "

@@ -13,7 +13,6 @@ from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import read_config
-from espnet_uniwav.storage.paths import without_machine
 from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
@@ -72,7 +71,6 @@ def cluster(
         codes = fit_tokenizer(tokenizer, speech, step, seed)
         usage.append(describe_usage(codes, tokenizer.codebook_size))
     about = {"checkpoint": str(checkpoint), "wav_scp": str(wav_scp)}
-    about = without_machine(about, output)
     save_checkpoint(tokenizer, {**config, "tokenizer": conf}, output, about)
     return "; ".join([f"{output}: {tokenizer.extra_repr()}", *usage])
 
