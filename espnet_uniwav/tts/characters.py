@@ -11,6 +11,7 @@ LONG_WORD = re.compile(rf"[^\W_]{{{LONGEST_WORD + 1},}}|\S{{501,}}")
 BLANKS = "\t\n\r"
 # Read, or without a sound.
 KNOWN = set("\u00a3\u20ac\u00a5\u00b0\u00b5\u03bc\u00a9\u00ae\u2122\u00b7\u2022\u2212")
+KNOWN |= set("\u00d7\u00f7\u00b1\u00b4\u00a7")
 FEW = 5
 
 
@@ -78,4 +79,4 @@ def _is_foreign(character: str) -> bool:
         return not "\u0300" <= character <= "\u036f"
     if kind[0] == "N":
         return unicodedata.normalize("NFKC", character)[:1] not in set("0123456789")
-    return kind[0] not in "PZ" and character not in "\u00d7\u00f7\u00b1\u00b4\u00a7"
+    return kind[0] not in "PZ"

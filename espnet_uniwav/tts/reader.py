@@ -14,7 +14,7 @@ from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context, check_prompt
-from espnet_uniwav.tts.sentences import join_one_by_one, split_sentences
+from espnet_uniwav.tts.sentences import join, join_one_by_one, split_sentences
 from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
@@ -128,8 +128,8 @@ class Reader:
         Returns:
             (S,) samples, without the prompt.
         """
-        chunks = list(self.stream(text, prompt, manner))
-        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+        pieces, _ = self._pieces(text, prompt, manner)
+        return join(list(pieces), self.features.spec.sample_rate)
 
     def stream(
         self, text: str, prompt: Context | None = None, manner: Manner = Manner()
@@ -146,6 +146,13 @@ class Reader:
         Raises:
             ValueError: If there is nothing to read, or naming what cannot be read.
         """
+        pieces, count = self._pieces(text, prompt, manner)
+        return join_one_by_one(pieces, count, self.features.spec.sample_rate)
+
+    def _pieces(
+        self, text: str, prompt: Context | None, manner: Manner
+    ) -> tuple[Iterator[np.ndarray], int]:
+        """Samples of the sentences, computed when asked for; and their number."""
         check_text(text)
         sentences = split_sentences(self.normalize(text))
         names = [self.tokenize(sentence) for sentence in sentences]
@@ -159,7 +166,7 @@ class Reader:
             self.wave(self.speak(own, prompt, manner, num_frames=count))
             for own, count in zip(names, frames)
         )
-        return join_one_by_one(pieces, len(names), self.features.spec.sample_rate)
+        return pieces, len(names)
 
     def speak(
         self,

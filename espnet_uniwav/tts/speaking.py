@@ -184,33 +184,46 @@ def synthesize(
         if lines:
             raise ValueError("--output: expected a folder for --lines, found -")
         return _print_speech(load, text or "", prompt, prompt_text, **manner)
-    table = read_lines(Path(lines)) if lines else [Line(text=text or "")]
-    folder = output if lines else output.absolute().parent
+    voice = dict(prompt=str(prompt or ""), prompt_text=prompt_text)
     if lines:
-        folder.mkdir(parents=True, exist_ok=True)
-    elif not folder.is_dir():
+        return _write_lines(load, read_lines(Path(lines)), output, voice, manner)
+    if not (folder := output.absolute().parent).is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; make it first")
+    spoken = _write_line(load(), Line(text=text or "", **voice), output, manner)
+    return f"{output}: {spoken:.2f} s spoken"
+
+
+def _write_lines(
+    load: Callable[[], Synthesizer],
+    table: list[Line],
+    folder: Path,
+    voice: dict,
+    manner: dict,
+) -> str:
+    """Write the lines of a table; ``voice`` is that of lines without one."""
+    folder.mkdir(parents=True, exist_ok=True)
     synthesizer = load()
 
     def write(item: tuple[Line, Path]) -> float:
         line, path = item
-        speech = synthesizer(
-            line.text,
-            line.prompt or prompt,
-            line.prompt_text or prompt_text,
-            line.phones,
-            line.durations,
-            **manner,
-        )
-        write_speech(path, speech, synthesizer.sample_rate)
-        return len(speech) / synthesizer.sample_rate
+        missing = {key: value for key, value in voice.items() if not getattr(line, key)}
+        return _write_line(synthesizer, replace(line, **missing), path, manner)
 
-    if not lines:
-        return f"{output}: {write((table[0], output)):.2f} s spoken"
     items = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
     with locked(folder):
         failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
     return f"{folder}: {len(table) - failed} of {len(table)} lines read"
+
+
+def _write_line(
+    synthesizer: Synthesizer, line: Line, path: Path, manner: dict
+) -> float:
+    """Write a line as a wav file; returns its seconds."""
+    speech = synthesizer(
+        line.text, line.prompt, line.prompt_text, line.phones, line.durations, **manner
+    )
+    write_speech(path, speech, synthesizer.sample_rate)
+    return len(speech) / synthesizer.sample_rate
 
 
 def _print_speech(load: Callable[[], Synthesizer], *what, **manner) -> None:
