@@ -17,19 +17,18 @@ from dataclasses import replace
 from pathlib import Path
 
 PARTS = ("sizes", "options", "longest", "speaking", "tokens")
+# Key of a row of steps -> head of its column, and format.
 STEPS = {
-    "size": "{}",
-    "dtype": "{}",
-    "option": "{}",
-    "first": "{:.3f}",
-    "last": "{:.3f}",
-    "difference": "{:.2%}",
-    "audio_s_per_s": "{:.3g}",
-    "peak_mib": "{:.0f}",
-    "peak_share": "{:.0%}",
+    "size": ("size", "{}"),
+    "dtype": ("type", "{}"),
+    "option": ("option", "{}"),
+    "first": ("loss, first", "{:.3f}"),
+    "last": ("last", "{:.3f}"),
+    "difference": ("off the CPU's", "{:.2%}"),
+    "audio_s_per_s": ("audio s per s", "{:.3g}"),
+    "peak_mib": ("peak MiB", "{:.0f}"),
+    "peak_share": ("of the peak FLOP/s", "{:.0%}"),
 }
-HEAD = "size | type | option | loss, first | last | off the CPU's | audio s per s "
-HEAD += "| peak MiB | of the peak FLOP/s"
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -84,11 +83,12 @@ def describe_device(plan) -> str:
 
 def format_tables(device: str, rows: list[dict], seconds: float) -> str:
     """Write steps, batches and generation as markdown."""
-    lines = [f"{device} {seconds:.0f} s in all.", "", f"| {HEAD} |"]
+    heads = " | ".join(head for head, _ in STEPS.values())
+    lines = [f"{device} {seconds:.0f} s in all.", "", f"| {heads} |"]
     lines.append("|---" * len(STEPS) + "|")
     for row in rows:
         if "peak_mib" in row:
-            cells = [form.format(row[key]) for key, form in STEPS.items()]
+            cells = [form.format(row[key]) for key, (_, form) in STEPS.items()]
             lines.append(f"| {' | '.join(cells)} |" + ("" if row["ok"] else " WRONG"))
     lines += ["", "| check | result |", "|---|---|"]
     lines += [

@@ -36,8 +36,9 @@ def masked_pass(
         ``masked`` are the indices of masked frames in the flattened (V * B * T).
     """
     length = features.shape[1]
-    mask = span_mask(lengths.repeat(views), length)
-    visible = lengths.repeat(views) - mask.sum(1)
+    all_lengths = lengths.repeat(views)
+    mask = span_mask(all_lengths, length)
+    visible = all_lengths - mask.sum(1)
     shortest, masked, *visible = read_numbers(
         lengths.min(), mask.sum(), visible.min(), visible.max()
     )

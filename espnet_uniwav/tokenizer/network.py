@@ -179,8 +179,8 @@ class TokenizerNetwork(nn.Module):
         )
         used = codes.transpose(0, 1).flatten(1)
         number = count_codes(used, self.codebook_size, ~padding.flatten())
-        number = perplexity(number)
-        stats = {f"perplexity_{k}": value for k, value in enumerate(number)}
+        values = enumerate(perplexity(number))
+        stats = {f"perplexity_{k}": value for k, value in values}
         return loss, {"loss_flow": loss.detach(), **stats}
 
     @torch.no_grad()
