@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from espnet2.gan_codec.abs_gan_codec import AbsGANCodec
+from espnet2.gan_tts.hifigan.hifigan import HiFiGANPeriodDiscriminator
 from espnet2.gan_tts.hifigan.loss import (
     DiscriminatorAdversarialLoss,
     FeatureMatchLoss,
@@ -34,15 +35,18 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     Args:
         features: Name and arguments of the feature space.
         generator: Arguments of ``Vocoder``.
-        fft_sizes: Window lengths in samples, one discriminator for each.
-        channels: Channels of the discriminators' convolutions.
+        fft_sizes: Window lengths in samples, a discriminator of spectra for each.
+        channels: Channels of their convolutions.
+        periods: Periods in samples, a discriminator of waveforms for each (Kong 2020).
+        period_channels: Channels of their first convolutions; the last have 8 times as
+            many.
         segment: Samples cut from every utterance, at a random position in training and
             from the middle in validation. (The chunk iterator of ESPnet 202511 does
             not run with NumPy 2.4.)
         warm_up_steps: Training batches before the discriminators start.
         mel_weight: Factor of the mel distance.
         feature_weight: Factor of the feature matching.
-        bf16: Discriminators in bfloat16, see ``nn.precision``.
+        bf16: Networks in bfloat16, the STFTs in fp32, see ``nn.precision``.
     """
 
     @typechecked
@@ -52,6 +56,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         generator: dict | None = None,
         fft_sizes: Sequence[int] = (1024, 512),
         channels: int = 16,
+        periods: Sequence[int] = (),
+        period_channels: int = 8,
         segment: int = 12800,
         warm_up_steps: int = 0,
         mel_weight: float = 15.0,
@@ -60,7 +66,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     ):
         super().__init__()
         self.generator = Vocoder(build_features(**features), **(generator or {}))
-        self.discriminator = _Discriminators(fft_sizes, channels)
+        self.discriminator = _Discriminators(
+            fft_sizes, channels, periods, period_channels
+        )
         self.segment = segment
         self.warm_up_steps = warm_up_steps
         self.mel_weight = mel_weight
@@ -116,7 +124,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
     def decode(self, x: Tensor) -> Tensor:
         """Features (B, T, F) to samples (B, 1, T * hop)."""
-        return self.generator(x)[:, None]
+        with bfloat16(x.device, self.bf16):
+            frames = self.generator.frames(x)
+        return self.generator.head(frames.float())[:, None]
 
     @property
     def is_warm(self) -> bool:
@@ -156,7 +166,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         mel = mel / len(self.mel_losses)
         loss, stats = self.mel_weight * mel, {"loss_mel": mel}
         if self.is_warm:
+            self.discriminator.requires_grad_(False)  # its gradients are not wanted
             fake_seen = self._judge(spoken)
+            self.discriminator.requires_grad_(True)
             with torch.no_grad():
                 real_seen = self._judge(real)
             opinion = self.adversarial(fake_seen)
@@ -169,17 +181,38 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
 
 class _Discriminators(nn.ModuleList):
-    """Discriminators of the ``vocos`` package, which normalise the peak of their input.
+    """Discriminators of spectra (the ``vocos`` package) and of periods (ESPnet).
 
-    ESPnet's MultiScaleSTFTDiscriminator does not: on speech at its natural level it
-    stayed at chance for as long as it was tried.
+    All judge audio of one peak: without that, ESPnet's MultiScaleSTFTDiscriminator
+    stayed at chance on speech at its natural level for as long as it was tried.
     """
 
-    def __init__(self, fft_sizes: Sequence[int], channels: int):
+    def __init__(
+        self,
+        fft_sizes: Sequence[int],
+        channels: int,
+        periods: Sequence[int],
+        period_channels: int,
+    ):
         from vocos.discriminators import DiscriminatorR
 
         super().__init__(DiscriminatorR(size, channels=channels) for size in fft_sizes)
+        self.extend(
+            HiFiGANPeriodDiscriminator(
+                period=period,
+                channels=period_channels,
+                max_downsample_channels=8 * period_channels,
+            )
+            for period in periods
+        )
 
     def forward(self, audio: Tensor) -> list[list[Tensor]]:
         """Layer outputs of every discriminator for (B, S) samples, the score last."""
-        return [[*layers, verdict] for verdict, layers in (own(audio) for own in self)]
+        audio = 0.8 * audio / (audio.abs().amax(dim=1, keepdim=True) + 1e-9)
+        return [self._layers(judge, audio) for judge in self]
+
+    def _layers(self, judge: nn.Module, audio: Tensor) -> list[Tensor]:
+        if isinstance(judge, HiFiGANPeriodDiscriminator):
+            return judge(audio[:, None])
+        verdict, layers = judge(audio)
+        return [*layers, verdict]

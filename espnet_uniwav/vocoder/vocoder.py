@@ -14,14 +14,21 @@ from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
 class Vocoder(nn.Module):
     """Vocos (Siuzdak 2024): ConvNeXt blocks predict magnitude and phase of an STFT.
 
-    Frames are centred at multiples of the hop, like those of the features. The network
-    comes from the ``vocos`` package.
+    Frames are centred at multiples of the hop, like those of the features. With
+    ``upsample``, every frame becomes several, and more blocks follow at that rate: the
+    pitch moves within a hop of 20 ms, and a phase is easier to predict every 5 ms. The
+    network comes from the ``vocos`` package.
 
     Args:
         features: Feature space to invert.
         dim: Width.
         ffn_dim: Width of the feed-forward networks in the blocks.
-        num_layers: Blocks.
+        num_layers: Blocks at the rate of the features.
+        upsample: STFT frames per frame of the features; divides the hop.
+        fine_dim: Width of the blocks at that rate.
+        fine_ffn_dim: Width of the feed-forward networks in them.
+        fine_layers: Blocks at that rate.
+        fft_size: Window of the STFT in samples; None: that of the features.
 
     Raises:
         ImportError: If the package ``vocos`` is missing.
@@ -33,18 +40,44 @@ class Vocoder(nn.Module):
         dim: int = 256,
         ffn_dim: int = 768,
         num_layers: int = 6,
+        upsample: int = 1,
+        fine_dim: int = 192,
+        fine_ffn_dim: int = 576,
+        fine_layers: int = 3,
+        fft_size: int | None = None,
     ):
         super().__init__()
         try:
             from vocos.heads import ISTFTHead
             from vocos.models import VocosBackbone
+            from vocos.modules import ConvNeXtBlock
         except ImportError as error:
             raise ImportError(f"a vocoder needs vocos: pip install it ({error})")
         self.features = features
         spec = features.spec
+        if spec.hop_length % upsample:
+            raise ValueError(
+                f"upsample: expected a divisor of the hop of {spec.hop_length} samples, "
+                f"found {upsample}"
+            )
         self.backbone = VocosBackbone(spec.dim, dim, ffn_dim, num_layers)
-        fft_size = spec.conf.get("fft_size", 4 * spec.hop_length)
-        self.head = ISTFTHead(dim, fft_size, spec.hop_length, padding="center")
+        self.upsample = upsample
+        if upsample > 1:
+            self.refine = nn.Sequential(
+                nn.Linear(dim, upsample * fine_dim),
+                _SplitFrames(upsample),
+                *(
+                    ConvNeXtBlock(fine_dim, fine_ffn_dim, 1 / fine_layers)
+                    for _ in range(fine_layers)
+                ),
+            )
+            self.norm = nn.LayerNorm(fine_dim, eps=1e-6)
+        self.head = ISTFTHead(
+            dim if upsample == 1 else fine_dim,
+            fft_size or spec.conf.get("fft_size", 4 * spec.hop_length),
+            spec.hop_length // upsample,
+            padding="center",
+        )
 
     @classmethod
     def from_config(cls, config: dict) -> Vocoder:
@@ -70,8 +103,28 @@ class Vocoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples."""
+        return self.head(self.frames(x))
+
+    def frames(self, x: Tensor) -> Tensor:
+        """Map (B, T, F) features to (B, T * upsample + 1, dim), what the head reads."""
+        frames = x.shape[1]
         x = torch.cat((x, x[:, -1:]), dim=1)  # the last hop extends past frame T
-        return self.head(self.backbone(x.transpose(1, 2)))
+        x = self.backbone(x.transpose(1, 2))
+        if self.upsample > 1:
+            x = self.refine(x).transpose(1, 2)
+            x = self.norm(x[:, : frames * self.upsample + 1])
+        return x
+
+
+class _SplitFrames(nn.Module):
+    """(B, T, N * C) frames to (B, C, T * N), each into N of them."""
+
+    def __init__(self, parts: int):
+        super().__init__()
+        self.parts = parts
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.parts, -1)).flatten(1, 2).transpose(1, 2)
 
 
 def use_vocoder(features: AbsFeatures, folder: str | Path | None) -> None:
