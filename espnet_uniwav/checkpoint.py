@@ -45,18 +45,19 @@ def save_checkpoint(
         "feature_spec": model.features.spec.to_dict(),
         "about": without_machine(about or {}, folder),
     }
-    weights = _halve(model) if half else model.state_dict()
+    weights = halved(model) if half else model.state_dict()
     write_folder(folder, weights, content)
 
 
-def _halve(model: nn.Module) -> dict[str, Tensor]:
-    """Weights with parameters in fp16, except buffers and the feature space.
+def halved(model: nn.Module) -> dict[str, Tensor]:
+    """Weights with parameters in fp16, except buffers and feature spaces.
 
     Raises:
         ValueError: As of ``save_checkpoint``.
     """
     weights = model.state_dict()
-    kept = {id(parameter) for parameter in model.features.parameters()}
+    spaces = [part for part in model.modules() if isinstance(part, AbsFeatures)]
+    kept = {id(value) for space in spaces for value in space.parameters()}
     for name, parameter in model.named_parameters():
         if id(parameter) in kept:
             continue

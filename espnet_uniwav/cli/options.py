@@ -106,8 +106,9 @@ def add_vocoder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vocoder",
         type=Path,
-        metavar="FOLDER",
-        help="vocoder checkpoint (default: that of the model, else Griffin-Lim)",
+        metavar="NAME",
+        help="checkpoint of a vocoder; `none`: Griffin-Lim (default: that of the "
+        "model, else the packaged one)",
     )
 
 

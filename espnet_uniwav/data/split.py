@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -21,7 +22,8 @@ def assign_splits(pieces: list[Piece], shares: dict[str, float]) -> list[Piece]:
     """Gives every piece a split; splits that the corpus names are kept.
 
     A split of `shares` that no piece has is taken from the rest of train: whole
-    speakers where there are at least ten, else whole utterances, else pieces.
+    speakers where there are at least ten, else sentences with all their recordings,
+    else whole utterances, else pieces.
 
     Args:
         pieces: all usable pieces; an empty split means none was given.
@@ -44,9 +46,14 @@ def _grouping(pieces: list[Piece]):
     """Picks the coarsest unit that leaves enough groups to divide."""
     if len({piece.speaker for piece in pieces}) >= MIN_SPEAKERS:
         return lambda piece: piece.speaker
-    if len({piece.origin for piece in pieces}) >= 3:
-        return lambda piece: piece.origin
+    if len({_sentence(piece) for piece in pieces}) >= 3:
+        return _sentence
     return lambda piece: piece.utt
+
+
+def _sentence(piece: Piece) -> str:
+    """The text without regard to case and punctuation, else the recording."""
+    return " ".join(re.findall(r"[^\W_]+", piece.text.lower())) or piece.origin
 
 
 def _choose(groups: Iterable[str], shares: dict[str, float]) -> dict[str, str]:

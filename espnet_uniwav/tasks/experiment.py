@@ -46,7 +46,7 @@ def export_experiment(
         experiment: ESPnet's output_dir, with config.yaml.
         folder: The checkpoint to write.
         model_file: File name of the saved model in the experiment.
-        half: Store trained weights in fp16; not for models with their task.
+        half: Store trained weights in fp16.
         whole: Export a recogniser with its task and tokens, for ``load_recogniser``.
 
     Returns:
@@ -71,10 +71,8 @@ def export_experiment(
         )
     about = {"experiment": experiment.resolve().name, "model_file": path.resolve().name}
     if finetuned:
-        if half:
-            raise ValueError(f"{config_file}: a fine-tuned model is exported in fp32")
         kind = "tts" if args.get("tts") else "asr"
-        return export_finetuned(kind, config_file, path, folder, about)
+        return export_finetuned(kind, config_file, path, folder, about, half)
     build, config, prefixes = described
     with blamed_on(config_file):
         model = build(config)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav import plugin
+from espnet_uniwav.checkpoint import halved
 from espnet_uniwav.cli.command import load
 from espnet_uniwav.files.input import blamed_on, read_yaml
 from espnet_uniwav.files.output import whole_path
@@ -33,7 +34,12 @@ from espnet_uniwav.storage.paths import without_machine
 
 TASKS = {"tts": "espnet2.tasks.tts:TTSTask", "asr": "espnet2.tasks.asr:ASRTask"}
 # Options of the tasks that name files which the trained model needs.
-NAMED = (("bpemodel",), ("non_linguistic_symbols",), ("normalize_conf", "stats_file"))
+NAMED = (
+    ("bpemodel",),
+    ("non_linguistic_symbols",),
+    ("normalize_conf", "stats_file"),
+    ("tts_conf", "vocoder"),
+)
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 Found = tuple[nn.Module, argparse.Namespace, type]
@@ -128,7 +134,12 @@ def read_saved(path: str | Path) -> dict:
 
 
 def export_finetuned(
-    kind: str, config: Path, model: Path, folder: str | Path, about: dict
+    kind: str,
+    config: Path,
+    model: Path,
+    folder: str | Path,
+    about: dict,
+    half: bool = False,
 ) -> nn.Module:
     """Write a fine-tuned model to a folder that ``load_finetuned`` takes.
 
@@ -137,8 +148,10 @@ def export_finetuned(
         config: ESPnet's configuration of it.
         model: Weights that the training saved.
         folder: Made if missing: config.yaml, with the list of tokens, and
-            model.safetensors; files that the configuration names are copied.
+            model.safetensors; files that the configuration names are copied, and the
+            folder of a vocoder.
         about: Anything worth keeping.
+        half: See ``save_checkpoint``.
 
     Returns:
         The model.
@@ -150,19 +163,30 @@ def export_finetuned(
     args, folder = vars(args), Path(folder)
     with blamed_on(config):
         for part, key in _named(args):
-            target = folder / FILES / PurePath(part[key]).name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with whole_path(target) as partial:
-                shutil.copyfile(part[key], partial)
-            part[key] = target.name
+            source = Path(part[key])
+            if key == "vocoder" and not source.is_dir():
+                continue  # a name
+            _copy(source, folder / FILES / source.name)
+            part[key] = source.name
     args = _without_machine(args, config.parent)
-    weights = {name: value.clone() for name, value in built.state_dict().items()}
+    weights = halved(built) if half else built.state_dict()
+    weights = {name: value.clone() for name, value in weights.items()}
     write_folder(folder, weights, {"model": {kind: args}, "about": about})
     return built
 
 
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        return
+    with whole_path(target) as partial:
+        shutil.copyfile(source, partial)
+
+
 def _without_machine(args: dict, experiment: Path) -> dict:
-    """Arguments that name no path but of the vocoder, and no checkpoint to start from.
+    """Arguments that name no path and no checkpoint to start from.
 
     The architecture is among them, and the weights are beside them.
     """
@@ -206,10 +230,12 @@ def _check_tokens(tokens) -> None:
 
 
 def _find_files(args: dict, folder: Path) -> dict:
-    """Arguments in which copied files are named by their full path."""
+    """Arguments in which what was copied is named by its full path."""
     with blamed_on(folder / CONFIG):
         for part, key in _named(args):
-            part[key] = str(folder / FILES / PurePath(part[key]).name)
+            copied = folder / FILES / PurePath(part[key]).name
+            if key != "vocoder" or copied.is_dir():
+                part[key] = str(copied)
     return args
 
 

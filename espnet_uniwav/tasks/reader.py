@@ -24,7 +24,7 @@ def load_reader(
         model_file: Its weights, a .pth file; or a folder of ``uniwav export``.
         config: Its ``config.yaml``; None: beside the weights.
         device: Torch device.
-        vocoder: Checkpoint of one; None: as ``tts_conf`` of the model says.
+        vocoder: See ``use_vocoder``; None: as ``tts_conf`` of the model says.
 
     Raises:
         FileNotFoundError: If a file is missing.

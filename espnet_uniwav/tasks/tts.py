@@ -46,7 +46,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             random weights.
         architecture: The checkpoint's model configuration; see ``frontend: uniwav``.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
-        vocoder: Folder of an exported ``Vocoder``; None: Griffin-Lim.
+        vocoder: Folder or name of a vocoder, see ``vocoder.use_vocoder``.
         num_steps, method, guidance_scale, temperature: See ``Sampling``.
         seed: Seed of the noise; the same for every utterance.
         speed: Divides predicted durations.

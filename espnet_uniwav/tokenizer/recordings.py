@@ -98,7 +98,7 @@ def detokenize(
         prompt: Recording of the target voice, for all utterances.
         prompts: Table of such recordings by name, instead of ``prompt``.
         seed: Seed of the noise.
-        vocoder: Vocoder checkpoint; None: the inversion of the features.
+        vocoder: See ``use_vocoder``.
         num_workers: Processes, as of ``do_all``.
         device: Torch device.
         **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.

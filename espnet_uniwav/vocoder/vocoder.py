@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import load_model
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
+from espnet_uniwav.storage.folder import packaged_models, read_config
+
+PACKAGED, NO_VOCODER = "vocoder", "none"
 
 
 class Vocoder(nn.Module):
@@ -57,8 +60,8 @@ class Vocoder(nn.Module):
         spec = features.spec
         if spec.hop_length % upsample:
             raise ValueError(
-                f"upsample: expected a divisor of the hop of {spec.hop_length} samples, "
-                f"found {upsample}"
+                f"upsample: expected a divisor of the hop of {spec.hop_length} "
+                f"samples, found {upsample}"
             )
         self.backbone = VocosBackbone(spec.dim, dim, ffn_dim, num_layers)
         self.upsample = upsample
@@ -127,12 +130,29 @@ class _SplitFrames(nn.Module):
         return x.unflatten(-1, (self.parts, -1)).flatten(1, 2).transpose(1, 2)
 
 
-def use_vocoder(features: AbsFeatures, folder: str | Path | None) -> None:
-    """Invert features by the vocoder of a checkpoint folder; None: change nothing.
+def use_vocoder(features: AbsFeatures, name: str | Path | None = None) -> None:
+    """Choose what inverts features.
+
+    Args:
+        features: Feature space.
+        name: Folder or name of a vocoder's checkpoint; ``none``: the inversion of the
+            feature space (Griffin-Lim for log-mel); None: the packaged vocoder
+            if it is one for these features, else as ``none``.
 
     Raises:
         FileNotFoundError, ValueError: If it is no vocoder, or one for other features.
     """
-    if folder is not None:
-        vocoder = Vocoder.from_pretrained(folder, features.spec)
-        features.use_vocoder(vocoder.to(features.device))
+    if name is None:
+        name = PACKAGED if _fits(PACKAGED, features.spec) else NO_VOCODER
+    if str(name) == NO_VOCODER:
+        features.use_vocoder(None)
+        return
+    vocoder = Vocoder.from_pretrained(name, features.spec)
+    features.use_vocoder(vocoder.to(features.device))
+
+
+def _fits(name: str, spec: FeatureSpec) -> bool:
+    folder = packaged_models().get(name)
+    if folder is None:
+        return False
+    return FeatureSpec.from_dict(read_config(folder)["feature_spec"]) == spec

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet_uniwav.data.split import hash_share
+from espnet_uniwav.data.decode import Piece
+from espnet_uniwav.data.split import assign_splits, hash_share
 from espnet_uniwav.data.table import Row, describe, read_table, write_table
 
 ROW = Row("s-a", "s", "/in/a.wav", 1.25, "HELLO YOU", "train", "x")
@@ -60,3 +61,19 @@ def test_description():
 def test_shares_never_change():
     assert hash_share("1088") == pytest.approx(0.6159171, abs=1e-6)
     assert 0.45 < np.mean([hash_share(str(i)) for i in range(1000)]) < 0.55
+
+
+def test_a_sentence_is_in_one_split():
+    def piece(utt, text):
+        return Piece(utt, "speaker", text, "", utt, f"{utt}.wav", 16000)
+
+    pieces = [piece(f"u{i}", f"Sentence {i % 20}{'.' * (i % 3)}") for i in range(60)]
+    splits = {}
+    for own in assign_splits(pieces, {"dev": 0.1, "test": 0.2}):
+        splits.setdefault(own.split, []).append(int(own.utt[1:]) % 20)
+    assert {name: len(set(of)) for name, of in splits.items()} == {
+        "train": 14,
+        "dev": 2,
+        "test": 4,
+    }
+    assert sum(len(of) for of in splits.values()) == 60

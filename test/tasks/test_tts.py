@@ -25,6 +25,7 @@ from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E
 from espnet_uniwav.storage.folder import CONFIG, WEIGHTS  # noqa: E402
 from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
 from espnet_uniwav.tts.speaking import Synthesizer  # noqa: E402
+from espnet_uniwav.vocoder import Vocoder  # noqa: E402
 
 TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
 CONF = dict(
@@ -330,8 +331,34 @@ def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
         load_checkpoint(out)
     with pytest.raises(ValueError, match="expected a fine-tuned TTS model, found feat"):
         load_reader(folder / "checkpoint")
-    with pytest.raises(SystemExit, match="exported in fp32"):
-        export([str(exp), str(out), "--model_file", "1epoch.pth", "--half"])
+    export([str(exp), str(out), "--model_file", "1epoch.pth", "--half"])
+    assert (out / WEIGHTS).stat().st_size < 0.7 * (exp / "1epoch.pth").stat().st_size
+    halved = Synthesizer.from_pretrained(out)("bah.", num_steps=2)
+    assert 0 < np.abs(halved - expected).mean() < 0.1 * np.abs(expected).mean()
+
+
+@pytest.mark.integration
+def test_an_exported_model_keeps_its_vocoder(exp, folder, tmp_path):
+    pytest.importorskip("vocos")
+    features = load_checkpoint(folder / "checkpoint").features
+    size = dict(dim=8, ffn_dim=8, num_layers=1)
+    config = {"features": make_config()["features"], "vocoder": size}
+    save_checkpoint(Vocoder(features, **size), config, tmp_path / "made/voc")
+    shutil.copytree(exp, tmp_path / "exp")
+    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
+    args["tts_conf"]["vocoder"] = str(tmp_path / "made/voc")
+    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
+    export([str(tmp_path / "exp"), str(tmp_path / "out"), "--model_file", "1epoch.pth"])
+    expected = Synthesizer.from_pretrained(
+        exp / "1epoch.pth", vocoder=tmp_path / "made/voc"
+    )("bah.", num_steps=2)
+    shutil.rmtree(tmp_path / "made")
+    shutil.move(tmp_path / "out", tmp_path / "moved")
+    assert str(tmp_path) not in (tmp_path / "moved" / CONFIG).read_text()
+    found = Synthesizer.from_pretrained(tmp_path / "moved")("bah.", num_steps=2)
+    assert np.array_equal(found, expected)
+    plain = Synthesizer.from_pretrained(tmp_path / "moved", vocoder="none")
+    assert not np.array_equal(plain("bah.", num_steps=2), expected)
 
 
 @pytest.mark.integration

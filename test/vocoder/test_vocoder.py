@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +17,7 @@ from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.vocoder import Vocoder, use_vocoder  # noqa: E402
 
 GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
+FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
 CONF = dict(
     codec="uniwav_vocoder",
     codec_conf=dict(
@@ -49,17 +52,45 @@ def make_codec(**overrides):
     return UniWavVocoder(**{**CONF["codec_conf"], **overrides})
 
 
+@pytest.mark.parametrize("size", [GENERATOR, FINE])
 @pytest.mark.parametrize("frames", [1, 2, 17])
-def test_a_frame_is_a_hop(frames):
-    vocoder = make_vocoder()
+def test_a_frame_is_a_hop(frames, size):
+    vocoder = Vocoder(make_features(), **size)
     assert vocoder(torch.randn(2, frames, 12)).shape == (2, 320 * frames)
+
+
+def test_fine_frames_follow_their_frame():
+    vocoder = Vocoder(make_features(), **FINE).eval()
+    x = torch.randn(1, 60, 12)
+    changed = x.clone()
+    changed[:, 50:] += 1.0
+    before, after = (vocoder(own)[0] for own in (x, changed))
+    reach = 320 * (50 - 3 * 3 - 2)  # three convolutions of 7 frames, then a window
+    torch.testing.assert_close(before[:reach], after[:reach])
+    assert not torch.allclose(before[320 * 50 :], after[320 * 50 :])
+
+
+def test_upsample_divides_the_hop():
+    with pytest.raises(ValueError, match="a divisor of the hop of 320 .* found 3"):
+        Vocoder(make_features(), **GENERATOR, upsample=3)
+
+
+def test_the_packaged_vocoder_is_the_default(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder / "checkpoint", tmp_path / "vocoder")
+    monkeypatch.setattr("espnet_uniwav.storage.folder.PACKAGED", tmp_path)
+    fitting, other = make_features(), make_features(frame_rate=100)
+    for features, used in ((fitting, True), (other, False)):
+        use_vocoder(features)
+        assert (features.vocoder is not None) == used
+    use_vocoder(fitting, "none")
+    assert fitting.vocoder is None
 
 
 def test_features_use_it_and_can_stop(folder):
     features = make_features()
     x = features.extract_one(make_speech([8000])[0][0])
     state, plain = features.state_dict(), features.invert_one(x)
-    use_vocoder(features, None)
+    use_vocoder(features, "none")
     assert torch.equal(features.invert_one(x), plain)
     use_vocoder(features, folder / "checkpoint")
     vocoded = features.invert_one(x)
@@ -78,8 +109,9 @@ def test_other_features_are_refused(folder):
         use_vocoder(make_features(), folder / "gone")
 
 
-def test_turns_train_their_own_part():
-    codec = make_codec().train()
+@pytest.mark.parametrize("periods", [(), (2, 3)])
+def test_turns_train_their_own_part(periods):
+    codec = make_codec(periods=periods, period_channels=2).train()
     audio = make_speech([12800, 12800])[0]
     for turn, own, other in (
         (False, codec.discriminator, codec.generator),
@@ -90,8 +122,7 @@ def test_turns_train_their_own_part():
         result["loss"].backward()
         assert result["optim_idx"] == int(not turn) and result["weight"] == 2
         assert all(p.grad is not None for p in own.parameters())
-        if not turn:
-            assert all(p.grad is None for p in other.parameters())
+        assert all(p.grad is None and p.requires_grad for p in other.parameters())
     names = {"loss", "loss_mel", "loss_adversarial", "loss_matching"}
     assert set(result["stats"]) == names and codec.step == 1
 

@@ -45,7 +45,7 @@ def infill(
         splice: Keep the original samples outside the gaps, except for a fade of 15 ms;
             if false, all of the output is vocoded.
         seed: Seed of the noise.
-        vocoder: Vocoder checkpoint; None: the inversion of the features.
+        vocoder: See ``use_vocoder``.
         device: Torch device.
         **sampling: Settings of ``Sampling``, such as ``num_steps``.
 

@@ -49,7 +49,7 @@ def score(
         lines: Table with ``NEEDED_COLUMNS``.
         output: Folder to write.
         systems: NAME=FOLDER of each, with the wav files.
-        vocoder: Vocoder checkpoint; its copies are scored too.
+        vocoder: See ``use_vocoder``; its copies are scored too.
         codec: Folder of ``uniwav codec``; its copies are scored too.
         title: Title of the page.
         match: Regular expression on the reference's path; other lines are left out.
@@ -99,9 +99,10 @@ def make_copies(
 ) -> dict[str, AbsFeatures]:
     """Name of the copies -> features that make them."""
     copies = {COPY: build_features(frame_rate=frame_rate)}
-    if vocoder is not None:
-        copies[VOCODED] = build_features(frame_rate=frame_rate)
-        use_vocoder(copies[VOCODED], vocoder)
+    vocoded = build_features(frame_rate=frame_rate)
+    use_vocoder(vocoded, vocoder)
+    if vocoded.vocoder is not None:
+        copies[VOCODED] = vocoded
     if codec is not None:
         copies[CODED] = build_features("neural_codec", checkpoint=str(codec))
     return copies
