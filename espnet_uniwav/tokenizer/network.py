@@ -225,8 +225,12 @@ class TokenizerNetwork(nn.Module):
     def _quantize(self, x: Tensor, padding_mask: Tensor | None):
         """Codes (B, K, T), arbitrary at padding, and z (B, T, D)."""
         state, rest, z = self.frames(x, padding_mask)
+        return self._codes(state, rest), z
+
+    def _codes(self, state: Tensor, rest: Tensor) -> Tensor:
+        """Codes (B, K, T) of the inputs of the quantiser."""
         codes = self.quantizer.encode(state.flatten(0, 1), rest.flatten(0, 1))
-        return codes.unflatten(1, x.shape[:2]).transpose(0, 1), z
+        return codes.unflatten(1, state.shape[:2]).transpose(0, 1)
 
     def condition(self, x: Tensor) -> Tensor:
         """Condition of the decoder for features: (T, F) to (T, D)."""

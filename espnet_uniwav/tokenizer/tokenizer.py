@@ -9,10 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.flow.sampling import SPEAKING, generate
-from espnet_uniwav.tokenizer.checks import (
-    check_codes,
-    valid_samples,
-)
+from espnet_uniwav.tokenizer.checks import FEATURES, check_codes, valid_samples
 from espnet_uniwav.tokenizer.network import TokenizerNetwork
 from espnet_uniwav.tts.context import check_prompt
 
@@ -50,7 +47,10 @@ class UniWavTokenizer(TokenizerNetwork):
 
     def _encode(self, speech: Tensor) -> Tensor:
         """(S,) to (K, T)."""
-        return self._quantize(self._features(speech)[None], None)[0][0]
+        x = self._features(speech)[None]
+        if self.layer == FEATURES:
+            return self._codes(x, x)[0]  # needs no encoder
+        return self._quantize(x, None)[0][0]
 
     def _features(self, speech: Tensor) -> Tensor:
         device = self.quantizer.codewords.device
