@@ -4,7 +4,7 @@ Frames outside the gaps are kept. If the audio inside a gap is damaged, make the
 0.03 s wider on either side, because the window of a frame is that wide.
 
 examples:
-  uniwav infill in.wav out.wav --checkpoint CHECKPOINT --start 1.2 --end 1.5
+  uniwav infill in.wav out.wav --start 1.2 --end 1.5
   uniwav infill in.wav out.wav --checkpoint CHECKPOINT --start 1.2 --end 1.5 \\
       --start 3 --end 3.4 --seed 1
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
+    PRETRAINED,
     add_checkpoint,
     add_device,
     add_sampling,
@@ -32,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = make_parser("infill", __doc__)
     parser.add_argument("input", type=Path, help="any file that libsndfile reads")
     parser.add_argument("output", type=Path, help="wav file to write")
-    add_checkpoint(parser)
+    add_checkpoint(parser, default=PRETRAINED)
     for name in ("start", "end"):
         parser.add_argument(
             f"--{name}",

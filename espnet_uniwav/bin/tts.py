@@ -12,6 +12,7 @@ A prompt is the voice of a person: use it only if that person agreed, and tell l
 that the speech is generated.
 
 examples:
+  uniwav tts --text "Anything." --output out.wav
   uniwav tts --model EXP/valid.loss.best.pth --prompt me.wav \\
       --prompt_text "What I say there." --text "Hello." --output out.wav
   uniwav tts --model MODEL --text "One. Two. Three." --output - > out.wav
@@ -26,6 +27,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
     SPEAKING,
+    VOICE,
     add_device,
     add_model,
     add_prompt,
@@ -42,7 +44,7 @@ WORK = "espnet_uniwav.tts.speaking:synthesize"
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = make_parser("tts", __doc__)
-    add_model(parser)
+    add_model(parser, default=VOICE)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="text to read")
     what.add_argument("--lines", type=Path, help="table of texts to read")

@@ -9,6 +9,8 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+# Names of packaged models.
+PRETRAINED, VOICE = "small", "kathleen"
 # Defaults of ``espnet_uniwav.flow.sampling``, which imports torch; a test compares.
 FILLING = {
     "num_steps": 16,
@@ -24,23 +26,35 @@ SPEAKING = {
 }
 
 
-def add_checkpoint(parser: argparse.ArgumentParser, required: bool = True) -> None:
+def _default(name: str | None) -> str:
+    return f" (default: {name})" if name else ""
+
+
+def add_checkpoint(
+    parser: argparse.ArgumentParser, required: bool = True, default: str | None = None
+) -> None:
     """``--checkpoint``, see ``load_checkpoint``."""
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        required=required,
-        help="folder of `uniwav export`, or a name: `uniwav models`",
+        required=required and default is None,
+        default=default,
+        help="folder of `uniwav export`, or a name: `uniwav models`"
+        + _default(default),
     )
 
 
-def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
+def add_model(
+    parser: argparse.ArgumentParser, required: bool = True, default: str | None = None
+) -> None:
     """``--model`` and its ``--config``: a fine-tuned model."""
     parser.add_argument(
         "--model",
         type=Path,
-        required=required,
-        help="folder of `uniwav export`, or model file (.pth) of ESPnet",
+        required=required and default is None,
+        default=default,
+        help="folder of `uniwav export`, a name, or model file (.pth) of ESPnet"
+        + _default(default),
     )
     parser.add_argument(
         "--config", type=Path, help="of a .pth file (default: config.yaml beside it)"
