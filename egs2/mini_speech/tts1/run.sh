@@ -23,6 +23,7 @@ samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
     euler-32-0.7-0.4 midpoint-4-0.7-0.4 heun-4-0.7-0.4 euler-8-0-0.4 euler-8-1.5-0.4
     euler-8-0.7-0 euler-8-0.7-0.7 euler-8-0.7-1"  # METHOD-STEPS-GUIDANCE-TEMPERATURE ...
 score_args=             # more arguments of `uniwav score`
+prepare_args=           # more arguments of espnet_uniwav.data.prepare
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
 bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
@@ -41,7 +42,7 @@ if want 1; then
         : "${match:=-en-}" "${prompts:=train}"
         fetch_corpus --test_share 0.15
     fi
-    prepare_texts
+    prepare_texts ${prepare_args}
 fi
 
 if want 2; then
