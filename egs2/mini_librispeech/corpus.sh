@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     value=$2
     case $1 in
         --librispeech | --more | --all) printf -v "${1#--}" '%s' "$value" ;;
-        --checkpoint | --vocoder | --*_config)    # may be a name, or mini_speech's file
+        --checkpoint | --vocoder | --lines | --*_config)    # may be a name, or mini_speech's file
             [ ! -e "$value" ] || value=$(realpath "$value")
             options+=("$1" "$value") ;;
         --data | --exp | --expdir | --report)
