@@ -18,6 +18,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.features import build_features
 from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.tasks.results import report
 from espnet_uniwav.tasks.steps import CountsSteps
 from espnet_uniwav.vocoder import Vocoder
 
@@ -112,8 +113,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
             loss, stats = self._generator_turn(audio)
         else:
             loss, stats = self._discriminator_turn(audio)
-        stats = {name: float(value.detach()) for name, value in stats.items()}
-        weight = torch.tensor(len(audio), dtype=loss.dtype, device=loss.device)
+        stats = {name: value.detach() for name, value in stats.items()}
+        loss, stats, weight = report(loss, stats, len(audio))
         optim_idx = 0 if forward_generator else 1
         return dict(loss=loss, stats=stats, weight=weight, optim_idx=optim_idx)
 
