@@ -15,8 +15,8 @@ from espnet_uniwav.tasks.finetuned import load_finetuned, read_arguments
 from espnet_uniwav.tasks.reader import require_uniwav
 from espnet_uniwav.tts.distillation import Teacher
 
-# Of a teacher's tts_conf; the rest describes the network that the student starts as.
-OWN = {"checkpoint", "distil", "bf16", *asdict(SPEAKING)}
+# Settings of tts_conf that are no part of the network.
+FREE = ("bf16", "vocoder", "seed", "speed")
 
 
 @dataclass(frozen=True)
@@ -83,33 +83,36 @@ def describe_student(conf: dict) -> dict:
     """Complete the ``tts_conf`` of a student by its sampling and its teacher's network.
 
     Args:
-        conf: With ``distil``. With an architecture the teacher is not read.
+        conf: With ``distil``. If it has an architecture, the teacher is not read.
 
     Raises:
         FileNotFoundError: If the teacher is needed and missing.
         ValueError: If the teacher is no synthesiser, or a setting contradicts.
     """
+    conf = {key: value for key, value in conf.items() if value is not None}
     distil = Distillation.from_conf(conf["distil"])
     settings = asdict(distil.student_sampling)
-    if wrong := [
-        key for key in settings if conf.get(key, settings[key]) != settings[key]
-    ]:
+    if wrong := [k for k in settings if conf.get(k, settings[k]) != settings[k]]:
         raise ValueError(
             f"tts_conf: {', '.join(wrong)}: the student speaks with {settings}; set "
             "num_steps, guidance_scale and temperature under distil"
         )
-    if conf.get("checkpoint"):
-        raise ValueError(
-            "tts_conf: a student starts from its teacher: leave out the checkpoint "
-            f"{conf['checkpoint']}, or distil"
-        )
-    if conf.get("architecture") is None:
-        args, config, _ = read_arguments("tts", distil.teacher)
-        require_uniwav(config, args)
-        network = {k: v for k, v in args["tts_conf"].items() if k not in OWN}
-        conf = {**network, **conf}
+    if "architecture" not in conf:
+        conf = {**_network(distil, set(conf) - set(settings)), **conf}
     resolved = {**asdict(distil), "teacher": str(distil.teacher)}
     return {**conf, **settings, "distil": resolved}
+
+
+def _network(distil: Distillation, own: set[str]) -> dict:
+    """``tts_conf`` of the teacher without its training; refuses other ``own`` keys."""
+    if wrong := sorted(own - {"distil", *FREE}):
+        raise ValueError(
+            f"tts_conf: a student starts as its teacher: leave out {', '.join(wrong)}"
+        )
+    args, config, _ = read_arguments("tts", distil.teacher)
+    require_uniwav(config, args)
+    left = {"checkpoint", "distil", "bf16", *asdict(distil.sampling)}
+    return {k: v for k, v in args["tts_conf"].items() if k not in left}
 
 
 def build_optimizers(build: Callable, args: argparse.Namespace, model: nn.Module):
