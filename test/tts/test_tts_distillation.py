@@ -42,12 +42,13 @@ def distance(student, teacher, sampling):
 
 def test_two_evaluations_come_near_sixteen(batch):
     model = make_synthesizer()
+    model.uniwav.decoder.output_projection.weight.data.mul_(0.5)  # smoother velocities
     student, teacher = copy.deepcopy(model).train(), Teacher(model, SPEAKING, 2)
     decoder = student.uniwav.decoder
-    optimizer = torch.optim.Adam(decoder.parameters(), 2e-3)
+    optimizer = torch.optim.Adam(decoder.parameters())
     before = copy.deepcopy(student.state_dict())
-    torch.manual_seed(1)
-    for _ in range(100):
+    for step in range(60):
+        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / 60)
         loss, stats = teacher.loss(decoder, *batch)
         optimizer.zero_grad()
         loss.backward()
@@ -55,7 +56,6 @@ def test_two_evaluations_come_near_sixteen(batch):
     assert torch.equal(stats["loss_distil"], loss.detach())
     learned = distance(student.eval(), model, TWO)
     for start in (TWO, SPEAKING.but(num_steps=1)):
-        print(learned, distance(model, model, start))
         assert learned < 0.5 * distance(model, model, start)
     for name, value in student.state_dict().items():
         same = torch.equal(value, before[name])
