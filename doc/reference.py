@@ -79,6 +79,10 @@ SECTIONS = (
         ("tasks.tts:UniWavTTS", "tts.synthesizer:Synthesizer"),
     ),
     (
+        ("distil", "of `tts: uniwav`", "the dictionary itself"),
+        ("tasks.distillation:Distillation",),
+    ),
+    (
         ("sampling", "of infilling", "those of `UniWav.infill`; `tts_conf` has others"),
         ("flow.sampling:Sampling",),
     ),

@@ -28,6 +28,7 @@ from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.mask import SpanMask
 from espnet_uniwav.ssl.perturb import Perturb
 from espnet_uniwav.tokenizer import UniWavTokenizer
+from espnet_uniwav.tts.distillation import Teacher
 
 B, T, L, F = 2, 20, 5, NUM_MELS
 ORDER = pytest.mark.parametrize("position", POSITIONS)
@@ -155,6 +156,19 @@ def test_training_to_speak_waits_for_nothing():
         loss, stats = synthesizer(
             tokens, lengths(L, L - 1), tokens + 4, frames(), lengths(T, T - 4)
         )
+        loss.backward()
+        assert on_device([loss, *stats.values()]) and not gpu.found
+
+
+def test_distillation_waits_for_nothing():
+    model, student = make_synthesizer(), make_synthesizer().uniwav.decoder
+    teacher = Teacher(model, Sampling(4, "euler", guidance_scale=0.5), 2)
+    with PretendGPU() as gpu:
+        gpu.send(model)
+        gpu.send(student)
+        tokens = torch.zeros(B, L, dtype=torch.long, device=DEVICE)
+        text = tokens, lengths(L, L - 1), tokens + 4
+        loss, stats = teacher.loss(student, *text, frames(), lengths(T, T - 4))
         loss.backward()
         assert on_device([loss, *stats.values()]) and not gpu.found
 

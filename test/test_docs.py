@@ -92,6 +92,8 @@ def check_arguments(key: str, name: str, conf: dict) -> None:
     assert not unknown, f"{key}: {name} has no {sorted(unknown)}"
     if conf.get("features_conf"):
         check_arguments("features", conf["features"], conf["features_conf"])
+    if conf.get("distil"):
+        check_arguments("distil", "of", conf["distil"])
     if key == "loss" and conf.get("decoder"):
         check_arguments("decoder", "of", conf["decoder"])
 

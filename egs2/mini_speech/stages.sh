@@ -70,6 +70,7 @@ export_model() {
 score() {
     local table=$1 out=$2
     shift 2
+    mkdir -p "$expdir/scores"
     ${python} -m espnet_uniwav.bin.score "$table" "$@" --output "$out" \
         --cache "$expdir/scores/cache.json" ${score_args}
 }

@@ -40,7 +40,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--by", required=True, help="new words")
     add_speed(parser)
-    add_sampling(parser, SPEAKING)
+    add_sampling(parser, SPEAKING, of_model=True)
     add_seed(parser)
     add_vocoder(parser)
     add_device(parser)

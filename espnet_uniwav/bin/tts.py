@@ -64,7 +64,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--seconds", type=seconds, help="length of the speech, instead of --speed"
     )
     add_speed(parser)
-    add_sampling(parser, SPEAKING)
+    add_sampling(parser, SPEAKING, of_model=True)
     add_seed(parser)
     add_vocoder(parser)
     add_device(parser)

@@ -69,13 +69,16 @@ def add_tokenizer(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sampling(
-    parser: argparse.ArgumentParser, defaults: Mapping[str, object] = FILLING
+    parser: argparse.ArgumentParser,
+    defaults: Mapping[str, object] = FILLING,
+    of_model: bool = False,
 ) -> None:
     """Options of ``Sampling``, under the same names.
 
     Args:
         parser: Parser to extend.
         defaults: ``FILLING`` for gaps, or ``SPEAKING`` for a text or codes.
+        of_model: The configuration of the model comes before these defaults.
     """
     helps = {
         "num_steps": "steps of the solver",
@@ -85,10 +88,13 @@ def add_sampling(
     }
     for name, said in helps.items():
         choices = ["euler", "midpoint", "heun"] if name == "method" else None
+        default = defaults[name]
+        if of_model:
+            said += f" (default: that of the model, else {default})"
         parser.add_argument(
             f"--{name}",
-            type=type(defaults[name]),
-            default=defaults[name],
+            type=type(default),
+            default=None if of_model else default,
             choices=choices,
             help=said,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
 
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.path import sample_path
-from espnet_uniwav.flow.solver import guide, num_evaluations, solve
+from espnet_uniwav.flow.solver import Velocity, guide, num_evaluations, solve
 from espnet_uniwav.quantities.bounds import check_number
 
 # Frames to be generated stay below t = 1, which marks given frames.
@@ -41,6 +41,11 @@ class Sampling:
         for name in ("num_steps", "guidance_scale", "temperature"):
             check_number(name, getattr(self, name))
         num_evaluations(self.num_steps, self.method)
+
+    def but(self, **settings) -> Sampling:
+        """These settings with some replaced; None keeps a setting."""
+        given = {key: value for key, value in settings.items() if value is not None}
+        return replace(self, **given)
 
     def __str__(self) -> str:
         return " ".join(f"{name}={value}" for name, value in asdict(self).items())
@@ -79,23 +84,49 @@ def generate(
     """
     noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
     x_0 = sampling.temperature * noise
+    velocity = guided_velocity(
+        decoder, x, mask, z, x_0, padding_mask, sampling.guidance_scale, kept_frames
+    )
+    x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
+    return torch.where(mask[..., None], x_1, x)
+
+
+def guided_velocity(
+    decoder: FlowDecoder,
+    x: Tensor,
+    mask: Tensor,
+    z: Tensor,
+    x_0: Tensor,
+    padding_mask: Tensor | None = None,
+    guidance_scale: float = 0.0,
+    kept_frames: str = "data",
+) -> Velocity:
+    """The velocity field that ``generate`` integrates.
+
+    Args:
+        decoder, x, mask, z, padding_mask, kept_frames: As of ``generate``.
+        x_0: (B, T, F) initial noise.
+        guidance_scale: See ``Sampling``.
+
+    Returns:
+        Maps x_t (B, T, F) and t (scalar tensor) to dx_t (B, T, F), undefined at given
+        frames.
+    """
     frames = mask[..., None]
-    scale = sampling.guidance_scale
 
     def velocity(x_t: Tensor, t: Tensor) -> Tensor:
         t = t.clamp(max=LAST_TIME)
         everywhere = t.expand(mask.shape)
-        if kept_frames == "path" or scale != 0:
+        if kept_frames == "path" or guidance_scale != 0:
             noisy = torch.where(frames, x_t, sample_path(x_0, x, everywhere)[0])
         if kept_frames == "path":
             v = decoder(noisy, everywhere, z, padding_mask)
         else:
             times = torch.where(mask, everywhere, 1.0)
             v = decoder(torch.where(frames, x_t, x), times, z, padding_mask)
-        if scale == 0:
+        if guidance_scale == 0:
             return v
         empty = decoder(noisy, everywhere, torch.zeros_like(z), padding_mask)
-        return guide(v, empty, scale)
+        return guide(v, empty, guidance_scale)
 
-    x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
-    return torch.where(frames, x_1, x)
+    return velocity

@@ -1,4 +1,4 @@
-"""Fixed-step solvers of dx/dt = v(x, t) from t = 0 to t = 1, and guidance."""
+"""Fixed-step solvers of dx/dt = v(x, t) for t in [0, 1], and guidance."""
 
 from __future__ import annotations
 
@@ -40,25 +40,34 @@ def num_evaluations(num_steps: int, method: str) -> int:
 
 @torch.no_grad()
 def solve(
-    velocity: Velocity, x_0: Tensor, num_steps: int, method: str = "midpoint"
+    velocity: Velocity,
+    x_0: Tensor,
+    num_steps: int,
+    method: str = "midpoint",
+    start: float = 0.0,
+    end: float = 1.0,
 ) -> Tensor:
-    """Integrate a velocity field over [0, 1] in equal steps.
+    """Integrate a velocity field from one time to another in equal steps.
 
     Args:
         velocity: Maps x (B, ...) and t (scalar tensor) to dx/dt (B, ...).
-        x_0: (B, ...) start.
+        x_0: (B, ...) point at the start.
         num_steps: Steps; see ``num_evaluations`` for their cost.
         method: ``euler``, ``midpoint`` or ``heun``.
+        start: Time in [0, 1].
+        end: Time in [0, 1], after the start.
 
     Returns:
-        (B, ...) end.
+        (B, ...) point at the end.
 
     Raises:
         ValueError: If the method is unknown or num_steps is below 1.
     """
     num_evaluations(num_steps, method)
     step = METHODS[method][0]
-    times = torch.linspace(0, 1, num_steps + 1, dtype=x_0.dtype, device=x_0.device)
+    times = torch.linspace(
+        start, end, num_steps + 1, dtype=x_0.dtype, device=x_0.device
+    )
     x = x_0
     for t, dt in zip(times[:-1], times.diff()):
         x = step(velocity, x, t, dt)

@@ -69,24 +69,8 @@ def load_finetuned(
         FileNotFoundError: If a file is missing.
         ValueError: If the model cannot be built or the weights are not its own.
     """
-    path = Path(model)
-    if path.suffix == ".pth" or path.is_file():
-        config = Path(config or path.with_name(CONFIG))
-        for file in (config, path):
-            if not file.is_file():
-                raise FileNotFoundError(
-                    f"{file}: no such file; give an ESPnet {kind.upper()} model"
-                )
-        args, read = read_yaml(config), read_state
-    else:
-        path = find_folder(model)
-        config, content = path / CONFIG, read_config(path)["model"]
-        if kind not in content:
-            raise ValueError(
-                f"{path}: expected a fine-tuned {kind.upper()} model, found "
-                f"{', '.join(content)}; export one with `uniwav export`"
-            )
-        args, read = _find_files(content[kind], path), read_weights
+    args, config, path = read_arguments(kind, model, config)
+    read = read_weights if path.is_dir() else read_state
     check(config, args)
     plugin.register()
     task = load(TASKS[kind])
@@ -97,6 +81,33 @@ def load_finetuned(
     weights, own = read(path), built.state_dict()
     load_strictly(built, {k: v for k, v in weights.items() if k in own}, str(path))
     return built.to(device).eval(), args, task
+
+
+def read_arguments(
+    kind: str, model: str | Path, config: str | Path | None = None
+) -> tuple[dict, Path, Path]:
+    """Read the arguments of a fine-tuned model; those of this function as above.
+
+    Returns:
+        Its arguments, the file that they are from, and its weights or their folder.
+    """
+    path = Path(model)
+    if path.suffix == ".pth" or path.is_file():
+        config = Path(config or path.with_name(CONFIG))
+        for file in (config, path):
+            if not file.is_file():
+                raise FileNotFoundError(
+                    f"{file}: no such file; give an ESPnet {kind.upper()} model"
+                )
+        return read_yaml(config), config, path
+    path = find_folder(model)
+    config, content = path / CONFIG, read_config(path)["model"]
+    if kind not in content:
+        raise ValueError(
+            f"{path}: expected a fine-tuned {kind.upper()} model, found "
+            f"{', '.join(content)}; export one with `uniwav export`"
+        )
+    return _find_files(content[kind], path), config, path
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
@@ -186,11 +197,13 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _without_machine(args: dict, experiment: Path) -> dict:
-    """Arguments that name no path and no checkpoint to start from.
+    """Arguments that name no path, and nothing to start from.
 
     The architecture is among them, and the weights are beside them.
     """
     described = {**args, "token_list": None}
+    if (described.get("tts_conf") or {}).get("distil"):
+        described["tts_conf"] = {**described["tts_conf"], "distil": None}
     for key in ("tts_conf", "frontend_conf", "feats_extract_conf"):
         if (described.get(key) or {}).get("checkpoint"):
             described[key] = {**described[key], "checkpoint": None}

@@ -30,16 +30,20 @@ def load_reader(
         FileNotFoundError: If a file is missing.
         ValueError: If the model is not ``tts: uniwav``.
     """
-    model, args, task = load_finetuned("tts", model_file, config, device, _check)
+    model, args, task = load_finetuned(
+        "tts", model_file, config, device, require_uniwav
+    )
     synthesizer = model.tts.synthesizer
     use_vocoder(synthesizer.uniwav.features, vocoder or model.tts.vocoder)
     with blamed_on(config or model_file):
         tokenize = _tokenizer(args, task)
         normalize = getattr(tokenize, "normalize", str)
-        return Reader(synthesizer, args.token_list, tokenize, normalize)
+        names, sampling = args.token_list, model.tts.sampling
+        return Reader(synthesizer, names, tokenize, normalize, sampling)
 
 
-def _check(config: Path, args: dict) -> None:
+def require_uniwav(config: Path, args: dict) -> None:
+    """Raise a ValueError if the arguments are not those of ``tts: uniwav``."""
     if args.get("tts") != "uniwav":
         raise ValueError(
             f"{config}: expected tts: uniwav, found tts: {args.get('tts')}"

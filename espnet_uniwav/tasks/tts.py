@@ -19,6 +19,12 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.storage.folder import load_strictly
+from espnet_uniwav.tasks.distillation import (
+    Distillation,
+    build_optimizers,
+    describe_student,
+)
+from espnet_uniwav.tasks.durations import check_batch
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.results import report
@@ -29,7 +35,6 @@ from espnet_uniwav.tts.synthesizer import Synthesizer
 from espnet_uniwav.vocoder import use_vocoder
 
 KEY, PARTS = "tts_conf", ("features", "encoder", "decoder", "kept_frames")
-TOLERANCE = 2
 
 
 class UniWavTTS(StartsFromCheckpoint, AbsTTS):
@@ -50,6 +55,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         num_steps, method, guidance_scale, temperature: See ``Sampling``.
         seed: Seed of the noise; the same for every utterance.
         speed: Divides predicted durations.
+        distil: Learn the speech of a trained model in fewer steps, see
+            ``Distillation``; None: learn from the data.
         **conf: Arguments of ``Synthesizer``.
     """
 
@@ -68,6 +75,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         temperature: float = SPEAKING.temperature,
         seed: int = 0,
         speed: float = 1.0,
+        distil: dict | None = None,
         **conf,
     ):
         super().__init__()
@@ -82,6 +90,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         self.end_of_prompt = idim - 1
         self.sampling = Sampling(num_steps, method, guidance_scale, temperature)
         self.manner = {"seed": seed, "speed": speed}
+        self.distil = None if distil is None else Distillation.from_conf(distil)
+        self.teacher = None
         self.fs = uniwav.features.spec.sample_rate
         self.spks = self.langs = self.spk_embed_dim = None
         # In ESPnet this flag means: inference needs the features of ``speech``.
@@ -96,6 +106,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         """
         extend(task, "build_model", _build_model)
         refuse_wrong_scaling(task)
+        extend(task, "build_optimizers", build_optimizers)
         extend(task, "build_vocoder_from_file", _build_vocoder)
 
     def forward(
@@ -122,16 +133,26 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             loss, stats and weight (utterances), as ESPnet's trainer expects them.
         """
         self.require_weights()
-        _check_batch(text_lengths, feats_lengths, durations, durations_lengths)
+        check_batch(text_lengths, feats_lengths, durations, durations_lengths)
         with (
             bfloat16(feats.device, self.bf16),
             same_draws(feats.device, not self.training),
         ):
-            loss, stats = self.synthesizer(
-                text, text_lengths, durations, feats, feats_lengths
-            )
+            batch = text, text_lengths, durations, feats, feats_lengths
+            loss, stats = self._loss(*batch)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(text))
+
+    def _loss(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and statistics of a batch, from the data or from the teacher."""
+        if self.distil is None:
+            return self.synthesizer(*batch)
+        if self.teacher is None:
+            raise RuntimeError(
+                f"{self.distil.teacher}: the teacher is loaded by tts_train alone: "
+                "train with that, or set tts_conf: {distil: null}"
+            )
+        return self.teacher.loss(self.synthesizer.uniwav.decoder, *batch)
 
     def inference(
         self,
@@ -247,6 +268,8 @@ def _describe(args: argparse.Namespace) -> None:
                 f"tts: uniwav brings its own features: set {key}: "
                 f"{expected or 'null'}, found {getattr(args, key)}"
             )
+    if args.tts_conf.get("distil") is not None:
+        args.tts_conf = describe_student(args.tts_conf)
     conf = args.tts_conf
     if conf.get("architecture") is None:
         architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
@@ -268,23 +291,4 @@ def _check_width(odim: int, expected: int) -> None:
         raise ValueError(
             f"tts: uniwav expects features of width {expected}, found {odim}: set "
             "feats_extract: uniwav and leave odim out"
-        )
-
-
-def _check_batch(text_lengths, feats_lengths, durations, durations_lengths) -> None:
-    """Compare lengths, only on the CPU: on a GPU, reading them would synchronise."""
-    if durations is None:
-        raise ValueError(
-            "tts: uniwav learns from durations: give FILE,durations,text_int with "
-            "--train_data_path_and_name_and_type (see the tts1 recipe)"
-        )
-    if text_lengths.device.type != "cpu":
-        return
-    totals = (durations * (durations > 0)).sum(1)
-    odd = (totals - feats_lengths).abs() > TOLERANCE
-    if (text_lengths != durations_lengths).any() or odd.any():
-        raise ValueError(
-            f"durations do not fit: {text_lengths.tolist()} tokens with "
-            f"{durations_lengths.tolist()} durations, which sum to {totals.tolist()}; "
-            f"expected {feats_lengths.tolist()} frames; align the data again"
         )

@@ -46,7 +46,7 @@ def edit(
         speed: Divides predicted durations.
         seed: Of the noise.
         config, vocoder, device: As of ``load_reader``.
-        **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
+        **sampling: Settings of ``Sampling``; by default those of the model.
 
     Returns:
         What was done, in one line.
@@ -57,7 +57,7 @@ def edit(
     from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
 
     input = Path(input)
-    manner = Manner(dataclasses.replace(SPEAKING, **sampling), seed, speed)
+    manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
     try:
         alignment = PocketSphinxAligner()(Utterance(input.name, input, text=text))
         stretch = find_words(alignment.words, replace)
@@ -67,6 +67,7 @@ def edit(
     from espnet_uniwav.tasks.reader import load_reader
 
     reader = load_reader(model, config, device, vocoder)
+    manner = dataclasses.replace(manner, sampling=reader.sampling.but(**sampling))
     rate = reader.features.spec.sample_rate
     speech = read_speech(input, rate)
     edited = replace_stretch(reader, speech, alignment.units, stretch, by, manner)

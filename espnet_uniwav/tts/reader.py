@@ -27,7 +27,7 @@ class Manner:
     """Settings of the synthesis of a text.
 
     Attributes:
-        sampling: Settings of the solver.
+        sampling: Settings of the solver; None: those of the model.
         seed: Of the noise: same seed, same speech.
         speed: Divides predicted durations.
         seconds: Total length of the speech, which replaces ``speed``.
@@ -36,7 +36,7 @@ class Manner:
         ValueError: If a number is out of bounds.
     """
 
-    sampling: Sampling = SPEAKING
+    sampling: Sampling | None = None
     seed: int = 0
     speed: float = 1.0
     seconds: float | None = None
@@ -55,6 +55,7 @@ class Reader:
         token_list: Names of its tokens.
         tokenize: Text -> names of tokens.
         normalize: Text as written -> as read, before it is split into sentences.
+        sampling: Settings of the solver, unless others are asked for.
     """
 
     def __init__(
@@ -63,11 +64,13 @@ class Reader:
         token_list: Sequence[str],
         tokenize: Callable[[str], list[str]],
         normalize: Callable[[str], str] = str,
+        sampling: Sampling = SPEAKING,
     ):
         self.synthesizer = synthesizer
         self.features = synthesizer.uniwav.features
         self.tokenize = tokenize
         self.normalize = normalize
+        self.sampling = sampling
         self.index = {token: number for number, token in enumerate(token_list)}
 
     @property
@@ -180,7 +183,7 @@ class Reader:
             self.tokens(names),
             prompt,
             speed=manner.speed,
-            sampling=manner.sampling,
+            sampling=manner.sampling or self.sampling,
             generator=torch.Generator(self.device).manual_seed(manner.seed),
             **more,
         )

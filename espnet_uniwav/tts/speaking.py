@@ -82,7 +82,7 @@ class Synthesizer:
             speed: Divides predicted durations.
             seed: Of the noise: same seed, same speech.
             **sampling: Settings of ``Sampling``, such as ``num_steps``; by default
-                those of ``SPEAKING``.
+                those of the model.
 
         Returns:
             (S,) samples at ``sample_rate``, without the prompt.
@@ -90,7 +90,7 @@ class Synthesizer:
         Raises:
             ValueError, OSError: Naming the file or word and what to do.
         """
-        manner = Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+        manner = Manner(self.reader.sampling.but(**sampling), seed, speed, seconds)
         check_text(text)
         context = self._context(prompt, prompt_text)
         if not phones:
@@ -120,7 +120,7 @@ class Synthesizer:
         Returns:
             Chunks of samples, which joined are what a call returns.
         """
-        manner = Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+        manner = Manner(self.reader.sampling.but(**sampling), seed, speed, seconds)
         check_text(text)
         return self.reader.stream(text, self._context(prompt, prompt_text), manner)
 
@@ -172,7 +172,7 @@ def synthesize(
         ValueError, OSError: Naming the file or line and what to do.
     """
     # fail early on wrong settings
-    Manner(replace(SPEAKING, **sampling), seed, speed, seconds)
+    Manner(SPEAKING.but(**sampling), seed, speed, seconds)
     check_text(text or "")
     output = Path(output)
     manner = dict(seconds=seconds, speed=speed, seed=seed, **sampling)

@@ -15,6 +15,7 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tts.aligner import PromptAligner
+from espnet_uniwav.tts.cloze import Cloze
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.durations import (
     DurationPredictor,
@@ -115,42 +116,55 @@ class Synthesizer(nn.Module):
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
+        if self.training:
+            told = ~lengths_to_padding_mask(token_lengths, tokens.shape[1])
+            self._learn(tokens, told)
+        cloze = self.pose(tokens, token_lengths, durations, x, lengths)
+        known = tokens_outside(cloze.gap, cloze.durations) & ~cloze.silent
+        spoken = tokens.gather(1, token_of_frame(cloze.durations, x.shape[1]))
+        losses = {
+            "flow": flow_matching_loss(
+                self.uniwav.decoder,
+                x,
+                cloze.z,
+                cloze.padding_mask,
+                cloze.gap,
+                self.drop_prob,
+                self.uniwav.kept_frames,
+            ),
+            "duration": self.duration_predictor.loss(
+                cloze.states, cloze.durations, known, cloze.text_padding
+            ),
+            "alignment": self.aligner.loss(cloze.hidden_states, spoken, cloze.seen),
+        }
+        loss = losses["flow"] + self.duration_weight * losses["duration"]
+        loss = loss + self.alignment_weight * losses["alignment"]
+        return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
+
+    def pose(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        durations: Tensor,
+        x: Tensor,
+        lengths: Tensor,
+    ) -> Cloze:
+        """Draw the gaps of a batch and encode what is known; arguments as of a call."""
         length = x.shape[1]
         valid = ~lengths_to_padding_mask(lengths, length)
         padding_mask = drop_if_unpadded(~valid)
         text_padding = lengths_to_padding_mask(token_lengths, tokens.shape[1])
         durations = durations.masked_fill(text_padding, 0)
-        if self.training:
-            self._learn(tokens, ~text_padding)
         text_padding = drop_if_unpadded(text_padding)
         gap = draw_gap(lengths, length, self.min_share)
         seen = valid & ~gap
         silent = torch.rand(len(x), 1, device=x.device) < self.silent_prob
-
         states = self.text_encoder(tokens, text_padding)
         hidden_states = self.uniwav.hidden_states(x, padding_mask, gap)
-        condition = self.text_condition(states, durations, seen & silent, length)
-        known = tokens_outside(gap, durations) & ~silent
-        spoken = tokens.gather(1, token_of_frame(durations, length))
-        z = self.uniwav.weighted_sum(hidden_states) + condition
-        losses = {
-            "flow": flow_matching_loss(
-                self.uniwav.decoder,
-                x,
-                z,
-                padding_mask,
-                gap,
-                self.drop_prob,
-                self.uniwav.kept_frames,
-            ),
-            "duration": self.duration_predictor.loss(
-                states, durations, known, text_padding
-            ),
-            "alignment": self.aligner.loss(hidden_states, spoken, seen),
-        }
-        loss = losses["flow"] + self.duration_weight * losses["duration"]
-        loss = loss + self.alignment_weight * losses["alignment"]
-        return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
+        z = self.uniwav.weighted_sum(hidden_states)
+        z = z + self.text_condition(states, durations, seen & silent, length)
+        masks = gap, seen, silent, padding_mask, text_padding
+        return Cloze(*masks, durations, states, hidden_states, z)
 
     def _learn(self, tokens: Tensor, told: Tensor) -> None:
         """Note the tokens (B, L) of a batch; ``told``: True = no padding."""

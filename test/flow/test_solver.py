@@ -67,6 +67,13 @@ def test_one_step_by_hand():
         assert float(found) == pytest.approx(value)
 
 
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_two_halves_are_the_whole(method):
+    whole = solve(velocity, X_0, 6, method)
+    half = solve(velocity, X_0, 3, method, end=0.5)
+    torch.testing.assert_close(solve(velocity, half, 3, method, start=0.5), whole)
+
+
 def test_no_gradient_is_kept():
     assert not solve(velocity, X_0.clone().requires_grad_(), 2).requires_grad
 

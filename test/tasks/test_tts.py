@@ -10,80 +10,40 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import NUM_MELS, TRAINING, make_config, make_model, make_speech
+from factories import NUM_MELS, make_config, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
 
 plugin.register()
-from espnet2.tasks.tts import TTSTask  # noqa: E402
+from tts_case import (  # noqa: E402
+    TOKENS,
+    build,
+    make_batch,
+    tts_train,
+    write_corpus,
+)
 
 from espnet_uniwav.bin.edit import main as edit  # noqa: E402
 from espnet_uniwav.bin.export import main as export  # noqa: E402
 from espnet_uniwav.bin.tts import main as tts  # noqa: E402
-from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from espnet_uniwav.checkpoint import load_checkpoint  # noqa: E402
 from espnet_uniwav.storage.folder import CONFIG, WEIGHTS  # noqa: E402
 from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
 from espnet_uniwav.tts.speaking import Synthesizer  # noqa: E402
 from espnet_uniwav.vocoder import Vocoder  # noqa: E402
 
-TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
-CONF = dict(
-    feats_extract="uniwav",
-    normalize=None,
-    tts="uniwav",
-    token_type="phn",
-    **TRAINING,
-)
 QUICK = ["--num_steps", "2"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six utterances with phones and durations, a checkpoint and a configuration."""
-    folder = tmp_path_factory.mktemp("tts")
-    tables = {name: "" for name in ("wav.scp", "phones", "durations", "shape")}
-    for i in range(6):
-        speech, _ = make_speech([16000 + 320 * i], seed=i)
-        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
-        tables["wav.scp"] += f"utt{i} {folder / f'{i}.wav'}\n"
-        tables["phones"] += f"utt{i} SIL B AA SIL\n"
-        tables["durations"] += f"utt{i} 10 {10 + i} 10 20\n"
-        tables["shape"] += f"utt{i} {16000 + 320 * i}\n"
-    for name, table in tables.items():
-        (folder / name).write_text(table)
-    (folder / "tokens").write_text("".join(f"{token}\n" for token in TOKENS))
-    (folder / "conf.yaml").write_text(yaml.safe_dump(CONF))
-    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
-    return folder
+    return write_corpus(tmp_path_factory.mktemp("tts"))
 
 
 @pytest.fixture(scope="module")
 def exp(folder):
     return tts_train(folder, "exp")
-
-
-def tts_train(folder, name, *more):
-    from espnet2.bin.tts_train import main
-
-    kinds = ("wav.scp,speech,sound", "phones,text,text", "durations,durations,text_int")
-    data = []
-    for split in ("train", "valid"):
-        for kind in kinds:
-            data += [f"--{split}_data_path_and_name_and_type", f"{folder}/{kind}"]
-        data += [f"--{split}_shape_file", f"{folder}/shape"]
-    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
-    options += ["--tts_conf", f"checkpoint={folder}/checkpoint"]
-    main([*options, "--output_dir", f"{folder}/{name}", *data, *more])
-    return folder / name
-
-
-def build(folder, **changes):
-    conf = {**CONF, "token_list": TOKENS, "output_dir": str(folder), **changes}
-    conf.setdefault("tts_conf", {"checkpoint": f"{folder}/checkpoint"})
-    (folder / "other.yaml").write_text(yaml.safe_dump(conf))
-    args = TTSTask.get_parser().parse_args(["--config", str(folder / "other.yaml")])
-    return TTSTask.build_model(args)
 
 
 @pytest.mark.parametrize(
@@ -121,26 +81,14 @@ def test_starts_from_a_packaged_model(folder, packaged):
     assert all(torch.equal(tensors[key], expected[key]) for key in expected)
 
 
-def batch(**changes):
-    speech, lengths = make_speech([16000, 9600])
-    durations = torch.tensor([[20, 30], [15, 15]])
-    two = torch.tensor([2, 2])
-    return {
-        **dict(text=torch.tensor([[2, 3], [3, 2]]), text_lengths=two),
-        **dict(speech=speech, speech_lengths=lengths),
-        **dict(durations=durations, durations_lengths=two),
-        **changes,
-    }
-
-
 def test_durations_must_fit(folder):
     model = build(folder).train()
-    assert model(**batch())[0].isfinite()
+    assert model(**make_batch())[0].isfinite()
     short = torch.tensor([[20, 20], [15, 15]])
     with pytest.raises(ValueError, match=r"sum to \[40, 30\]; expected \[50, 30\]"):
-        model(**batch(durations=short))
+        model(**make_batch(durations=short))
     with pytest.raises(ValueError, match="learns from durations"):
-        model(**batch(durations=None))
+        model(**make_batch(durations=None))
 
 
 def test_bfloat16_is_near(folder):
@@ -148,7 +96,7 @@ def test_bfloat16_is_near(folder):
     for bf16 in (False, True):
         conf = {"checkpoint": f"{folder}/checkpoint", "bf16": bf16}
         torch.manual_seed(3)
-        losses.append(build(folder, tts_conf=conf).eval()(**batch())[0])
+        losses.append(build(folder, tts_conf=conf).eval()(**make_batch())[0])
     assert 0 < abs(losses[0] - losses[1]) < 0.05 * losses[0]
 
 

@@ -1,0 +1,66 @@
+"""The frozen teacher of a synthesiser that speaks in few steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from espnet_uniwav.flow.decoder import FlowDecoder
+from espnet_uniwav.flow.distillation import distillation_loss
+from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.nn.precision import full_precision
+from espnet_uniwav.tts.synthesizer import Synthesizer
+
+
+class Teacher:
+    """A frozen synthesiser whose guided trajectories a decoder learns to follow.
+
+    The student differs from it in the decoder alone, so the teacher's condition is also
+    that of the student. It is no ``nn.Module``: a student that holds it neither saves
+    nor trains its weights.
+
+    Args:
+        synthesizer: The model; it is frozen.
+        sampling: How it speaks; its steps are a multiple of ``num_steps``.
+        num_steps: Steps of the student.
+    """
+
+    def __init__(self, synthesizer: Synthesizer, sampling: Sampling, num_steps: int):
+        self.synthesizer = synthesizer.eval().requires_grad_(False)
+        self.sampling = sampling
+        self.num_steps = num_steps
+
+    def loss(
+        self,
+        student: FlowDecoder,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        durations: Tensor,
+        x: Tensor,
+        lengths: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch, with gaps as in the training of the teacher.
+
+        Args:
+            student: Decoder in training.
+            tokens, token_lengths, durations, x, lengths: As of ``Synthesizer``.
+
+        Returns:
+            loss: Scalar in fp32.
+            stats: Detached scalars.
+        """
+        x = x.float()
+        with torch.no_grad(), full_precision(x.device):
+            cloze = self.synthesizer.pose(tokens, token_lengths, durations, x, lengths)
+        loss = distillation_loss(
+            student,
+            self.synthesizer.uniwav.decoder,
+            x,
+            cloze.gap,
+            cloze.z,
+            cloze.padding_mask,
+            self.sampling,
+            self.num_steps,
+            self.synthesizer.uniwav.kept_frames,
+        )
+        return loss, {"loss_distil": loss.detach()}
