@@ -36,6 +36,7 @@ class Models:
         device: Torch device.
 
     Attributes:
+        tokenizers: Name that the page shows -> checkpoint.
         loading: Seconds spent on loading so far.
 
     Raises:
@@ -53,14 +54,14 @@ class Models:
     ):
         self.checkpoint = checkpoint or packaged(KINDS["checkpoint"])
         self.tts = tts or packaged(KINDS["tts"])
-        found = tokenizers or filter(None, [packaged(KINDS["tokenizer"])])
-        self.tokenizers = [str(name) for name in found]
+        found = list(tokenizers or filter(None, [packaged(KINDS["tokenizer"])]))
+        self.tokenizers = short_names(found)
         self.vocoder, self.device = vocoder, device
         self.loading = 0.0
         self._loaded: dict[str, object] = {}
         for option in ("checkpoint", "tts", "vocoder"):
             check_kind(option, getattr(self, option))
-        for name in self.tokenizers:
+        for name in self.tokenizers.values():
             check_kind("tokenizer", name)
 
     def generator(self) -> UniWav:
@@ -95,7 +96,8 @@ class Models:
         return model
 
     def _load_tokenizer(self, name: str) -> UniWavTokenizer:
-        tokenizer = UniWavTokenizer.from_pretrained(name).to(self.device)
+        folder = self.tokenizers[name]
+        tokenizer = UniWavTokenizer.from_pretrained(folder).to(self.device)
         use_vocoder(tokenizer.features, self.vocoder)
         return tokenizer
 
@@ -105,6 +107,12 @@ class Models:
             self._loaded[key] = load()
             self.loading += time.perf_counter() - start
         return self._loaded[key]
+
+
+def short_names(models: Sequence[str | Path]) -> dict[str, str | Path]:
+    """Names without folders, which are no business of the reader, if they differ."""
+    names = {Path(model).name: model for model in models}
+    return names if len(names) == len(models) else {str(own): own for own in models}
 
 
 def packaged(kind: str) -> str | None:

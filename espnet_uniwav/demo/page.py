@@ -48,12 +48,14 @@ def build_page(tabs: Tabs, cache_seconds: int = 3600) -> gr.Blocks:
         delete_cache=(cache_seconds // 4, cache_seconds),
     ) as page:
         gr.Markdown(LEAD.format(seconds=tabs.max_seconds))
-        for title, model, option, add in parts:
-            with gr.Tab(title):
-                if model:
-                    add(tabs)
-                else:
-                    gr.Markdown(MISSING[option])
+        first = next(title for title, model, *_ in parts if model)
+        with gr.Tabs(selected=first):
+            for title, model, option, add in parts:
+                with gr.Tab(title, id=title):
+                    if model:
+                        add(tabs)
+                    else:
+                        gr.Markdown(MISSING[option])
     return page
 
 
@@ -131,7 +133,7 @@ def _edit(tabs: Tabs) -> None:
 
 
 def _tokens(tabs: Tabs) -> None:
-    names = tabs.models.tokenizers
+    names = list(tabs.models.tokenizers)
     with gr.Row():
         with gr.Column():
             recording = recording_input("Recording")
@@ -144,13 +146,16 @@ def _tokens(tabs: Tabs) -> None:
 
 
 def _look(tabs: Tabs) -> None:
-    own = {"tokenizer": tabs.models.tokenizers, "checkpoint": tabs.models.checkpoint}
-    lacking = " and ".join(f"`--{option}`" for option, has in own.items() if not has)
+    names = ["said", "pictures"]
     with gr.Row():
         with gr.Column():
             recording = recording_input("Recording; empty: the layer weights alone")
             button = gr.Button("Look", variant="primary")
-            if lacking:
-                gr.Markdown(f"Started with {lacking}, the page shows more.")
-        shown = outputs("said", "pictures", "codes")
+            if not tabs.models.checkpoint:
+                gr.Markdown("With `--checkpoint` the page shows layer weights, too.")
+            if tabs.models.tokenizers:
+                names.append("codes")
+            else:
+                gr.Markdown("With `--tokenizer` the page shows codes, too.")
+        shown = outputs(*names)
     on_click(button, tabs.look, [recording], shown)

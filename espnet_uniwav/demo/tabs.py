@@ -93,7 +93,7 @@ class Tabs:
         say(0.0, LOADING)
         synthesizer = self.models.synthesizer()
         chunks = []
-        settings = dict(speed=speed, num_steps=int(num_steps), seed=int(seed))
+        settings = dict(speed=speed, num_steps=int(num_steps), seed=int(seed or 0))
         for chunk in synthesizer.stream(text, prompt, prompt_text, **settings):
             chunks.append(chunk)
             share = min(len(chunks) / (len(chunks) + 1), 0.95)
@@ -138,7 +138,7 @@ class Tabs:
             torch.from_numpy(speech),
             [gap],
             Sampling(num_steps=int(num_steps)),
-            int(seed),
+            int(seed or 0),
             where=Path(recording).name,
         )
         say(0.9, "Drawing")
@@ -161,7 +161,7 @@ class Tabs:
         """Replace words of a recording, in its own voice."""
         self._check(recording)
         sampling = dataclasses.replace(SPEAKING, num_steps=int(num_steps))
-        manner = Manner(sampling, int(seed), speed)
+        manner = Manner(sampling, int(seed or 0), speed)
         say(0.0, "Finding the words in the recording")
         phones, stretch = align_words(recording, text, replace)
         say(0.2, LOADING)
@@ -199,7 +199,7 @@ class Tabs:
         say(0.3, "Encoding")
         codes = model.encode(torch.from_numpy(speech)[None])
         say(0.5, GENERATING)
-        settings = dict(num_steps=int(num_steps), seed=int(seed))
+        settings = dict(num_steps=int(num_steps), seed=int(seed or 0))
         decoded = model.decode(codes, prompt=voice, **settings)[0].cpu().numpy()
         versions = {"Recording": (speech, []), "Decoded": (decoded, [])}
         pictures = spectrograms(versions, rate)
@@ -214,7 +214,7 @@ class Tabs:
             speech = read_speech(recording, RATE)
             pictures = spectrograms({"Spectrogram": (speech, [])}, RATE)
         if recording and self.models.tokenizers:
-            model = self.models.tokenizer(self.models.tokenizers[0])
+            model = self.models.tokenizer(next(iter(self.models.tokenizers)))
             speech = torch.from_numpy(read_speech(recording, model.sample_rate))
             own = model.encode(speech[None])[0]
             rows = code_rows(own.cpu().numpy(), model.frame_rate, model.codebook_size)
@@ -222,7 +222,8 @@ class Tabs:
             codes = _describe(model, own)
         if self.models.checkpoint:
             weights = self.models.generator().layer_weights().cpu().numpy()
-            title = f"Weights of the layers of {self.models.checkpoint} in z"
+            name = Path(self.models.checkpoint).name
+            title = f"Weights of the layers of {name} in z"
             pictures += figure(title, weight_bars(weights))
         return Answer(pictures=pictures, **codes)
 

@@ -39,6 +39,7 @@ DIFFERENT = {
     "--temperature": "as guidance_scale",
     "--text": "what to read, or what is said",
     "--title": "of different pages",
+    "--tokenizer": "demo takes several, or none",
 }
 ORDER = (
     *("--checkpoint", "--model", "--config", "--tokenizer", "--prompt"),

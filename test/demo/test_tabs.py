@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
+import torch
+from demo.conftest import MOST
+from factories import make_config, make_features
 
+from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.demo.models import Models
 from espnet_uniwav.demo.tabs import CHARACTERS_PER_SECOND, Tabs
 from espnet_uniwav.demo.watch import Watch
 from espnet_uniwav.storage import folder as storage
+from espnet_uniwav.vocoder import Vocoder
 
 
 def original(path):
@@ -62,6 +68,7 @@ def test_edit(tabs, folder):
 
 def test_tokens_at_each_rate(tabs, folder):
     one, two = tabs.models.tokenizers
+    assert (one, two) == ("one", "two")
     path, voice = str(folder / "speech.wav"), str(folder / "voice.wav")
     for name, count in ((one, 1), (two, 2)):
         answer = tabs.tokens(path, name, num_steps=1)
@@ -70,7 +77,7 @@ def test_tokens_at_each_rate(tabs, folder):
     voiced = tabs.tokens(path, two, voice, num_steps=1)
     assert voiced.codes == answer.codes
     assert not np.array_equal(voiced.speech, answer.speech)
-    with pytest.raises(ValueError, match="expected a tokenizer among .*/one"):
+    with pytest.raises(ValueError, match="expected a tokenizer among one, two, found"):
         tabs.tokens(path, "/etc", num_steps=1)
 
 
@@ -100,7 +107,7 @@ def test_recordings_of_no_use(tabs, folder, name, message):
         lambda own: tabs.mark(own, 0.1, 0.2),
         lambda own: tabs.fill(own, 0.1, 0.2),
         lambda own: tabs.edit(own, "bee ah", "bee", "A"),
-        lambda own: tabs.tokens(own, tabs.models.tokenizers[0]),
+        lambda own: tabs.tokens(own, "one"),
     ):
         with pytest.raises(ValueError, match=message):
             work(path)
@@ -128,14 +135,14 @@ def test_models_are_loaded_once(tabs, folder):
     spent = tabs.models.loading
     tabs.look(None)
     assert tabs.models.loading == spent > 0
-    tabs.tokens(path, tabs.models.tokenizers[0], num_steps=1)
+    tabs.tokens(path, "one", num_steps=1)
     assert tabs.models.loading > spent
 
 
 def test_packaged_models_are_used_if_none_is_named(packaged):
     models = Models()
     assert models.checkpoint == "tiny-test"
-    assert models.tts is None and models.tokenizers == []
+    assert models.tts is None and models.tokenizers == {}
 
 
 def test_without_models(tmp_path, monkeypatch, folder):
@@ -161,6 +168,33 @@ def test_models_of_another_kind_are_refused(folder, monkeypatch, options, messag
     monkeypatch.chdir(folder)
     with pytest.raises((ValueError, OSError), match=message):
         Models(**options)
+
+
+def test_tokenizers_of_one_name_are_told_apart(folder, tmp_path):
+    shutil.copytree(folder / "one", tmp_path / "one")
+    paths = [folder / "one", tmp_path / "one"]
+    assert list(Models(folder / "model", None, paths).tokenizers) == list(
+        map(str, paths)
+    )
+
+
+def test_a_vocoder_is_used_by_all(folder, tmp_path, tabs):
+    pytest.importorskip("vocos")
+    torch.manual_seed(0)
+    conf = dict(dim=16, ffn_dim=16, num_layers=1)
+    vocoder = Vocoder(make_features(), **conf)
+    config = {"features": make_config()["features"], "vocoder": conf}
+    save_checkpoint(vocoder, config, tmp_path / "vocoder")
+    path = str(folder / "speech.wav")
+    tokenizers = [folder / "one"]
+    voiced = Tabs(
+        Models(folder / "model", None, tokenizers, tmp_path / "vocoder"), MOST
+    )
+    for work in (
+        lambda own: own.fill(path, 0.4, 0.6, 1),
+        lambda own: own.tokens(path, "one"),
+    ):
+        assert not np.array_equal(work(voiced).speech, work(tabs).speech)
 
 
 def test_watch_tells_loading_apart_and_collects_our_warnings(tabs, monkeypatch):
