@@ -87,14 +87,17 @@ def _fill(tabs: Tabs) -> None:
         shown = outputs("speech", "said", "pictures")
     place, mark = _placing(tabs)
     gap = [recording, start, end]
-    recording.change(place, [recording], [start, end, marked], **named("place"))
+    quiet = dict(show_progress="hidden")
+    recording.change(
+        place, [recording], [start, end, marked], **quiet, **named("place")
+    )
     gr.on(
         [start.input, end.input],
         mark,
         gap,
         [marked],
         trigger_mode="always_last",
-        show_progress="hidden",
+        **quiet,
         **named("mark"),
     )
     on_click(button, tabs.fill, [*gap, steps, seed], shown)

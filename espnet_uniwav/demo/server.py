@@ -6,10 +6,21 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+try:
+    import gradio
+    import matplotlib  # noqa: F401
+    from starlette.middleware import Middleware
+except ImportError as error:
+    raise ImportError(
+        f'the page needs Gradio: pip install "espnet_uniwav[demo]" ({error})'
+    ) from error
+
 from espnet_uniwav.demo.models import Models
+from espnet_uniwav.demo.page import build_page
 from espnet_uniwav.demo.tabs import Tabs
 
 # The browser loads nothing from other machines, whatever Gradio's page asks for.
@@ -45,7 +56,6 @@ def serve(
         share: Make a public address, by a server of Gradio's.
 
     Raises:
-        ImportError: If Gradio is missing.
         ValueError, OSError: Naming the option and what to do.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -63,7 +73,7 @@ def launch(
     host: str = "127.0.0.1",
     port: int | None = None,
     share: bool = False,
-):
+) -> gradio.Blocks:
     """Start the server in a thread.
 
     Args:
@@ -72,22 +82,15 @@ def launch(
         host, port, share: As of ``serve``.
 
     Returns:
-        The page, a ``gradio.Blocks``.
+        The page.
 
     Raises:
-        ImportError, OSError: As of ``serve``.
+        OSError: If the port is in use.
     """
     os.environ["GRADIO_TEMP_DIR"] = str(recordings)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    try:
-        import gradio
-        from starlette.middleware import Middleware
-    except ImportError as error:
-        raise ImportError(
-            f'the page needs Gradio: pip install "espnet_uniwav[demo]" ({error})'
-        ) from error
-    from espnet_uniwav.demo.page import build_page
-
+    # Gradio's own use of Starlette
+    warnings.filterwarnings("ignore", "'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated")
     page = build_page(tabs).queue(max_size=WAITING)
     try:
         page.launch(

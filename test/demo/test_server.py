@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -13,11 +12,13 @@ import pytest
 import soundfile
 from demo.conftest import MOST
 
-from espnet_uniwav.data.audio import to_int16
-from espnet_uniwav.demo import server
-from espnet_uniwav.demo.models import Models
-from espnet_uniwav.demo.tabs import Tabs
-from espnet_uniwav.storage import folder as storage
+pytest.importorskip("gradio")
+from espnet_uniwav.data.audio import to_int16  # noqa: E402
+from espnet_uniwav.demo import server  # noqa: E402
+from espnet_uniwav.demo.models import Models  # noqa: E402
+from espnet_uniwav.demo.page import build_page  # noqa: E402
+from espnet_uniwav.demo.tabs import Tabs  # noqa: E402
+from espnet_uniwav.storage import folder as storage  # noqa: E402
 
 HERE = ("127.0.0.1", "::1", "localhost")
 
@@ -39,7 +40,6 @@ def elsewhere(monkeypatch):
 
 @pytest.fixture
 def page(tabs, tmp_path, monkeypatch, elsewhere):
-    pytest.importorskip("gradio")
     for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED"):
         monkeypatch.setenv(name, "")
     page = server.launch(tabs, tmp_path)
@@ -114,19 +114,8 @@ def test_a_port_that_is_in_use(page, tabs, tmp_path):
 
 
 def test_tabs_without_a_model_say_which_option_gives_one(tmp_path, monkeypatch):
-    pytest.importorskip("gradio")
-    from espnet_uniwav.demo.page import build_page
-
     monkeypatch.setattr(storage, "PACKAGED", tmp_path)
     shown = str(build_page(Tabs(Models(), MOST)).get_config_file()["components"])
     for option in ("checkpoint", "tts", "tokenizer"):
         assert f"uniwav demo --{option} MODEL" in shown
         assert f"With `--{option}` the page shows" in shown or option == "tts"
-
-
-def test_without_gradio(tabs, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "")
-    with pytest.raises(ImportError, match=r'pip install "espnet_uniwav\[demo\]"'):
-        server.launch(tabs, tmp_path)
