@@ -55,7 +55,7 @@ def answering(work: Callable[..., Answer], names: Sequence[str]) -> Callable:
         if found.note:
             shown["said"] = f"{found.note}. {shown['said']}"
         if found.speech is not None:
-            samples = to_int16("the answer", found.speech)
+            samples = explained(to_int16, "the answer", found.speech)
             shown["speech"] = (found.sample_rate, samples)
         values = [shown[name] for name in names]
         return values[0] if len(values) == 1 else values
