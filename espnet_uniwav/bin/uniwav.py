@@ -16,7 +16,7 @@ from espnet_uniwav import __version__
 GROUPS = {
     "data": ("align", "extract", "codec"),
     "training": ("config", "size", "export", "report"),
-    "generation": ("infill", "tts", "edit", "score"),
+    "generation": ("infill", "tts", "edit", "score", "demo"),
     "tokens": ("cluster", "tokenize", "detokenize"),
     "analysis": ("understand",),
     "set-up": ("models", "hook"),

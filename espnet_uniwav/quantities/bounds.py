@@ -16,6 +16,8 @@ NUMBERS = {
     "seed": (int, 0, 2**32 - 1),
     "speed": (float, 0.1, 10),
     "seconds": (float, 0.01, 3600),
+    "max_seconds": (float, 0.1, 3600),
+    "port": (int, 1, 65535),
     "context": (float, 0, 3600),
     "num_workers": (int, 0, 1024),
     "num_utterances": (int, 1, 10**9),

@@ -54,15 +54,8 @@ def edit(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
-
-    input = Path(input)
     manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
-    try:
-        alignment = PocketSphinxAligner()(Utterance(input.name, input, text=text))
-        stretch = find_words(alignment.words, replace)
-    except ValueError as error:
-        raise ValueError(f"{input}: {error}") from error
+    phones, stretch = align_words(input, text, replace)
     # Imported here because tasks is above this file and imports it.
     from espnet_uniwav.tasks.reader import load_reader
 
@@ -70,9 +63,35 @@ def edit(
     manner = dataclasses.replace(manner, sampling=reader.sampling.but(**sampling))
     rate = reader.features.spec.sample_rate
     speech = read_speech(input, rate)
-    edited = replace_stretch(reader, speech, alignment.units, stretch, by, manner)
+    edited = replace_stretch(reader, speech, phones, stretch, by, manner)
     write_speech(output, edited, rate)
     return f"{output}: {stretch[0]:.2f} to {stretch[1]:.2f} s regenerated"
+
+
+def align_words(
+    input: str | Path, text: str, phrase: str
+) -> tuple[list[Segment], tuple[float, float]]:
+    """Align an English recording and find a phrase in it; needs pocketsphinx.
+
+    Args:
+        input: Any file that libsndfile reads.
+        text: What is said in the recording.
+        phrase: Words of it, said exactly once.
+
+    Returns:
+        The phones of the recording; start and end of the phrase (seconds).
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
+
+    input = Path(input)
+    try:
+        alignment = PocketSphinxAligner()(Utterance(input.name, input, text=text))
+        return alignment.units, find_words(alignment.words, phrase)
+    except ValueError as error:
+        raise ValueError(f"{input}: {error}") from error
 
 
 def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:

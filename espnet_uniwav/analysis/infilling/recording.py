@@ -67,24 +67,56 @@ def infill(
         raise FileNotFoundError(f"{output}: its folder does not exist; make it first")
     model = load_generator(checkpoint).to(device)
     use_vocoder(model.features, vocoder)
+    rate = model.features.spec.sample_rate
+    speech = torch.from_numpy(read_speech(input, rate))
+    gaps = list(zip(start, end))
+    rendered, generated = fill_recording(
+        model, speech, gaps, settings, seed, context, splice, str(input)
+    )
+    write_speech(output, rendered, rate)
+    return f"{output}: {generated:.2f} of {len(speech) / rate:.2f} s generated"
+
+
+def fill_recording(
+    model: UniWav,
+    speech: Tensor,
+    gaps: list[tuple[float, float]],
+    settings: Sampling,
+    seed: int = 0,
+    context: float = 10.0,
+    splice: bool = True,
+    where: str = "the recording",
+) -> tuple[Tensor, float]:
+    """Replace gaps of a recording; arguments as of ``infill``.
+
+    Args:
+        model: With a decoder, in eval mode.
+        speech: (S,) samples at the model's rate.
+        gaps: Pairs of start and end (seconds).
+        settings: Of the solver.
+        seed, context, splice: As of ``infill``.
+        where: Name of the file, for the errors.
+
+    Returns:
+        (S,) samples, and the seconds that were generated.
+
+    Raises:
+        ValueError: If the recording is too short, or a gap is not inside it.
+    """
     spec = model.features.spec
-    speech = torch.from_numpy(read_speech(input, spec.sample_rate))
     if (seconds := len(speech) / spec.sample_rate) < MIN_SECONDS:
         raise ValueError(
-            f"{input}: expected at least {MIN_SECONDS} seconds, found {seconds:.3f}; "
+            f"{where}: expected at least {MIN_SECONDS} seconds, found {seconds:.3f}; "
             "use a longer file"
         )
-    gaps = list(zip(start, end))
-    mask = gap_mask(gaps, spec.num_frames(len(speech)), spec.frame_rate, str(input))
+    mask = gap_mask(gaps, spec.num_frames(len(speech)), spec.frame_rate, where)
     x = model.features.extract_one(speech)
     filled = fill_gaps(model, x, mask, settings, seed, context)
     if splice:
         rendered = _splice(model, speech, filled, mask, gaps)
     else:
         rendered = model.features.invert_one(filled)[: len(speech)]
-    write_speech(output, rendered, spec.sample_rate)
-    generated = int(mask.sum()) / spec.frame_rate
-    return f"{output}: {generated:.2f} of {seconds:.2f} s generated"
+    return rendered, int(mask.sum()) / spec.frame_rate
 
 
 def load_generator(folder: str | Path) -> UniWav:

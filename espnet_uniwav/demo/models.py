@@ -1,0 +1,144 @@
+"""The models of the page: checked at the start, loaded when first used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from espnet_uniwav.analysis.infilling.recording import load_generator
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.storage.card import kind_of
+from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.tts.speaking import Synthesizer
+from espnet_uniwav.vocoder import use_vocoder
+
+# Option -> kind of model, as of ``kind_of``.
+KINDS = {
+    "checkpoint": "encoder + decoder",
+    "tts": "tts",
+    "tokenizer": "tokenizer",
+    "vocoder": "vocoder",
+}
+Model = TypeVar("Model")
+
+
+class Models:
+    """Loads every model once.
+
+    Args:
+        checkpoint: With a decoder; None: a packaged one, as for the next two.
+        tts: Fine-tuned synthesiser: a folder, name or .pth file.
+        tokenizers: Checkpoints of tokenizers, one for each rate.
+        vocoder: Checkpoint of one; None: as each model says.
+        device: Torch device.
+
+    Attributes:
+        tokenizers: Name that the page shows -> checkpoint.
+        loading: Seconds spent on loading so far.
+
+    Raises:
+        ValueError, OSError: Naming the option whose model is missing or of another
+            kind, before anything is loaded.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path | None = None,
+        tts: str | Path | None = None,
+        tokenizers: Sequence[str | Path] = (),
+        vocoder: str | Path | None = None,
+        device: str = "cpu",
+    ):
+        self.checkpoint = checkpoint or packaged(KINDS["checkpoint"])
+        self.tts = tts or packaged(KINDS["tts"])
+        found = list(tokenizers or filter(None, [packaged(KINDS["tokenizer"])]))
+        self.tokenizers = short_names(found)
+        self.vocoder, self.device = vocoder, device
+        self.loading = 0.0
+        self._loaded: dict[str, object] = {}
+        for option in ("checkpoint", "tts", "vocoder"):
+            check_kind(option, getattr(self, option))
+        for name in self.tokenizers.values():
+            check_kind("tokenizer", name)
+
+    def generator(self) -> UniWav:
+        """The pre-trained model, which fills gaps."""
+        return self._once("checkpoint", self._load_generator)
+
+    def synthesizer(self) -> Synthesizer:
+        """The fine-tuned model, which speaks and edits."""
+        return self._once(
+            "tts",
+            lambda: Synthesizer.from_pretrained(
+                self.tts, device=self.device, vocoder=self.vocoder
+            ),
+        )
+
+    def tokenizer(self, name: str) -> UniWavTokenizer:
+        """One of ``tokenizers``.
+
+        Raises:
+            ValueError: If it is none of them.
+        """
+        if name not in self.tokenizers:
+            raise ValueError(
+                f"expected a tokenizer among {', '.join(self.tokenizers)}, found "
+                f"{name!r}; choose one of them"
+            )
+        return self._once(f"tokenizer {name}", lambda: self._load_tokenizer(name))
+
+    def _load_generator(self) -> UniWav:
+        model = load_generator(self.checkpoint).to(self.device)
+        use_vocoder(model.features, self.vocoder)
+        return model
+
+    def _load_tokenizer(self, name: str) -> UniWavTokenizer:
+        folder = self.tokenizers[name]
+        tokenizer = UniWavTokenizer.from_pretrained(folder).to(self.device)
+        use_vocoder(tokenizer.features, self.vocoder)
+        return tokenizer
+
+    def _once(self, key: str, load: Callable[[], Model]) -> Model:
+        if key not in self._loaded:
+            start = time.perf_counter()
+            self._loaded[key] = load()
+            self.loading += time.perf_counter() - start
+        return self._loaded[key]
+
+
+def short_names(models: Sequence[str | Path]) -> dict[str, str | Path]:
+    """Names without folders, which are no business of the reader, if they differ."""
+    names = {Path(model).name: model for model in models}
+    return names if len(names) == len(models) else {str(own): own for own in models}
+
+
+def packaged(kind: str) -> str | None:
+    """Name of the first packaged model of a kind, if there is one."""
+    for name, folder in sorted(packaged_models().items()):
+        if kind_of(read_config(folder)["model"]) == kind:
+            return name
+    return None
+
+
+def check_kind(option: str, name: str | Path | None) -> None:
+    """Refuse a model that is missing or of another kind than the option's.
+
+    Raises:
+        ValueError, OSError: Naming the option.
+    """
+    if name is None or Path(name).is_file():  # a .pth file is checked when loaded
+        return
+    try:
+        found = kind_of(read_config(find_folder(name))["model"])
+    except (ValueError, OSError) as error:
+        raise type(error)(f"--{option}: {error}") from error
+    if found != KINDS[option]:
+        fits = [f"--{own}" for own, kind in KINDS.items() if kind == found]
+        fix = f"name it with {fits[0]}" if fits else "name another one"
+        raise ValueError(
+            f"--{option}: {name}: expected a model of the kind {KINDS[option]}, found "
+            f"{found}; {fix}"
+        )
