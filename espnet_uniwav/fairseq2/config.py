@@ -75,6 +75,7 @@ class PretrainingConfig(UniWavConfig):
         drop_prob: See ``FlowMatching``, which is left out if ``decoder`` is None.
         flow_weight: Factor of the flow matching loss; that of DinoSR is 1.
         num_views: Masked views of every utterance for one pass of the teacher.
+        bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
     """
 
     dinosr: dict[str, object] | None = field(default_factory=dict)
@@ -83,6 +84,7 @@ class PretrainingConfig(UniWavConfig):
     drop_prob: float = 0.1
     flow_weight: float = 0.25
     num_views: int = 1
+    bf16: bool = False
 
 
 def uniwav_config(size: str) -> UniWavConfig:

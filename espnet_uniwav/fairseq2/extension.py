@@ -21,7 +21,12 @@ from espnet_uniwav.fairseq2.config import (
     pretraining_config,
     uniwav_config,
 )
-from espnet_uniwav.fairseq2.pretraining import PRETRAINING, Pretraining, apply_fsdp
+from espnet_uniwav.fairseq2.pretraining import (
+    PRETRAINING,
+    Pretraining,
+    apply_fsdp,
+    compile_layers,
+)
 from espnet_uniwav.model import UniWav
 
 
@@ -43,6 +48,7 @@ def register(container: DependencyContainer) -> None:
         config_kls=PretrainingConfig,
         factory=Pretraining,
         supports_meta=False,
+        compiler=compile_layers,
         fsdp_applier=apply_fsdp,
     )
     model = ConfigRegistrar(container, UniWavConfig)

@@ -11,7 +11,9 @@ from espnet_uniwav.fairseq2.config import PretrainingConfig
 from espnet_uniwav.features import build_features
 from espnet_uniwav.flow.matching import FlowMatching
 from espnet_uniwav.nn.draws import same_draws
+from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.nn.processes import copy_from_first_process
+from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.mask import SpanMask
@@ -43,6 +45,7 @@ class Pretraining(nn.Module):
         self.perturb = Perturb(**config.perturb)
         self.num_views = config.num_views
         self.flow_weight = config.flow_weight
+        self.bf16 = config.bf16
         self.dinosr = self.flow_matching = None
         if config.dinosr is not None:
             self.dinosr = DinoSR(self.encoder, **config.dinosr)
@@ -76,7 +79,10 @@ class Pretraining(nn.Module):
             number: Masked frames.
         """
         x, lengths = self.features.extract(speech, speech_lengths)
-        with same_draws(speech.device, not self.training):
+        with (
+            bfloat16(speech.device, self.bf16),
+            same_draws(speech.device, not self.training),
+        ):
             views = self.num_views if self.training else 1
             batch = masked_pass(
                 self.encoder, self.span_mask, self.perturb, x, lengths, views
@@ -111,6 +117,18 @@ class Pretraining(nn.Module):
         """Update the teacher and the codebooks after an optimiser step."""
         if self.dinosr is not None:
             self.dinosr.after_optimizer_step(self.encoder)
+
+
+def compile_layers(model: Pretraining, *args, **kwargs) -> None:
+    """Compile every layer of encoder, decoder and teacher.
+
+    Args:
+        model: Before FSDP.
+        *args, **kwargs: Of ``torch.compile``.
+    """
+    for layer in model.modules():
+        if isinstance(layer, TransformerLayer):
+            layer.compile(*args, **kwargs)
 
 
 @torch.no_grad()

@@ -11,13 +11,13 @@ import torch
 from fairseq2.composition import register_dataset_family
 from fairseq2.datasets import SequenceBatch, SyncMode
 from fairseq2.metrics import Mean, MetricBag
-from fairseq2.recipe.base import RecipeContext, TrainRecipe
-from fairseq2.recipe.cli import train_main
+from fairseq2.recipe import Recipe, RecipeContext, main
 from fairseq2.recipe.config import (
     ADAMW_OPTIMIZER,
     TRI_STAGE_LR,
     AdamWConfig,
     CommonSection,
+    CompileOptions,
     DatasetSection,
     GangSection,
     LRSchedulerSection,
@@ -31,6 +31,7 @@ from fairseq2.recipe.config import (
 from fairseq2.recipe.evaluator import EvalUnit
 from fairseq2.recipe.trainer import Trainer, TrainUnit
 from fairseq2.runtime.dependency import DependencyContainer
+from fairseq2.utils.validation import ValidationResult
 from torch import Tensor, nn
 
 from espnet_uniwav.fairseq2.dataset import (
@@ -40,6 +41,11 @@ from espnet_uniwav.fairseq2.dataset import (
     SpeechReading,
 )
 from espnet_uniwav.fairseq2.pretraining import PRETRAINING, Pretraining
+
+HALVES = (
+    "casts to half precision what must stay fp32 (speech, teacher, codebooks); use "
+    "model.config_overrides.bf16=true"
+)
 
 
 @dataclass(kw_only=True)
@@ -64,7 +70,11 @@ class PretrainConfig:
     """The defaults are those of egs2/mini_speech/ssl1/conf/train_tiny.yaml."""
 
     model: ModelSection = field(
-        default_factory=lambda: ModelSection(family=PRETRAINING, arch="tiny")
+        default_factory=lambda: ModelSection(
+            family=PRETRAINING,
+            arch="tiny",
+            compile_options=CompileOptions(dynamic=True),
+        )
     )
     dataset: SpeechSection = field(default_factory=SpeechSection)
     gang: GangSection = field(default_factory=GangSection)
@@ -99,8 +109,29 @@ class PretrainConfig:
     )
     common: CommonSection = field(default_factory=CommonSection)
 
+    def validate(self) -> ValidationResult:
+        """Refuse what would train the model wrongly."""
+        result, trainer = ValidationResult(), self.trainer
+        if self.model.dtype != torch.float32:
+            result.add_error(
+                f"model.dtype: expected float32, found {self.model.dtype}: {HALVES}"
+            )
+        if trainer.data_parallelism == "fsdp":
+            if trainer.mixed_precision.mode == "static":
+                result.add_error(f"trainer.mixed_precision.mode: static: {HALVES}")
+            if trainer.fsdp.version != "v2":
+                result.add_error(
+                    f"trainer.fsdp.version: expected v2, found {trainer.fsdp.version}"
+                )
+            if trainer.fsdp.granularity == "model":
+                result.add_error(
+                    "trainer.fsdp.granularity: expected layer or stack, found model, "
+                    "which shards the teacher: it would never be updated"
+                )
+        return result
 
-class PretrainRecipe(TrainRecipe):
+
+class PretrainRecipe(Recipe):
     """DinoSR and flow matching on recordings without labels."""
 
     def register(self, container: DependencyContainer) -> None:
@@ -120,7 +151,7 @@ class PretrainRecipe(TrainRecipe):
         model.freeze()
         return model
 
-    def create_trainer(self, context: RecipeContext) -> Trainer:
+    def create_task(self, context: RecipeContext) -> Trainer:
         """The trainer, its batches, and those of validation."""
         config = context.get_config_as(PretrainConfig)
         model = context.get_data_parallel_model()
@@ -201,4 +232,4 @@ class ValidUnit(EvalUnit[SequenceBatch]):
 
 
 if __name__ == "__main__":
-    train_main(PretrainRecipe())
+    main(PretrainRecipe())

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
-import torch
 from torch import Tensor, nn
 
 from espnet_uniwav import plugin
@@ -31,6 +30,7 @@ from espnet_uniwav.storage.folder import (
     write_folder,
 )
 from espnet_uniwav.storage.paths import without_machine
+from espnet_uniwav.storage.saved import read_saved
 
 TASKS = {"tts": "espnet2.tasks.tts:TTSTask", "asr": "espnet2.tasks.asr:ASRTask"}
 # Options of the tasks that name files which the trained model needs.
@@ -117,30 +117,6 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         saved = saved[key] if isinstance(saved.get(key), dict) else saved
     if not all(isinstance(value, Tensor) for value in saved.values()):
         raise ValueError(f"{path}: expected tensors alone; name the weights of a model")
-    return saved
-
-
-def read_saved(path: str | Path) -> dict:
-    """What ``torch.save`` wrote, if it is made of tensors, numbers and strings.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds anything else, or is damaged.
-    """
-    try:
-        with open(path, "rb") as file:
-            saved = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged pickle raises anything
-        reason = str(error).strip().partition("\n")[0][:200]
-        raise ValueError(
-            f"{path}: expected weights alone, found something else or a damaged file "
-            f"({type(error).__name__}: {reason}); get the file again, or the model as "
-            "a folder of `uniwav export`"
-        ) from error
-    if not isinstance(saved, dict):
-        raise ValueError(f"{path}: expected weights, found {type(saved).__name__}")
     return saved
 
 

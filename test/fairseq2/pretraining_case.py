@@ -1,4 +1,4 @@
-"""A tiny pre-training whose draws depend on the step alone, for two trainers."""
+"""A tiny pre-training with fixed weights, batches and draws, for two trainers."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def make_model() -> Pretraining:
     return Pretraining(CONFIG)
 
 
-def seed_every_step(model, codebooks, rank: int = 0) -> None:
-    """Seed the draws of every forward pass in training by the number of updates."""
+def seed_first_step(model, codebooks, rank: int = 0) -> None:
+    """Seed the draws of a training when it begins, but not when it is resumed."""
 
     def seed(module, inputs) -> None:
-        if module.training:
-            torch.manual_seed(1000 * rank + int(codebooks.num_updates))
+        if module.training and codebooks.num_updates == 0:
+            torch.manual_seed(rank)
 
     model.register_forward_pre_hook(seed)
 
 
 def write_recordings(folder: Path) -> Path:
-    """Recordings for ten batches of two, and their table."""
+    """Recordings for ten batches of two in all processes, and their table."""
     lines = []
     for i in range(2 * STEPS):
         speech, _ = make_speech([6400 + 97 * i], seed=i)
@@ -52,6 +52,6 @@ def write_recordings(folder: Path) -> Path:
     return folder / "wav.scp"
 
 
-def recorded() -> list[float]:
+def recorded(processes: int) -> list[float]:
     """Losses of ESPnet's trainer, see test/tasks/test_fairseq2_losses.py."""
-    return json.loads(RECORDED.read_text())
+    return json.loads(RECORDED.read_text())[str(processes)]

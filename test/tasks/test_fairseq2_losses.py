@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.rnn import pad_sequence
 
 pytest.importorskip("espnet2")
@@ -62,19 +65,21 @@ def build(tmp_path):
     return args, model
 
 
-def batches(folder):
+def batches(folder, rank, size):
+    """Pairs of the recordings that one of the processes reads, in order."""
     speech = [
         torch.from_numpy(read_speech(path, 16000))
         for path in read_table(case.write_recordings(folder)).values()
-    ]
+    ][rank::size]
     for pair in zip(speech[::2], speech[1::2]):
         lengths = torch.tensor([len(samples) for samples in pair])
         yield ["a", "b"], dict(speech=pad_sequence(pair, True), speech_lengths=lengths)
 
 
-def test_losses_of_ten_steps(tmp_path):
-    args, model = build(tmp_path)
-    case.seed_every_step(model, model.losses[0].objective.codebooks)
+def train(folder, rank=0, size=1):
+    """Losses of every step, by ESPnet's trainer."""
+    args, model = build(folder)
+    case.seed_first_step(model, model.losses[0].objective.codebooks, rank)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=case.LR, betas=case.BETAS, weight_decay=0.01
     )
@@ -82,15 +87,37 @@ def test_losses_of_ten_steps(tmp_path):
     reporter.set_epoch(1)
     with reporter.observe("train") as observed:
         Trainer.train_one_epoch(
-            model=model,
-            iterator=list(batches(tmp_path)),
+            model=model if size == 1 else DistributedDataParallel(model),
+            iterator=size * list(batches(folder, rank, size)),
             optimizers=[optimizer],
             schedulers=[None],
             scaler=None,
             reporter=observed,
             summary_writer=None,
             options=Trainer.build_options(args),
-            distributed_option=DistributedOption(),
+            distributed_option=DistributedOption(distributed=size > 1),
         )
-        losses = [float(step.value) for step in observed.stats["loss"]]
-    assert losses == pytest.approx(case.recorded(), rel=1e-5)
+        return [float(step.value) for step in observed.stats["loss"]]
+
+
+def work(rank, folder):
+    """One of two processes."""
+    torch.set_num_threads(1)
+    store = f"file://{folder}/store"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    (folder / str(rank)).mkdir()
+    losses = train(folder / str(rank), rank, 2)
+    (folder / f"{rank}.json").write_text(json.dumps(losses))
+    dist.destroy_process_group()
+
+
+def test_losses_of_ten_steps(tmp_path):
+    assert train(tmp_path) == pytest.approx(case.recorded(1), rel=1e-5)
+
+
+@pytest.mark.integration
+def test_losses_of_ten_steps_in_two_processes(tmp_path):
+    torch.multiprocessing.spawn(work, args=(tmp_path,), nprocs=2)
+    for rank in (0, 1):
+        losses = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert losses == pytest.approx(case.recorded(2), rel=1e-5)

@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from espnet_uniwav.tasks.finetuned import (
-    FORCE,
-    read_saved,
-    read_state,
-    weights_alone,
-)
+from espnet_uniwav.storage.saved import read_saved
+from espnet_uniwav.tasks.finetuned import FORCE, read_state, weights_alone
 
 
 class Canary:

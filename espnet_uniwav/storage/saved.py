@@ -1,0 +1,31 @@
+"""Files that ``torch.save`` wrote, read without pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+
+def read_saved(path: str | Path) -> dict:
+    """What ``torch.save`` wrote, if it is made of tensors, numbers and strings.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds anything else, or is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            saved = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle raises anything
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise ValueError(
+            f"{path}: expected weights alone, found something else or a damaged file "
+            f"({type(error).__name__}: {reason}); get the file again, or the model as "
+            "a folder of `uniwav export`"
+        ) from error
+    if not isinstance(saved, dict):
+        raise ValueError(f"{path}: expected weights, found {type(saved).__name__}")
+    return saved
