@@ -27,6 +27,7 @@ python -m pip list 2>/dev/null | grep -iE '^(espnet|torch|torchaudio|s3prl|numpy
 cd "$folder"
 uniwav --help > help.txt
 uniwav models
+uniwav tts --text "Hello." --output hello.wav
 python - << 'EOF'
 from espnet_uniwav.ssl.encoder import Encoder
 print(Encoder(80, num_layers=2).num_layers, "layers")

@@ -30,6 +30,7 @@ DIFFERENT = {
     "--data": "export: in words, for the model card",
     "--guidance_scale": "off for gaps, on for speech",
     "--max_frames": "k-means of a tokenizer takes more",
+    "--model": "tts and edit have one of their own; align needs none",
     "--method": "of the solver; align: of the alignment",
     "--num_steps": "as guidance_scale",
     "--num_utterances": "report shows four",
@@ -153,7 +154,7 @@ def test_a_function_takes_the_options_as_keywords(name):
     for key in own & set(actions):
         default, action = parameters[key].default, actions[key]
         if default is inspect.Parameter.empty:
-            assert action.required, key
+            assert action.required or action.default is not None, key
         elif isinstance(action.default, list):
             assert tuple(action.default) == default, key
         else:

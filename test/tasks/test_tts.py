@@ -27,7 +27,7 @@ from tts_case import (  # noqa: E402
 from espnet_uniwav.bin.edit import main as edit  # noqa: E402
 from espnet_uniwav.bin.export import main as export  # noqa: E402
 from espnet_uniwav.bin.tts import main as tts  # noqa: E402
-from espnet_uniwav.checkpoint import load_checkpoint  # noqa: E402
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.storage.folder import CONFIG, WEIGHTS  # noqa: E402
 from espnet_uniwav.tasks.reader import load_reader  # noqa: E402
 from espnet_uniwav.tts.speaking import Synthesizer  # noqa: E402
@@ -329,3 +329,12 @@ def test_a_pickle_does_not_run(exp, tmp_path, command):
     with pytest.raises(SystemExit, match="model.pth: expected weights alone"):
         command(options)
     assert not sung.exists()
+
+
+@pytest.mark.integration
+def test_the_packaged_voice_speaks_with_no_other_argument(tmp_path, capsys):
+    tts(["--text", "Hello, world.", "--output", str(tmp_path / "out.wav"), *QUICK])
+    assert "out.wav: " in capsys.readouterr().out
+    speech, rate = soundfile.read(tmp_path / "out.wav")
+    assert rate == 16000 and 0.5 < len(speech) / rate < 4
+    assert np.abs(speech).max() > 0.05

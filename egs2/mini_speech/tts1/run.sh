@@ -20,7 +20,7 @@ model=valid.loss.best.pth
 test_sets="dev test"
 num_lines=              # lines to synthesise, of every test set; empty: all
 prompts=                # data folder of the prompts, such as train; empty: test set
-vocoder=                # checkpoint of ../vocoder1; empty: Griffin-Lim
+vocoder=                # checkpoint or name; none: Griffin-Lim; empty: that of the package
 speak_args=             # more arguments of `uniwav tts`
 samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
     euler-32-0.7-0.4 midpoint-4-0.7-0.4 heun-4-0.7-0.4 euler-8-0-0.4 euler-8-1.5-0.4
