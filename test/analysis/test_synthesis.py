@@ -86,7 +86,7 @@ def run(lines, *more):
 
 
 def test_command(lines, judged, capsys):
-    rows = run(lines, "--players", "1")
+    rows = run(lines, "--players", "1", "--vocoder", "none")
     found = {(row["system"], row["name"]): row for row in rows}
     assert len(rows) == 5 * 3
     assert (
@@ -103,7 +103,7 @@ def test_command(lines, judged, capsys):
     assert all(clip.audio in page for clip in heard.rows[0].clips)
     assert [row[0] for row in scored.tables[0].rows][:2] == [RECORDING, COPY]
     asked = FakeJudge.asked
-    run(lines)
+    run(lines, "--vocoder", "none")
     assert FakeJudge.asked == asked
 
 
