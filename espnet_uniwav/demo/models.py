@@ -13,7 +13,7 @@ from espnet_uniwav.storage.card import kind_of
 from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.tts.speaking import Synthesizer
-from espnet_uniwav.vocoder import use_vocoder
+from espnet_uniwav.vocoder import NO_VOCODER, use_vocoder
 
 # Option -> kind of model, as of ``kind_of``.
 KINDS = {
@@ -32,7 +32,7 @@ class Models:
         checkpoint: With a decoder; None: a packaged one, as for the next two.
         tts: Fine-tuned synthesiser: a folder, name or .pth file.
         tokenizers: Checkpoints of tokenizers, one for each rate.
-        vocoder: Checkpoint of one; None: as each model says.
+        vocoder: See ``use_vocoder``; None: as each model says.
         device: Torch device.
 
     Attributes:
@@ -130,6 +130,8 @@ def check_kind(option: str, name: str | Path | None) -> None:
         ValueError, OSError: Naming the option.
     """
     if name is None or Path(name).is_file():  # a .pth file is checked when loaded
+        return
+    if option == "vocoder" and str(name) == NO_VOCODER:
         return
     try:
         found = kind_of(read_config(find_folder(name))["model"])

@@ -160,12 +160,14 @@ class Tabs:
     ) -> Answer:
         """Replace words of a recording, in its own voice."""
         self._check(recording)
-        sampling = dataclasses.replace(SPEAKING, num_steps=int(num_steps))
-        manner = Manner(sampling, int(seed or 0), speed)
+        steps = int(num_steps)
+        manner = Manner(SPEAKING.but(num_steps=steps), int(seed or 0), speed)
         say(0.0, "Finding the words in the recording")
         phones, stretch = align_words(recording, text, replace)
         say(0.2, LOADING)
         reader = self.models.synthesizer().reader
+        sampling = reader.sampling.but(num_steps=steps)
+        manner = dataclasses.replace(manner, sampling=sampling)
         say(0.5, GENERATING)
         rate = reader.features.spec.sample_rate
         speech = read_speech(recording, rate)

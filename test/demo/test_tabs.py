@@ -178,6 +178,11 @@ def test_tokenizers_of_one_name_are_told_apart(folder, tmp_path):
     )
 
 
+def test_a_vocoder_may_be_declined(folder):
+    models = Models(folder / "model", folder / "voice.pth", [folder / "one"], "none")
+    assert models.generator().features.vocoder is None
+
+
 def test_a_vocoder_is_used_by_all(folder, tmp_path, tabs):
     pytest.importorskip("vocos")
     torch.manual_seed(0)
