@@ -184,8 +184,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 class _Discriminators(nn.ModuleList):
     """Discriminators of spectra (the ``vocos`` package) and of periods (ESPnet).
 
-    All judge audio of one peak: without that, ESPnet's MultiScaleSTFTDiscriminator
-    stayed at chance on speech at its natural level for as long as it was tried.
+    All judge audio of one peak, which those of ``vocos`` see to themselves: without
+    that, ESPnet's MultiScaleSTFTDiscriminator stayed at chance on speech at its natural
+    level for as long as it was tried.
     """
 
     def __init__(
@@ -209,11 +210,12 @@ class _Discriminators(nn.ModuleList):
 
     def forward(self, audio: Tensor) -> list[list[Tensor]]:
         """Layer outputs of every discriminator for (B, S) samples, the score last."""
-        audio = 0.8 * audio / (audio.abs().amax(dim=1, keepdim=True) + 1e-9)
-        return [self._layers(judge, audio) for judge in self]
-
-    def _layers(self, judge: nn.Module, audio: Tensor) -> list[Tensor]:
-        if isinstance(judge, HiFiGANPeriodDiscriminator):
-            return judge(audio[:, None])
-        verdict, layers = judge(audio)
-        return [*layers, verdict]
+        level = 0.8 * audio / (audio.abs().amax(dim=1, keepdim=True) + 1e-9)
+        outputs = []
+        for judge in self:
+            if isinstance(judge, HiFiGANPeriodDiscriminator):
+                outputs.append(judge(level[:, None]))
+            else:
+                verdict, layers = judge(audio)
+                outputs.append([*layers, verdict])
+        return outputs

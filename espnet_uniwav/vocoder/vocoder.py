@@ -35,6 +35,7 @@ class Vocoder(nn.Module):
 
     Raises:
         ImportError: If the package ``vocos`` is missing.
+        ValueError: If ``upsample`` does not divide the hop.
     """
 
     def __init__(
