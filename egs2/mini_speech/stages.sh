@@ -10,7 +10,15 @@ while [ $# -gt 0 ]; do
     printf -v "$name" '%s' "$2"
     shift 2
 done
-has_bf16() { grep -qsE "amx_bf16|avx512_bf16" /proc/cpuinfo && echo true || echo false; }
+# has_bf16 [CPUINFO]: whether bfloat16 is faster than fp32 (AVX512-BF16 alone: not on Intel).
+has_bf16() {
+    local cpu=${1:-/proc/cpuinfo}
+    if grep -qs amx_bf16 "$cpu" || { grep -qs AuthenticAMD "$cpu" && grep -qs avx512_bf16 "$cpu"; }; then
+        echo true
+    else
+        echo false
+    fi
+}
 log() { echo "$(date '+%H:%M:%S') $*"; }
 want() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import pyworld
 import torch
 from espnet2.gan_codec.abs_gan_codec import AbsGANCodec
 from espnet2.gan_tts.hifigan.hifigan import HiFiGANPeriodDiscriminator
@@ -14,6 +16,7 @@ from espnet2.gan_tts.hifigan.loss import (
     MelSpectrogramLoss,
 )
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from typeguard import typechecked
 
 from espnet_uniwav.features import build_features
@@ -21,9 +24,24 @@ from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.tasks.results import report
 from espnet_uniwav.tasks.steps import CountsSteps
 from espnet_uniwav.vocoder import Vocoder
+from espnet_uniwav.vocoder.harmonics import HIGHEST, LOWEST
 
 # Window (samples) -> mel bands of the distance in that resolution.
 RESOLUTIONS = {256: 20, 512: 40, 1024: 80, 2048: 160}
+
+
+class _Pair(NamedTuple):
+    """A batch of segments.
+
+    Attributes:
+        real: (B, 1, S) samples.
+        spoken: (B, 1, S) samples of the generator.
+        pitch_losses: Their names and values; empty without ``harmonics``.
+    """
+
+    real: Tensor
+    spoken: Tensor
+    pitch_losses: dict[str, Tensor]
 
 
 class UniWavVocoder(CountsSteps, AbsGANCodec):
@@ -47,6 +65,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         warm_up_steps: Training batches before the discriminators start.
         mel_weight: Factor of the mel distance.
         feature_weight: Factor of the feature matching.
+        pitch_weight: Factor of the errors of the pitch (octaves) and of its presence
+            (nats), which are measured if the generator has ``harmonics``.
         bf16: Networks in bfloat16, the STFTs in fp32, see ``nn.precision``.
     """
 
@@ -63,6 +83,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         warm_up_steps: int = 0,
         mel_weight: float = 15.0,
         feature_weight: float = 2.0,
+        pitch_weight: float = 2.0,
         bf16: bool = False,
     ):
         super().__init__()
@@ -74,6 +95,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         self.warm_up_steps = warm_up_steps
         self.mel_weight = mel_weight
         self.feature_weight = feature_weight
+        self.pitch_weight = pitch_weight
         self.bf16 = bf16
         rate = self.generator.features.spec.sample_rate
         self.mel_losses = nn.ModuleList(
@@ -125,17 +147,19 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
     def decode(self, x: Tensor) -> Tensor:
         """Features (B, T, F) to samples (B, 1, T * hop)."""
+        return self.generator.speak(*self._states(x))[:, None]
+
+    def _states(self, x: Tensor):
         with bfloat16(x.device, self.bf16):
-            frames = self.generator.frames(x)
-        return self.generator.head(frames.float())[:, None]
+            return self.generator.states(x)
 
     @property
     def is_warm(self) -> bool:
         """Whether the discriminators are in use."""
         return self.step >= self.warm_up_steps
 
-    def _pair(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Segments (B, 1, S) of audio, and the generator's version of them."""
+    def _pair(self, audio: Tensor) -> _Pair:
+        """Segments of audio and the generator's version of them."""
         length = min(self.segment, audio.shape[1])
         last = audio.shape[1] - length
         starts = torch.full((len(audio), 1), last // 2, device=audio.device)
@@ -143,7 +167,33 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
             starts = torch.randint_like(starts, last + 1)
         places = starts + torch.arange(length, device=audio.device)
         real = audio.gather(1, places)[:, None]
-        return real, self.decode(self.encode(real))[..., :length]
+        states, pitch = self._states(self.encode(real))
+        losses = {}
+        if pitch is not None:
+            pitch, losses = self._compare_pitch(pitch, real)
+        spoken = self.generator.speak(states, pitch)[:, None, :length]
+        return _Pair(real, spoken, losses)
+
+    def _compare_pitch(self, pitch: tuple[Tensor, Tensor], real: Tensor):
+        """The pitch for the pulses and the losses of the predicted one.
+
+        Training pulses have the measured pitch where there is one.
+        """
+        spec = self.generator.features.spec
+        hertz, voice = pitch
+        measured = measure_pitch(
+            real[:, 0], spec.sample_rate, spec.hop_length, hertz.shape[1]
+        )
+        is_voiced = measured > 0
+        octaves = (measured.clamp(min=1.0) / hertz).log2().abs()
+        losses = {
+            "loss_pitch": (octaves * is_voiced).sum() / is_voiced.sum().clamp(min=1),
+            "loss_voice": binary_cross_entropy_with_logits(voice, is_voiced.float()),
+        }
+        if self.training:
+            hertz = torch.where(is_voiced, measured, hertz)
+            voice = is_voiced.float()
+        return (hertz.detach(), voice.detach()), losses
 
     def _judge(self, audio: Tensor) -> list[list[Tensor]]:
         """Layer outputs of the discriminators for (B, 1, S), score last, in fp32."""
@@ -155,17 +205,19 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         if not self.is_warm:
             loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
             return loss, {"loss_discriminator": loss}
-        self._cache = self._pair(audio)
-        real, spoken = self._cache
-        loss = sum(self.judgement(self._judge(spoken.detach()), self._judge(real)))
+        self._cache = pair = self._pair(audio)
+        fake_seen = self._judge(pair.spoken.detach())
+        loss = sum(self.judgement(fake_seen, self._judge(pair.real)))
         return loss, {"loss_discriminator": loss}
 
     def _generator_turn(self, audio: Tensor):
-        real, spoken = self._cache or self._pair(audio)
+        real, spoken, pitch_losses = self._cache or self._pair(audio)
         self._cache = None
         mel = sum(distance(spoken, real) for distance in self.mel_losses)
         mel = mel / len(self.mel_losses)
-        loss, stats = self.mel_weight * mel, {"loss_mel": mel}
+        loss, stats = self.mel_weight * mel, {"loss_mel": mel, **pitch_losses}
+        if pitch_losses:
+            loss = loss + self.pitch_weight * sum(pitch_losses.values())
         if self.is_warm:
             self.discriminator.requires_grad_(False)  # its gradients are not wanted
             fake_seen = self._judge(spoken)
@@ -179,6 +231,32 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         if self.training:
             self.step += 1
         return loss, {"loss": loss, **stats}
+
+
+def measure_pitch(audio: Tensor, sample_rate: int, hop: int, frames: int) -> Tensor:
+    """Pitch by WORLD's DIO and StoneMask (Morise 2016), on the CPU.
+
+    Args:
+        audio: (B, S) samples.
+        sample_rate: Hz.
+        hop: Samples between frames; the first is at sample 0.
+        frames: Their number N.
+
+    Returns:
+        (B, N) Hz; 0 where there is no voice.
+    """
+    pitch = torch.zeros(len(audio), frames)
+    for row, samples in zip(pitch, audio.detach().double().cpu().numpy()):
+        hertz, times = pyworld.dio(
+            samples,
+            sample_rate,
+            f0_floor=LOWEST,
+            f0_ceil=HIGHEST,
+            frame_period=1000 * hop / sample_rate,
+        )
+        hertz = pyworld.stonemask(samples, hertz, times, sample_rate)[:frames]
+        row[: len(hertz)] = torch.from_numpy(hertz)
+    return pitch.to(audio.device)
 
 
 class _Discriminators(nn.ModuleList):

@@ -32,6 +32,8 @@ class Vocoder(nn.Module):
         fine_ffn_dim: Width of the feed-forward networks in them.
         fine_layers: Blocks at that rate.
         fft_size: Window of the STFT in samples; None: that of the features.
+        harmonics: Predict the pitch too, and filter a pulse train of that pitch, see
+            ``harmonics.HarmonicHead``.
 
     Raises:
         ImportError: If the package ``vocos`` is missing.
@@ -49,12 +51,15 @@ class Vocoder(nn.Module):
         fine_ffn_dim: int = 576,
         fine_layers: int = 3,
         fft_size: int | None = None,
+        harmonics: bool = False,
     ):
         super().__init__()
         try:
             from vocos.heads import ISTFTHead
             from vocos.models import VocosBackbone
             from vocos.modules import ConvNeXtBlock
+
+            from espnet_uniwav.vocoder.harmonics import HarmonicHead, Pitch
         except ImportError as error:
             raise ImportError(f"a vocoder needs vocos: pip install it ({error})")
         self.features = features
@@ -76,11 +81,14 @@ class Vocoder(nn.Module):
                 ),
             )
             self.norm = nn.LayerNorm(fine_dim, eps=1e-6)
-        self.head = ISTFTHead(
-            dim if upsample == 1 else fine_dim,
-            fft_size or spec.conf.get("fft_size", 4 * spec.hop_length),
-            spec.hop_length // upsample,
-            padding="center",
+        size = dim if upsample == 1 else fine_dim
+        fft_size = fft_size or spec.conf.get("fft_size", 4 * spec.hop_length)
+        hop = spec.hop_length // upsample
+        self.pitch = Pitch(dim) if harmonics else None
+        self.head = (
+            HarmonicHead(size, fft_size, hop, spec.hop_length, spec.sample_rate)
+            if harmonics
+            else ISTFTHead(size, fft_size, hop, padding="center")
         )
 
     @classmethod
@@ -107,17 +115,32 @@ class Vocoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples."""
-        return self.head(self.frames(x))
+        states, pitch = self.states(x)
+        return self.speak(states, pitch)
 
-    def frames(self, x: Tensor) -> Tensor:
-        """Map (B, T, F) features to (B, T * upsample + 1, dim), what the head reads."""
+    def states(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """The network, which may run in bfloat16.
+
+        Args:
+            x: (B, T, F) features.
+
+        Returns:
+            (B, T * upsample + 1, dim), what the head reads, and with ``harmonics`` the
+            pitch (B, T + 1) in Hz and the logits (B, T + 1) of voice.
+        """
         frames = x.shape[1]
         x = torch.cat((x, x[:, -1:]), dim=1)  # the last hop extends past frame T
         x = self.backbone(x.transpose(1, 2))
+        pitch = None if self.pitch is None else self.pitch(x)
         if self.upsample > 1:
             x = self.refine(x).transpose(1, 2)
             x = self.norm(x[:, : frames * self.upsample + 1])
-        return x
+        return x, pitch
+
+    def speak(self, states: Tensor, pitch: tuple[Tensor, Tensor] | None) -> Tensor:
+        """The head, in fp32: what ``states`` returned to (B, T * hop) samples."""
+        states = states.float()
+        return self.head(states) if pitch is None else self.head(states, pitch)
 
 
 class _SplitFrames(nn.Module):

@@ -15,9 +15,11 @@ pytest.importorskip("vocos")
 from espnet_uniwav import plugin  # noqa: E402
 from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.vocoder import Vocoder, use_vocoder  # noqa: E402
+from espnet_uniwav.vocoder.harmonics import pulse_train  # noqa: E402
 
 GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
 FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
+HARMONIC = dict(**FINE, fft_size=320, harmonics=True)
 CONF = dict(
     codec="uniwav_vocoder",
     codec_conf=dict(
@@ -52,7 +54,7 @@ def make_codec(**overrides):
     return UniWavVocoder(**{**CONF["codec_conf"], **overrides})
 
 
-@pytest.mark.parametrize("size", [GENERATOR, FINE])
+@pytest.mark.parametrize("size", [GENERATOR, FINE, HARMONIC])
 @pytest.mark.parametrize("frames", [1, 2, 17])
 def test_a_frame_is_a_hop(frames, size):
     vocoder = Vocoder(make_features(), **size)
@@ -68,6 +70,54 @@ def test_fine_frames_follow_their_frame():
     reach = 320 * (50 - 3 * 3 - 2)  # three convolutions of 7 frames, then a window
     torch.testing.assert_close(before[:reach], after[:reach])
     assert not torch.allclose(before[320 * 50 :], after[320 * 50 :])
+
+
+@pytest.mark.parametrize("pitch", [61.0, 173.3, 200.0, 499.0])
+def test_pulses_have_every_harmonic(pitch):
+    frames = torch.full((1, 51), pitch)
+    pulses = pulse_train(frames, torch.ones_like(frames), 320, 16000)
+    assert pulses.shape == (1, 16000)
+    assert 0.95 < pulses.square().mean() < 1.05
+    spectrum = torch.fft.rfft(pulses[0] * torch.hann_window(16000)).abs()  # 1 Hz a bin
+    harmonics = (pitch * torch.arange(1, int(8000 / pitch))).round().long()
+    assert (spectrum[harmonics] > 0.5 * spectrum.max()).all()
+    between = (harmonics + pitch / 2).long()
+    assert (spectrum[between] < 0.01 * spectrum.max()).all()
+
+
+def test_pulses_stop_without_voice():
+    voiced = torch.tensor([[1.0, 1.0, 0.0, 0.0, 1.0]])
+    pulses = pulse_train(torch.full((1, 5), 100.0), voiced, 320, 16000)
+    level = pulses.unflatten(1, (4, 320)).abs().amax(dim=-1)[0]
+    assert level[2] == 0 and level[0] > 5 and level[3] > 0
+
+
+def test_a_hum_is_measured():
+    codec_module = pytest.importorskip("espnet_uniwav.tasks.vocoder")
+    frames = torch.full((2, 33), 150.0)
+    voiced = torch.tensor([[1.0], [0.0]]).expand(2, 33)
+    audio = 0.1 * pulse_train(frames, voiced, 320, 16000)
+    pitch = codec_module.measure_pitch(audio, 16000, 320, 33)
+    assert pitch.shape == (2, 33) and (pitch[1] == 0).all()
+    torch.testing.assert_close(pitch[0, 5:-5], frames[0, 5:-5], rtol=0.01, atol=0)
+
+
+def test_harmonics_follow_the_pitch():
+    """Training pulses have the measured pitch, others the predicted one."""
+    codec = make_codec(generator=HARMONIC, warm_up_steps=9)
+    frames = torch.full((1, 41), 150.0)
+    audio = 0.1 * pulse_train(frames, torch.ones_like(frames), 320, 16000)
+    heard = []
+    head = codec.generator.head
+    head.register_forward_pre_hook(lambda _, args: heard.append(args[1]))
+    for training in (True, False):
+        result = codec.train(training)(audio, forward_generator=True)
+        assert {"loss_pitch", "loss_voice"} < set(result["stats"])
+    assert (heard[0][0][0, 5:-5] - 150).abs().max() < 2 and (heard[0][1] > 0).any()
+    assert (heard[1][0][0, 5:-5] - 150).abs().min() > 2
+    result["loss"].backward()
+    for part in (codec.generator.pitch, codec.generator.head.filter):
+        assert part.weight.grad.abs().sum() > 0
 
 
 def test_upsample_divides_the_hop():
@@ -157,14 +207,15 @@ def test_segments_are_cut_from_anywhere():
     audio = torch.arange(32000.0).expand(4, -1) / 32000
     with torch.no_grad():
         starts = torch.stack([codec.train()._pair(audio)[0][:, 0, 0] for _ in range(9)])
-        real, spoken = codec.eval()._pair(audio)
+        real, spoken, _ = codec.eval()._pair(audio)
     assert len(starts.unique()) > 20
     assert real.shape == spoken.shape == (4, 1, 3200)
     torch.testing.assert_close(real[:, 0, 0] * 32000, torch.full((4,), 14400.0))
 
 
 @pytest.mark.integration
-def test_stock_training_and_export(tmp_path):
+@pytest.mark.parametrize("generator", [GENERATOR, HARMONIC])
+def test_stock_training_and_export(tmp_path, generator):
     plugin.register()
     from espnet2.bin.gan_codec_train import main
 
@@ -180,7 +231,7 @@ def test_stock_training_and_export(tmp_path):
     (tmp_path / "shape").write_text(shape)
     conf = dict(
         CONF,
-        codec_conf=dict(CONF["codec_conf"], warm_up_steps=3),
+        codec_conf=dict(CONF["codec_conf"], generator=generator, warm_up_steps=3),
         use_preprocessor=False,
         batch_type="sorted",
         batch_size=2,

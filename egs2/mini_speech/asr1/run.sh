@@ -20,7 +20,7 @@ groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separat
 data_args=              # more arguments of espnet_uniwav.data.prepare
 match=                  # regular expression that an utterance id must contain
 minutes=                # minutes of training speech with text; empty: all
-bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
+bf16=                   # compute in bfloat16: true, false; empty: if that is faster
 seed=0
 data=data
 exp=exp                 # folder of experiments

@@ -15,7 +15,7 @@ first=small             # a checkpoint for its features; its encoder is not used
 layer=4                 # whose states are clustered for the second iteration
 num_classes=100         # labels of the first iteration
 num_states=500          # of the second
-bf16=                   # compute in bfloat16: true, false; empty: if the CPU supports it
+bf16=                   # compute in bfloat16: true, false; empty: if that is faster
 seed=0
 data=data
 exp=$PWD/exp/hubert
@@ -27,8 +27,9 @@ exp=$PWD/exp/hubert
 label() {
     local out=$4 name
     mkdir -p "$out"
-    ${python} -m espnet_uniwav.bin.cluster "$1" "$data/train/wav.scp" "$out/clusters" \
-        --layer "$2" --codebook_size "$3" --seed "$seed"
+    [ -d "$out/clusters" ] ||
+        ${python} -m espnet_uniwav.bin.cluster "$1" "$data/train/wav.scp" "$out/clusters" \
+            --layer "$2" --codebook_size "$3" --seed "$seed"
     for name in train dev; do
         ${python} -m espnet_uniwav.bin.tokenize "$data/$name/wav.scp" "$out/$name" \
             --tokenizer "$out/clusters"
