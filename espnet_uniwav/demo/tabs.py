@@ -199,10 +199,13 @@ class Tabs:
         speech = read_speech(recording, rate)
         voice = torch.from_numpy(read_speech(prompt, rate)) if prompt else None
         say(0.3, "Encoding")
-        codes = model.encode(torch.from_numpy(speech)[None])
+        spoken = torch.from_numpy(speech)[None]
+        codes = model.encode(spoken)
+        own = None if prompt else model.encode_voice(spoken)
         say(0.5, GENERATING)
         settings = dict(num_steps=int(num_steps), seed=int(seed or 0))
-        decoded = model.decode(codes, prompt=voice, **settings)[0].cpu().numpy()
+        decoded = model.decode(codes, prompt=voice, voices=own, **settings)
+        decoded = decoded[0].cpu().numpy()
         versions = {"Recording": (speech, []), "Decoded": (decoded, [])}
         pictures = spectrograms(versions, rate)
         return Answer(decoded, rate, pictures, **_describe(model, codes[0]))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from espnet_uniwav.model import UniWav
 
-FEATURES = "features"
+FEATURES, LEARNED = "features", "learned"
 
 
 def check_arguments(
@@ -20,14 +20,28 @@ def check_arguments(
             "the flow_matching loss, or add a decoder to its configuration"
         )
     layers = range(uniwav.encoder.num_layers + 1)
-    if layer != FEATURES and layer not in layers:
+    if layer not in (FEATURES, LEARNED) and layer not in layers:
         raise ValueError(
-            f"layer: expected {layers[0]} to {layers[-1]} or {FEATURES}, found {layer}"
+            f"layer: expected {layers[0]} to {layers[-1]}, {FEATURES} or {LEARNED}, "
+            f"found {layer}"
         )
     if num_codebooks < 0 or codebook_size < 2:
         raise ValueError(
             "expected num_codebooks of 0 or more and codebook_size of 2 or more, "
             f"found {num_codebooks} and {codebook_size}"
+        )
+
+
+def check_sharing(layer: int | str, frames_per_code: int, voice_digits: int) -> None:
+    """Raise ValueError if only learned codes can be shared by frames as it is asked."""
+    if frames_per_code < 1 or voice_digits < 0:
+        raise ValueError(
+            "expected frames_per_code of 1 or more and voice_digits of 0 or more, "
+            f"found {frames_per_code} and {voice_digits}"
+        )
+    if layer != LEARNED and (frames_per_code > 1 or voice_digits):
+        raise ValueError(
+            f"frames_per_code and voice_digits need layer: {LEARNED}, found {layer}"
         )
 
 
@@ -42,6 +56,18 @@ def check_codes(codes: Tensor, num_codebooks: int, codebook_size: int) -> None:
             f"found {tuple(codes.shape)}"
             + (f" from {codes.min()} to {codes.max()}" if codes.numel() else "")
             + ": were they made by this tokenizer?"
+        )
+
+
+def check_voices(voices: Tensor | None, number: int, digits: int) -> None:
+    """Raise ValueError unless these are voices (number, digits) of numbers from 0 to 3."""
+    if voices is None:
+        return
+    good = voices.shape == (number, digits)
+    if not good or (voices.numel() and (voices.min() < 0 or voices.max() > 3)):
+        raise ValueError(
+            f"expected voices ({number}, {digits}) of numbers from 0 to 3, found "
+            f"{tuple(voices.shape)}: were they made by this tokenizer?"
         )
 
 

@@ -2,7 +2,8 @@
 
 A folder of text holds ``codes_1`` to ``codes_K``, one line per utterance: its name,
 then the code of every frame, as the pseudo-labels of ESPnet's k-means scripts. A folder
-of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T).
+of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with digits for the voice
+add a table ``voices``, or ``voice`` (digits,) to every npz.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from espnet_uniwav.files.input import read_lines, read_yaml
 from espnet_uniwav.files.output import file_of, whole_file, write_text
 
 FORMATS = ("text", "npz")
-ORIGIN = "tokenizer.yaml"
+ORIGIN, VOICES = "tokenizer.yaml", "voices"
 
 
 class CodeWriter:
@@ -30,6 +31,7 @@ class CodeWriter:
         num_codebooks: K.
         form: One of ``FORMATS``.
         origin: Identifies the tokenizer; saved in tokenizer.yaml.
+        voice_digits: Digits of a voice; 0: none are written.
 
     Raises:
         ValueError: If the folder holds codes of another tokenizer or format.
@@ -41,6 +43,7 @@ class CodeWriter:
         num_codebooks: int,
         form: str = "text",
         origin: dict | None = None,
+        voice_digits: int = 0,
     ):
         self.folder, self.form = folder, form
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,18 +53,21 @@ class CodeWriter:
             self.done = {path.stem for path in folder.glob("*.npz")}
             return
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
+        if voice_digits:
+            paths.append(folder / VOICES)
         kept = _whole_lines(paths)
         for path, lines in zip(paths, kept):
             write_text(path, "".join(lines.values()))
         self.done = set(kept[0])
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
-    def write(self, name: str, codes: np.ndarray) -> None:
-        """Add the codes (K, T) of one utterance."""
+    def write(self, name: str, codes: np.ndarray, voice: np.ndarray) -> None:
+        """Add the codes (K, T) and the voice (voice_digits,) of one utterance."""
         if self.form == "npz":
+            voices = {"voice": voice.astype(np.uint8)} if len(voice) else {}
             with whole_file(file_of(self.folder, name, ".npz"), "wb") as f:
-                np.savez_compressed(f, codes=codes.astype(np.uint16))
-        for table, own in zip(self.tables, codes):
+                np.savez_compressed(f, codes=codes.astype(np.uint16), **voices)
+        for table, own in zip(self.tables, [*codes, voice]):
             table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
             table.flush()
 
@@ -100,10 +106,35 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
     return codes
 
 
-def _read_archive(path: Path) -> np.ndarray:
+def read_voices(folder: Path) -> dict[str, np.ndarray]:
+    """Read utterance -> voice (voice_digits,), of either format; empty without voices.
+
+    Raises:
+        ValueError: Naming the file and the utterance that are broken.
+    """
+    if archives := sorted(folder.glob("*.npz")):
+        found = {path.stem: _read_archive(path, "voice") for path in archives}
+        return {name: own for name, own in found.items() if own is not None}
+    if not (folder / VOICES).is_file():
+        return {}
+    voices = {}
+    for name, line in read_table(folder / VOICES).items():
+        try:
+            voices[name] = np.array([int(digit) for digit in line.split()])
+        except ValueError as error:
+            raise ValueError(
+                f"{folder / VOICES}: {name}: expected whole numbers; make the codes again"
+            ) from error
+    return voices
+
+
+def _read_archive(path: Path, key: str = "codes") -> np.ndarray | None:
+    """One array of an archive; None if only the voice is missing."""
     try:
         with np.load(path) as archive:
-            return archive["codes"].astype(np.int64)
+            if key == "voice" and key not in archive:
+                return None
+            return archive[key].astype(np.int64)
     except Exception as error:  # a damaged zip raises anything
         raise ValueError(f"{path}: expected codes (K, T); make it again") from error
 

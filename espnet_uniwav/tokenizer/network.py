@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -20,8 +21,11 @@ from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.ssl.teacher import instance_norm
 from espnet_uniwav.tokenizer.checks import (
     FEATURES,
+    LEARNED,
     check_arguments,
+    check_sharing,
 )
+from espnet_uniwav.tokenizer.learned import LearnedQuantizer, Reading
 from espnet_uniwav.tokenizer.metric import Metric, Readout
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 
@@ -29,15 +33,19 @@ from espnet_uniwav.tokenizer.quantizer import Quantizer
 class TokenizerNetwork(nn.Module):
     """Features -> codes, and the loss of a decoder that reads codes.
 
-    Encoder and weighted sum are frozen. The first codebook clusters frames by one state
-    of the encoder (``Metric``), the others by the residual of the features predicted
-    from z (``Readout``). The decoder is trained on the embeddings of the codes instead
-    of z.
+    By clusters: encoder and weighted sum are frozen. The first codebook clusters frames
+    by one state of the encoder (``Metric``), the others by the residual of the features
+    predicted from z (``Readout``). The decoder is trained on the embeddings of the codes
+    instead of z.
+
+    Learned (``layer: learned``): encoder, codes (``LearnedQuantizer``) and decoder are
+    trained together.
 
     Args:
         uniwav: Model with a decoder; pre-trained or not.
         layer: State that the first codebook clusters, 0 to num_layers; ``features``:
-            all codebooks cluster the features themselves, as a control.
+            all codebooks cluster the features themselves, as a control; ``learned``: no
+            clusters.
         num_codebooks: K; 0 uses z without quantisation, as a control.
         codebook_size: Codewords V of each.
         normalise: Normalise every channel of the state to zero mean and unit variance
@@ -47,6 +55,7 @@ class TokenizerNetwork(nn.Module):
             rest is the prompt.
         whole_prob: Share of utterances generated completely, without a prompt.
         drop_prob: Share of utterances without any condition, for guidance.
+        frames_per_code, voice_digits: See ``LearnedQuantizer``; not with clusters.
     """
 
     def __init__(
@@ -61,9 +70,12 @@ class TokenizerNetwork(nn.Module):
         min_share: float = 0.5,
         whole_prob: float = 0.5,
         drop_prob: float = 0.1,
+        frames_per_code: int = 1,
+        voice_digits: int = 0,
     ):
         super().__init__()
         check_arguments(uniwav, layer, num_codebooks, codebook_size)
+        check_sharing(layer, frames_per_code, voice_digits)
         self.uniwav = uniwav
         self.layer = layer
         self.normalise = normalise
@@ -71,6 +83,17 @@ class TokenizerNetwork(nn.Module):
         self.whole_prob = whole_prob
         self.drop_prob = drop_prob
         width, dim = uniwav.encoder.embed_dim, uniwav.features.spec.dim
+        if layer == LEARNED:
+            self.quantizer = LearnedQuantizer(
+                width,
+                uniwav.encoder.num_layers + 1,
+                num_codebooks,
+                codebook_size,
+                frames_per_code,
+                voice_digits,
+            )
+            uniwav.weighted_sum.requires_grad_(False)
+            return
         self.readout = Readout(width, dim)
         self.metric = Metric(width, dim, num_axes, readout_weight)
         own = dim if layer == FEATURES else self.metric.dim
@@ -79,7 +102,14 @@ class TokenizerNetwork(nn.Module):
             part.requires_grad_(False)
 
     def _frozen(self) -> tuple[nn.Module, ...]:
+        if self.is_learned:
+            return (self.uniwav.weighted_sum,)
         return self.uniwav.encoder, self.uniwav.weighted_sum, self.readout
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether codes, encoder and decoder are trained together."""
+        return self.layer == LEARNED
 
     @classmethod
     def from_config(cls, config: dict) -> TokenizerNetwork:
@@ -107,8 +137,18 @@ class TokenizerNetwork(nn.Module):
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second (Hz)."""
-        return self.features.spec.frame_rate
+        """Codes of each codebook per second (Hz)."""
+        return self.features.spec.frame_rate / self.frames_per_code
+
+    @property
+    def frames_per_code(self) -> int:
+        """Frames of the features that share a code."""
+        return self.quantizer.frames_per_code if self.is_learned else 1
+
+    @property
+    def voice_digits(self) -> int:
+        """Digits of the voice, of two bits each, once per utterance."""
+        return self.quantizer.voice_digits if self.is_learned else 0
 
     @property
     def sample_rate(self) -> int:
@@ -127,19 +167,23 @@ class TokenizerNetwork(nn.Module):
 
     @property
     def bitrate(self) -> float:
-        """Bits per second."""
+        """Bits per second, without those of the voice."""
         return self.frame_rate * self.num_codebooks * math.log2(self.codebook_size)
 
     def origin(self) -> dict:
         """Identifies the codes of this tokenizer; independent of the decoder."""
-        parts = (*self._frozen(), self.metric, self.quantizer, self.features)
+        parts = [*self._frozen(), self.quantizer, self.features]
+        parts.append(self.uniwav.encoder if self.is_learned else self.metric)
         return {"codes": self.extra_repr(), "weights": checksum(*parts)}
 
     def extra_repr(self) -> str:
         """Codebooks, frame rate and bit rate, for the representation."""
+        voice = (
+            f" and {2 * self.voice_digits} bits a voice" if self.voice_digits else ""
+        )
         return (
             f"layer {self.layer}, {self.num_codebooks} codebooks of "
-            f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s"
+            f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s{voice}"
         )
 
     def train(self, mode: bool = True) -> TokenizerNetwork:
@@ -149,12 +193,15 @@ class TokenizerNetwork(nn.Module):
             part.eval()
         return self
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, x: Tensor, lengths: Tensor, auxiliary: Callable | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch.
 
         Args:
             x: (B, T, F) features.
             lengths: (B,) valid frames.
+            auxiliary: (``Reading``, x, padding (B, T)) -> more losses by name.
 
         Returns:
             loss: Scalar in fp32.
@@ -166,22 +213,53 @@ class TokenizerNetwork(nn.Module):
         gap = draw_gap(lengths, length, self.min_share)
         whole = torch.rand(len(x), 1, device=x.device) < self.whole_prob
         gap = (gap | whole) & ~padding
-        codes, z = self._quantize(x, padding_mask)
-        condition = self.quantizer(codes) if self.num_codebooks else z
-        loss = flow_matching_loss(
-            self.uniwav.decoder,
-            x,
-            condition,
-            padding_mask,
-            gap,
-            self.drop_prob,
-            self.uniwav.kept_frames,
-        )
+        reading = self.read(x, padding_mask)
+        losses = {
+            "loss_flow": flow_matching_loss(
+                self.uniwav.decoder,
+                x,
+                reading.condition,
+                padding_mask,
+                gap,
+                self.drop_prob,
+                self.uniwav.kept_frames,
+            )
+        }
+        if auxiliary is not None:
+            losses.update(auxiliary(reading, x, padding))
+        stats = {name: own.detach() for name, own in losses.items()}
+        stats.update(self._usage(reading.codes, padding))
+        return sum(losses.values()), stats
+
+    def _usage(self, codes: Tensor, padding: Tensor) -> dict[str, Tensor]:
+        """``perplexity_k`` of codes (B, K, N)."""
+        valid = ~padding[:, :: self.frames_per_code].flatten()
         used = codes.transpose(0, 1).flatten(1)
-        number = count_codes(used, self.codebook_size, ~padding.flatten())
-        values = enumerate(perplexity(number))
-        stats = {f"perplexity_{k}": value for k, value in values}
-        return loss, {"loss_flow": loss.detach(), **stats}
+        number = count_codes(used, self.codebook_size, valid)
+        return {f"perplexity_{k}": own for k, own in enumerate(perplexity(number))}
+
+    def read(self, x: Tensor, padding_mask: Tensor | None = None) -> Reading:
+        """Codes of features, and what the decoder reads.
+
+        Args:
+            x: (B, T, F) features.
+            padding_mask: (B, T), True = padding.
+        """
+        if self.is_learned:
+            states = self.uniwav.hidden_states(x, padding_mask)
+            digits, voice = self.quantizer(states, padding_mask)
+            codes = self.quantizer.codes(digits)
+            voice = self._hide(voice)
+            condition = self.quantizer.condition(digits, voice, x.shape[1])
+            return Reading(codes, condition, digits, states)
+        codes, z = self._quantize(x, padding_mask)
+        return Reading(codes, self.quantizer(codes) if self.num_codebooks else z)
+
+    def _hide(self, voice: Tensor) -> Tensor:
+        """Training leaves out one voice of ten: a decoder may get none."""
+        if not self.training:
+            return voice
+        return voice * (torch.rand(len(voice), 1, device=voice.device) > 0.1)
 
     @torch.no_grad()
     def frames(self, x: Tensor, padding_mask: Tensor | None = None):
@@ -234,5 +312,4 @@ class TokenizerNetwork(nn.Module):
 
     def condition(self, x: Tensor) -> Tensor:
         """Condition of the decoder for features: (T, F) to (T, D)."""
-        codes, z = self._quantize(x[None], None)
-        return (self.quantizer(codes) if self.num_codebooks else z)[0]
+        return self.read(x[None]).condition[0]

@@ -17,7 +17,7 @@ from espnet_uniwav.data.pipe import Pipe
 from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.quantities.bounds import check_number
-from espnet_uniwav.tokenizer.files import CodeWriter, read_codes
+from espnet_uniwav.tokenizer.files import CodeWriter, read_codes, read_voices
 from espnet_uniwav.tokenizer.fit import describe_usage
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import use_vocoder
@@ -59,7 +59,9 @@ def tokenize(
     output.mkdir(parents=True, exist_ok=True)
     with (
         locked(output),
-        CodeWriter(output, loaded.num_codebooks, format, loaded.origin()) as writer,
+        CodeWriter(
+            output, loaded.num_codebooks, format, loaded.origin(), loaded.voice_digits
+        ) as writer,
     ):
         todo = {name: path for name, path in files.items() if name not in writer.done}
         outcomes = do_all(prepare, todo, num_workers, "tokenize")
@@ -91,8 +93,9 @@ def detokenize(
     """Decode codes to speech.
 
     Args:
-        codes: Folder of codes; or a wav.scp, whose recordings are encoded and decoded
-            in one pass.
+        codes: Folder of codes, spoken in the voices that stand beside them unless a
+            prompt is given; or a wav.scp, whose recordings are encoded and decoded in
+            one pass.
         output: Folder to write: NAME.wav, failed.tsv, times.tsv.
         tokenizer: Checkpoint that made the codes.
         prompt: Recording of the target voice, for all utterances.
@@ -111,13 +114,14 @@ def detokenize(
     """
     codes, output = Path(codes), Path(output)
     if codes.is_dir():
-        found = read_codes(codes)
+        found, voices = read_codes(codes), read_voices(codes)
+        found = {name: (own, voices.get(name)) for name, own in found.items()}
     else:
         found = {u.name: u.path for u in read_data_folder(codes)}
-    voices = dict.fromkeys(found, prompt)
+    recordings = dict.fromkeys(found, prompt)
     if prompts:
-        voices = {u.name: u.path for u in read_data_folder(prompts)}
-    if missing := sorted(found.keys() - voices.keys()):
+        recordings = {u.name: u.path for u in read_data_folder(prompts)}
+    if missing := sorted(found.keys() - recordings.keys()):
         raise ValueError(
             f"{prompts} lacks {len(missing)} of {len(found)} names, such as "
             f"{missing[0]}"
@@ -128,7 +132,7 @@ def detokenize(
         _decoder, tokenizer, device, vocoder, {**sampling, "seed": seed}
     )
     items = {
-        name: (file_of(output, name, ".wav"), own, voices[name])
+        name: (file_of(output, name, ".wav"), own, recordings[name])
         for name, own in found.items()
     }
     output.mkdir(parents=True, exist_ok=True)
@@ -144,18 +148,19 @@ def _load(folder: str | Path, device: str) -> UniWavTokenizer:
 
 def _encoder(
     load: Callable[[], UniWavTokenizer],
-) -> Callable[[Path | Pipe], np.ndarray]:
-    """Path -> codes (K, T)."""
+) -> Callable[[Path | Pipe], tuple[np.ndarray, np.ndarray]]:
+    """Path -> codes (K, T) and voice (voice_digits,)."""
     tokenizer = load()
 
-    def encode(path: Path | Pipe) -> np.ndarray:
+    def encode(path: Path | Pipe) -> tuple[np.ndarray, np.ndarray]:
         if (seconds := seconds_of(path)) > MAX_SECONDS:
             raise ValueError(
                 f"{path}: lasts {seconds:.0f} s, expected at most {MAX_SECONDS:.0f}: "
                 "cut it into utterances"
             )
-        speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))
-        return tokenizer.encode(speech[None])[0].cpu().numpy()
+        speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))[None]
+        codes, voice = tokenizer.encode(speech)[0], tokenizer.encode_voice(speech)[0]
+        return codes.cpu().numpy(), voice.cpu().numpy()
 
     return encode
 
@@ -166,29 +171,36 @@ def _write(
     """Write codes; yield the outcomes, with seconds of speech instead of codes."""
     for own in outcomes:
         if not own.reason:
-            writer.write(own.name, own.value)
-            own = replace(own, value=own.value.shape[1] / frame_rate)
+            codes, voice = own.value
+            writer.write(own.name, codes, voice)
+            own = replace(own, value=codes.shape[1] / frame_rate)
         yield own
 
 
 def _decoder(
     folder: str | Path, device: str, vocoder: str | Path | None, settings: dict
 ) -> Callable[[tuple], float]:
-    """(wav file to write, codes or recording, prompt) -> seconds of speech."""
+    """(file to write, (codes, voice) or recording, prompt) -> seconds of speech."""
     tokenizer = _load(folder, device)
     use_vocoder(tokenizer.features, vocoder)
     rate = tokenizer.sample_rate
 
     def decode(item: tuple) -> float:
-        path, codes, prompt = item
+        path, source, prompt = item
         if prompt is not None:
             prompt = torch.from_numpy(read_speech(prompt, rate))
-        if not isinstance(codes, np.ndarray):
-            recording = torch.from_numpy(read_speech(codes, rate))
+        if not isinstance(source, tuple):
+            recording = torch.from_numpy(read_speech(source, rate))
             speech = tokenizer.resynthesise(recording, prompt, **settings)
         else:
-            codes = torch.from_numpy(codes).to(device)
-            speech = tokenizer.decode(codes[None], prompt=prompt, **settings)[0]
+            codes, voice = source
+            voices = None
+            if prompt is None and voice is not None:
+                voices = torch.from_numpy(voice)[None]
+            codes = torch.from_numpy(codes)[None].to(device)
+            speech = tokenizer.decode(codes, prompt=prompt, voices=voices, **settings)[
+                0
+            ]
         write_speech(path, speech.numpy(), rate)
         return len(speech) / rate
 

@@ -9,7 +9,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.flow.sampling import SPEAKING, generate
-from espnet_uniwav.tokenizer.checks import FEATURES, check_codes, valid_samples
+from espnet_uniwav.tokenizer.checks import (
+    FEATURES,
+    check_codes,
+    check_voices,
+    valid_samples,
+)
+from espnet_uniwav.tokenizer.learned import voice_numbers, voice_of
 from espnet_uniwav.tokenizer.network import TokenizerNetwork
 from espnet_uniwav.tts.context import check_prompt
 
@@ -33,8 +39,8 @@ class UniWavTokenizer(TokenizerNetwork):
             lengths: (B,) valid samples; None: all.
 
         Returns:
-            (B, K, T) codes, -1 after the end of an utterance; an utterance has
-            ceil(samples / hop) frames.
+            (B, K, N) codes, -1 after the end of an utterance; an utterance has
+            ceil(samples / hop) frames, and a code for every ``frames_per_code``.
 
         Raises:
             ValueError: If an utterance has no samples.
@@ -45,16 +51,36 @@ class UniWavTokenizer(TokenizerNetwork):
         )
         return codes.transpose(1, 2)
 
+    @torch.no_grad()
+    def encode_voice(self, speech: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The digits of the voices, which learned codes may leave to them.
+
+        Args:
+            speech, lengths: As of ``encode``.
+
+        Returns:
+            (B, voice_digits) numbers from 0 to 3.
+
+        Raises:
+            ValueError: If an utterance has no samples.
+        """
+        if not self.voice_digits:
+            return torch.zeros(len(speech), 0, dtype=torch.long)
+        voices = [
+            self._write(self._features(own))[1][0]
+            for own in valid_samples(speech, lengths)
+        ]
+        return voice_numbers(torch.stack(voices))
+
     def _encode(self, speech: Tensor) -> Tensor:
-        """(S,) to (K, T)."""
+        """(S,) to (K, N)."""
         x = self._features(speech)[None]
         if self.layer == FEATURES:
             return self._codes(x, x)[0]  # needs no encoder
-        return self._quantize(x, None)[0][0]
+        return self.read(x).codes[0]
 
     def _features(self, speech: Tensor) -> Tensor:
-        device = self.quantizer.codewords.device
-        return self.features.extract_one(speech).to(device)
+        return self.features.extract_one(speech).to(self.features.device)
 
     @torch.no_grad()
     def decode(
@@ -63,15 +89,18 @@ class UniWavTokenizer(TokenizerNetwork):
         lengths: Tensor | None = None,
         prompt: Tensor | None = None,
         seed: int = 0,
+        voices: Tensor | None = None,
         **sampling,
     ) -> Tensor:
         """Decode codes to speech.
 
         Args:
-            codes: (B, K, T).
-            lengths: (B,) valid frames; None: up to the first -1.
+            codes: (B, K, N).
+            lengths: (B,) valid codes; None: up to the first -1.
             prompt: (S,) samples of the target voice.
             seed: Seed of the noise, the same for every utterance.
+            voices: (B, voice_digits) of ``encode_voice``; None: that of the prompt, or
+                without one nobody's in particular.
             **sampling: Settings of ``Sampling``, such as ``num_steps``.
 
         Returns:
@@ -82,18 +111,42 @@ class UniWavTokenizer(TokenizerNetwork):
         """
         if lengths is None:
             lengths = (codes[:, :1] != PADDING).sum((1, 2))
-        codes = codes.to(self.quantizer.codewords.device)
-        parts = [own[:, :n] for own, n in zip(codes, lengths.tolist())]
+        device = self.features.device
+        parts = [own[:, :n].to(device) for own, n in zip(codes, lengths.tolist())]
         for own in parts:
             check_codes(own, self.num_codebooks, self.codebook_size)
+        voices = self._voices(voices, prompt, len(parts))
+        conditions = [
+            self._condition_of(own, voice) for own, voice in zip(parts, voices)
+        ]
         return pad_sequence(
-            [
-                self.synthesise(self.quantizer(own[None])[0], prompt, seed, **sampling)
-                for own in parts
-            ],
+            [self.synthesise(own, prompt, seed, **sampling) for own in conditions],
             batch_first=True,
         )
 
+    def _voices(self, voices: Tensor | None, prompt: Tensor | None, number: int):
+        """(number, voice_digits) in [-1, 1]."""
+        check_voices(voices, number, self.voice_digits)
+        device = self.features.device
+        if voices is not None:
+            return voice_of(voices.to(device))
+        if prompt is None or not self.voice_digits:
+            return torch.zeros(number, self.voice_digits, device=device)
+        return self._write(self._features(prompt))[1].expand(number, -1)
+
+    def _condition_of(self, codes: Tensor, voice: Tensor) -> Tensor:
+        """Codes (K, N) and a voice (voice_digits,) to (T, D)."""
+        if not self.is_learned:
+            return self.quantizer(codes[None])[0]
+        frames = codes.shape[1] * self.frames_per_code
+        digits = self.quantizer.digits_of(codes[None])
+        return self.quantizer.condition(digits, voice[None], frames)[0]
+
+    def _write(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (T, F) to learned digits: (1, N, K * digits), (1, voice_digits)."""
+        return self.quantizer(self.uniwav.hidden_states(x[None]))
+
+    @torch.no_grad()
     def resynthesise(
         self, speech: Tensor, prompt: Tensor | None = None, seed: int = 0, **sampling
     ) -> Tensor:
@@ -101,7 +154,12 @@ class UniWavTokenizer(TokenizerNetwork):
 
         Without codebooks, the speech is decoded from z.
         """
-        condition = self.condition(self._features(speech))
+        x = self._features(speech)
+        if self.voice_digits and prompt is not None:
+            digits, voice = self._write(x)[0], self._voices(None, prompt, 1)
+            condition = self.quantizer.condition(digits, voice, len(x))[0]
+        else:
+            condition = self.condition(x)
         return self.synthesise(condition, prompt, seed, **sampling)
 
     @torch.no_grad()

@@ -146,6 +146,56 @@ def test_trained_model_needs_no_checkpoint(folder, exp):
     assert model(speech=torch.zeros(1, 800), speech_lengths=torch.tensor([800]))
 
 
+LEARNED = dict(num_codebooks=2, codebook_size=16, frames_per_code=2, voice_digits=4)
+
+
+def test_learned_codes_start_from_a_pretrained_model(folder, speech):
+    conf = dict(checkpoint=f"{folder}/checkpoint", codes=LEARNED)
+    model, args = build(folder, **conf)
+    start = make_model().state_dict()
+    for name, value in model.tokenizer.uniwav.state_dict().items():
+        assert torch.equal(value, start[name])
+    loss, stats, _ = model.train()(speech=speech[0], speech_lengths=speech[1])
+    assert loss.isfinite() and {"loss_features", "loss_meaning"} < set(stats)
+    assert args.model_conf["architecture"]["tokenizer"]["layer"] == "learned"
+    light = build(folder, **conf, code_losses={"meaning_weight": 0.0})[0].train()
+    stats = light(speech=speech[0], speech_lengths=speech[1])[1]
+    assert stats["loss_meaning"] == 0
+    with pytest.raises(ValueError, match="is a tokenizer: to learn codes, name"):
+        build(folder, checkpoint=f"{folder}/start", codes=LEARNED)
+
+
+@pytest.mark.integration
+def test_learned_codes_by_commands(folder, tmp_path):
+    from espnet2.bin.ssl_train import main
+
+    conf = dict(CONF, model_conf=dict(codes=LEARNED))
+    (tmp_path / "conf.yaml").write_text(yaml.safe_dump(conf))
+    options = ["--config", f"{tmp_path}/conf.yaml", "--token_list", f"{folder}/tokens"]
+    for split in ("train", "valid"):
+        options += [f"--{split}_shape_file", f"{folder}/shape"]
+        kind = f"{folder}/wav.scp,speech,sound"
+        options += [f"--{split}_data_path_and_name_and_type", kind]
+    options += ["--model_conf", f"checkpoint={folder}/checkpoint"]
+    main([*options, "--output_dir", f"{tmp_path}/exp"])
+    exported = export_experiment(tmp_path / "exp", tmp_path / "tokenizer").eval()
+    tokenizer = ["--tokenizer", f"{tmp_path}/tokenizer"]
+    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
+    voices = (tmp_path / "codes/voices").read_text().splitlines()
+    speech = torch.from_numpy(soundfile.read(folder / "0.wav", dtype="float32")[0])
+    voice = " ".join(map(str, exported.encode_voice(speech[None])[0].tolist()))
+    assert len(voices) == 6 and voices[0] == f"utt0 {voice}"
+    heard = []
+    for source in (f"{tmp_path}/codes", f"{folder}/wav.scp"):
+        for prompt in ([], ["--prompt", f"{folder}/5.wav"]):
+            out = tmp_path / f"speech{len(heard)}"
+            detokenize([source, str(out), *tokenizer, *QUICK, *prompt])
+            heard.append(soundfile.read(out / "utt0.wav")[0])
+    assert len(heard[0]) == 12800 and not np.array_equal(heard[0], heard[1])
+    np.testing.assert_allclose(heard[0], heard[2], atol=1e-3)
+    np.testing.assert_allclose(heard[1], heard[3], atol=1e-3)
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("form", ["text", "npz"])
 def test_commands_list_every_file(
@@ -229,7 +279,9 @@ def test_codes_of_another_tokenizer_are_listed(folder, tmp_path, capsys):
 
 def test_cluster_refuses(folder, tmp_path):
     command = [f"{folder}/checkpoint", f"{folder}/wav.scp", str(tmp_path / "out")]
-    with pytest.raises(SystemExit, match="expected 0 to 3 or features, found 9"):
+    with pytest.raises(
+        SystemExit, match="expected 0 to 3, features or learned, found 9"
+    ):
         cluster([*command, "--layer", "9"])
     with pytest.raises(SystemExit, match="at least 1024 frames"):
         cluster([*command, "--layer", "1"])

@@ -3,15 +3,21 @@
 import numpy as np
 import pytest
 
-from espnet_uniwav.tokenizer.files import FORMATS, CodeWriter, read_codes
+from espnet_uniwav.tokenizer.files import (
+    FORMATS,
+    CodeWriter,
+    read_codes,
+    read_voices,
+)
 
+NO_VOICE = np.zeros(0, dtype=np.int64)
 CODES = {"b": np.array([[1, 2, 3], [4, 5, 6]]), "a": np.array([[0], [1023]])}
 
 
 def write(folder, names, form="text"):
     with CodeWriter(folder, 2, form) as writer:
         for name in names:
-            writer.write(name, CODES[name])
+            writer.write(name, CODES[name], NO_VOICE)
         return writer.done
 
 
@@ -23,6 +29,27 @@ def test_round_trip_and_resume(tmp_path, form):
     assert set(found) == {"a", "b"}
     for name, codes in found.items():
         assert np.array_equal(codes, CODES[name])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_voices_stand_beside_the_codes(tmp_path, form):
+    voices = {"b": np.array([0, 3, 1]), "a": np.array([2, 2, 0])}
+    for name in CODES:
+        with CodeWriter(tmp_path, 2, form, {}, 3) as writer:
+            writer.write(name, CODES[name], voices[name])
+    found = read_voices(tmp_path)
+    assert set(found) == set(voices) == set(read_codes(tmp_path))
+    for name, voice in found.items():
+        assert np.array_equal(voice, voices[name])
+    write(tmp_path / "none", ["b"], form)
+    assert read_voices(tmp_path / "none") == {}
+
+
+def test_broken_voices_are_named(tmp_path):
+    write(tmp_path, ["b"])
+    (tmp_path / "voices").write_text("b 1 x\n")
+    with pytest.raises(ValueError, match="voices: b: expected whole numbers"):
+        read_voices(tmp_path)
 
 
 def test_text_is_what_kaldi_tables_are(tmp_path):
@@ -55,7 +82,7 @@ def test_broken_tables_are_named(tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_folder_of_another_tokenizer_is_refused(tmp_path, form):
     with CodeWriter(tmp_path, 2, form, {"weights": "a"}) as writer:
-        writer.write("b", CODES["b"])
+        writer.write("b", CODES["b"], NO_VOICE)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ValueError, match="are of another tokenizer: .* found a"):
         CodeWriter(tmp_path, 2, form, {"weights": "b"})
@@ -70,7 +97,7 @@ def test_names_stay_in_the_folder(tmp_path, name):
     folder = tmp_path / "codes"
     with CodeWriter(folder, 2, "npz") as writer:
         with pytest.raises(ValueError, match="expected an id that can be the name"):
-            writer.write(name, CODES["b"])
+            writer.write(name, CODES["b"], NO_VOICE)
     assert [path.name for path in tmp_path.iterdir()] == ["codes"]
 
 

@@ -127,7 +127,7 @@ def test_one_sample_is_one_frame(tokenizer):
 @pytest.mark.parametrize(
     ("conf", "message"),
     [
-        ({"layer": 4}, "expected 0 to 3 or features, found 4"),
+        ({"layer": 4}, "expected 0 to 3, features or learned, found 4"),
         ({"num_codebooks": -1}, "num_codebooks of 0 or more"),
         ({"codebook_size": 1}, "codebook_size of 2 or more"),
     ],

@@ -6,4 +6,5 @@ cd "$(dirname "$0")"
 . ../corpus.sh
 exec ../../mini_speech/token1/run.sh --corpus "$corpus" --data "$PWD/data" \
     --exp "$PWD/exp" --test_sets test \
+    --layer learned --token_config "$PWD/conf/tokenizer_small.yaml" \
     --checkpoint "$(realpath -m ../ssl1/exp/train_small/checkpoint)" "${options[@]}"

@@ -11,7 +11,8 @@ ngpu=0
 python="python3 -m espnet_uniwav.run"
 corpus=                 # audio with texts; empty: the English Asterisk prompts
 checkpoint=             # folder or name (`uniwav models`)
-layer=6                 # state of the semantic codebook; features: log-mel, the control
+layer=6                 # state of the semantic codebook; features: log-mel, the control;
+                        # learned: codes as token_config says, learned with the decoder
 num_codebooks=1         # 1024 codes at 50 Hz: 500 bit/s each
 codebook_size=1024
 cluster_args=           # more arguments of `uniwav cluster`
@@ -32,7 +33,13 @@ expdir=                 # this experiment; empty: named after the configuration
 
 . ../stages.sh
 . ./path.sh
-[ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
+start=$checkpoint
+if [ "$layer" = learned ]; then
+    [ -n "$expdir" ] || expdir=$exp/$(basename "$token_config" .yaml)_seed$seed
+else
+    [ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
+    start=$expdir/start
+fi
 # Input of the decoder: codes; without codebooks (the control) the recordings.
 codes_of() {
     if [ "$num_codebooks" -gt 0 ]; then echo "$expdir/codes/$1"
@@ -48,10 +55,10 @@ if want 1; then
     prepare_texts
 fi
 
-if want 2; then
-    log "stage 2: ${checkpoint} -> ${expdir}/start"
+if want 2 && [ "$layer" != learned ]; then
+    log "stage 2: ${checkpoint} -> ${start}"
     ${python} -m espnet_uniwav.bin.cluster "$checkpoint" "$data/train/wav.scp" \
-        "$expdir/start" --layer "$layer" --num_codebooks "$num_codebooks" \
+        "$start" --layer "$layer" --num_codebooks "$num_codebooks" \
         --codebook_size "$codebook_size" --seed "$seed" ${cluster_args}
 fi
 
@@ -63,7 +70,7 @@ if want 3; then
     add_inputs train "$data/train" speech_shape wav.scp,speech,sound
     add_inputs valid "$data/dev" speech_shape wav.scp,speech,sound
     train_model ssl_train "$token_config" --token_list "$expdir/token_list" --seed "$seed" \
-        --model_conf checkpoint="$expdir/start" \
+        --model_conf checkpoint="$start" \
         --model_conf bf16="${bf16:-$(has_bf16)}" "${inputs[@]}" ${train_args}
 fi
 
