@@ -60,7 +60,7 @@ def check_codes(codes: Tensor, num_codebooks: int, codebook_size: int) -> None:
 
 
 def check_voices(voices: Tensor | None, number: int, digits: int) -> None:
-    """Raise ValueError unless these are voices (number, digits) of numbers from 0 to 3."""
+    """Raise ValueError unless these are (number, digits) numbers from 0 to 3."""
     if voices is None:
         return
     good = voices.shape == (number, digits)

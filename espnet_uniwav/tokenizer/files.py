@@ -2,8 +2,8 @@
 
 A folder of text holds ``codes_1`` to ``codes_K``, one line per utterance: its name,
 then the code of every frame, as the pseudo-labels of ESPnet's k-means scripts. A folder
-of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with digits for the voice
-add a table ``voices``, or ``voice`` (digits,) to every npz.
+of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with digits for the
+voice add a table ``voices``, or ``voice`` (digits,) to every npz.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def read_voices(folder: Path) -> dict[str, np.ndarray]:
             voices[name] = np.array([int(digit) for digit in line.split()])
         except ValueError as error:
             raise ValueError(
-                f"{folder / VOICES}: {name}: expected whole numbers; make the codes again"
+                f"{folder / VOICES}: {name}: expected whole numbers; make the codes "
+                "again"
             ) from error
     return voices
 
