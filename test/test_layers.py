@@ -13,6 +13,7 @@ import espnet_uniwav
 PACKAGE = Path(espnet_uniwav.__file__).parent
 PAGE = PACKAGE.parent / "doc/architecture.md"
 PLAIN = "vocoder"  # From here down: neither ESPnet nor S3PRL.
+LONGEST = 60  # lines of a function
 # Rooms that alone import a package, and that nobody imports.
 ALONE = {"fairseq2": "fairseq2", "demo": "gradio"}
 
@@ -61,3 +62,12 @@ def test_imports_point_down(path):
     for own, package in ALONE.items():
         for name in imported(ast.walk(tree)) if room != own else ():
             assert not name.startswith((package, f"espnet_uniwav.{own}"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_functions_fit_a_screen(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = ast.FunctionDef, ast.AsyncFunctionDef
+    functions = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    long = [own for own in functions if own.end_lineno - own.lineno >= LONGEST]
+    assert [(own.name, own.lineno) for own in long] == []

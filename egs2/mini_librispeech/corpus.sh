@@ -5,31 +5,11 @@
 #   --more "DIR ..."    more corpus folders
 #   --all true          all data in the folder of a copy, not only LibriSpeech
 . ./path.sh
+. ../../mini_speech/options.sh
 librispeech=
 more=
 all=
-stage=1
-options=()
-while [ $# -gt 0 ]; do
-    if [ "${1#--}" = "$1" ] || [ $# -lt 2 ]; then
-        echo "usage: $0 [--librispeech DIR] [--more 'DIR ...'] [--all true]" \
-            "[--OPTION VALUE ...] as of $(realpath "../../mini_speech/${PWD##*/}/run.sh")" >&2
-        exit 2
-    fi
-    value=$2
-    case $1 in
-        --librispeech | --more | --all) printf -v "${1#--}" '%s' "$value" ;;
-        --checkpoint | --vocoder | --lines | --*_config)    # may be a name, or mini_speech's file
-            [ ! -e "$value" ] || value=$(realpath "$value")
-            options+=("$1" "$value") ;;
-        --data | --exp | --expdir | --report)
-            options+=("$1" "${value:+$(realpath -m "$value")}") ;;
-        *)
-            [ "$1" != --stage ] || stage=$value
-            options+=("$1" "$value") ;;
-    esac
-    shift 2
-done
+read_options "librispeech more all" "$@"
 
 # Other speech makes another corpus; the other recipes still use LibriSpeech.
 other=$more$all

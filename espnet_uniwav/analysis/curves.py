@@ -11,6 +11,7 @@ from espnet_uniwav.analysis.pictures import BLUE, ORANGE
 from espnet_uniwav.analysis.scalars import Curves, Scalars
 from espnet_uniwav.ssl.dinosr import COLLAPSE_SHARE
 
+COLLAPSE_LABEL = f"collapse, {100 * COLLAPSE_SHARE:.0f} %"
 OBJECTIVES = {
     "loss_dinosr": (
         "Self-distillation (loss_dinosr)",
@@ -92,12 +93,19 @@ def objective_figures(curves: Curves, codebook_size: int) -> list[Figure]:
 
 def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
     """Use and perplexity of every codebook over time, with the line of collapse."""
-    floor = COLLAPSE_SHARE * codebook_size
-    share_label = f"collapse, {100 * COLLAPSE_SHARE:.0f} %"
-    entropy_floor = max(0.0, 1.0 + math.log(COLLAPSE_SHARE) / math.log(codebook_size))
     figures = [
+        *_perplexities(curves.train or curves.valid, codebook_size),
+        *_use(curves.valid, codebook_size),
+    ]
+    return [figure for figure in figures if figure]
+
+
+def _perplexities(scalars: Scalars, codebook_size: int) -> list[Figure | None]:
+    """Perplexity of the targets and of the predictions in a batch."""
+    floor = COLLAPSE_SHARE * codebook_size
+    return [
         _codebooks(
-            curves.train or curves.valid,
+            scalars,
             "target_perplexity",
             "Target perplexity",
             f"Effective number of codes of the teacher in a batch, of {codebook_size}. "
@@ -106,22 +114,29 @@ def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
             "dashed line is where the training, which averages over epochs, would "
             "report a collapse.",
             lambda lines: chart(
-                lines, "codes", reference=(floor, share_label), from_zero=True
+                lines, "codes", reference=(floor, COLLAPSE_LABEL), from_zero=True
             ),
         ),
         _codebooks(
-            curves.train or curves.valid,
+            scalars,
             "prediction_perplexity",
             "Prediction perplexity",
             "The same for the student's predictions. It begins near the number of "
             "codes (uniform predictions), drops, then should approach the target's. "
             "Bad: far below the target's for long.",
             lambda lines: chart(
-                lines, "codes", reference=(floor, share_label), from_zero=True
+                lines, "codes", reference=(floor, COLLAPSE_LABEL), from_zero=True
             ),
         ),
+    ]
+
+
+def _use(scalars: Scalars, codebook_size: int) -> list[Figure | None]:
+    """Codes used in an epoch, and how evenly."""
+    entropy_floor = max(0.0, 1.0 + math.log(COLLAPSE_SHARE) / math.log(codebook_size))
+    return [
         _codebooks(
-            curves.valid,
+            scalars,
             "codes_used",
             "Share of codes used in the epoch",
             "Codes that won at least one frame of the training epoch. Good: above one "
@@ -130,13 +145,13 @@ def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
             lambda lines: chart(
                 lines,
                 "codes used",
-                reference=(COLLAPSE_SHARE, share_label),
+                reference=(COLLAPSE_SHARE, COLLAPSE_LABEL),
                 percent=True,
                 from_zero=True,
             ),
         ),
         _codebooks(
-            curves.valid,
+            scalars,
             "entropy",
             "Normalised entropy of the epoch",
             "How evenly the codes are used over an epoch: 1 is evenly, 0 is one code "
@@ -150,7 +165,6 @@ def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
             ),
         ),
     ]
-    return [figure for figure in figures if figure]
 
 
 def other_figures(curves: Curves) -> list[Figure]:

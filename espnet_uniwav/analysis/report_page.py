@@ -8,7 +8,7 @@ from pathlib import Path
 from espnet_uniwav.analysis import report as parts
 from espnet_uniwav.analysis.experiment import read_experiment
 from espnet_uniwav.analysis.layers.understanding import understanding_section
-from espnet_uniwav.analysis.page import Page, load_sections, write_page
+from espnet_uniwav.analysis.page import Page, Section, load_sections, write_page
 from espnet_uniwav.analysis.scalars import read_curves
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.flow.sampling import Sampling
@@ -66,29 +66,29 @@ def report(
     """
     run, curves = read_experiment(exp), read_curves(exp)
     model = load_checkpoint(checkpoint) if checkpoint else None
+    shown = num_utterances, Sampling(**sampling), mask_share, mask_span, seed
     sections = [
-        parts.utterance_section(
-            model,
-            wav_scp,
-            num_utterances,
-            Sampling(**sampling),
-            mask_share,
-            mask_span,
-            seed,
-        ),
+        parts.utterance_section(model, wav_scp, *shown),
+        *_results(infill_table, table, speech),
         *parts.curve_sections(run, curves),
         parts.weights_section(model),
     ]
-    if tables := _tables(infill_table, table):
-        sections.insert(1, parts.table_section(tables))
-    for folder in reversed(speech):
-        sections[1:1] = load_sections(folder / "sections.json")
     if understanding:
         sections.append(understanding_section(understanding))
     sections.append(parts.run_section(run, list(command)))
     facts = parts.run_facts(run, curves, model, corpus)
     path = write_page(Page(title, LEAD, facts, sections), output)
     return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
+
+
+def _results(
+    infilling: Sequence[Path], others: Sequence[str], speech: Sequence[Path]
+) -> list[Section]:
+    """Sections of generated speech, then that of the tables."""
+    tables = _tables(infilling, others)
+    folders = [load_sections(folder / "sections.json") for folder in speech]
+    sections = [section for found in folders for section in found]
+    return [*sections, parts.table_section(tables)] if tables else sections
 
 
 def _tables(infilling: Sequence[Path], others: Sequence[str]) -> list[tuple[str, Path]]:

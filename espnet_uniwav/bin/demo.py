@@ -4,8 +4,9 @@ The page speaks texts, fills gaps, replaces words, encodes to tokens and back, a
 spectrograms, codes and layer weights. Needs the extra demo:
 pip install "espnet_uniwav[demo]".
 
-Of every kind of model that no option names, the packaged one is used, if there is one.
-A tab without a model says which option it needs.
+Of every kind of model that no option names, a packaged one is used, if there is one:
+the default of the other commands before others. A tab without a model says which option
+it needs.
 
 Only this machine reaches the page, unless --host or --share is given, and it loads
 nothing from elsewhere. Recordings are deleted when the command ends.

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from espnet_uniwav.analysis.infilling.recording import load_generator
+from espnet_uniwav.cli.options import PRETRAINED, VOICE
+from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.card import kind_of
 from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
+from espnet_uniwav.tasks.finetuned import read_arguments
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.tts.speaking import Synthesizer
 from espnet_uniwav.vocoder import NO_VOCODER, use_vocoder
@@ -29,9 +32,9 @@ class Models:
     """Loads every model once.
 
     Args:
-        checkpoint: With a decoder; None: a packaged one, as for the next two.
-        tts: Fine-tuned synthesiser: a folder, name or .pth file.
-        tokenizers: Checkpoints of tokenizers, one for each rate.
+        checkpoint: With a decoder; None: that of the commands, or another packaged one.
+        tts: Fine-tuned synthesiser: a folder, name or .pth file; None: as above.
+        tokenizers: Checkpoints of tokenizers, one for each rate; none: a packaged one.
         vocoder: See ``use_vocoder``; None: as each model says.
         device: Torch device.
 
@@ -52,8 +55,8 @@ class Models:
         vocoder: str | Path | None = None,
         device: str = "cpu",
     ):
-        self.checkpoint = checkpoint or packaged(KINDS["checkpoint"])
-        self.tts = tts or packaged(KINDS["tts"])
+        self.checkpoint = checkpoint or packaged(KINDS["checkpoint"], PRETRAINED)
+        self.tts = tts or packaged(KINDS["tts"], VOICE)
         found = list(tokenizers or filter(None, [packaged(KINDS["tokenizer"])]))
         self.tokenizers = short_names(found)
         self.vocoder, self.device = vocoder, device
@@ -63,6 +66,15 @@ class Models:
             check_kind(option, getattr(self, option))
         for name in self.tokenizers.values():
             check_kind("tokenizer", name)
+
+    def speaking_steps(self) -> int:
+        """Steps of the solver that the fine-tuned model asks for; loads nothing."""
+        try:
+            args, _, _ = read_arguments("tts", self.tts)
+            own = (args.get("tts_conf") or {}).get("num_steps")
+            return SPEAKING.but(num_steps=own).num_steps
+        except (AttributeError, TypeError, ValueError, OSError):
+            return SPEAKING.num_steps  # loading says what is wrong
 
     def generator(self) -> UniWav:
         """The pre-trained model, which fills gaps."""
@@ -115,10 +127,11 @@ def short_names(models: Sequence[str | Path]) -> dict[str, str | Path]:
     return names if len(names) == len(models) else {str(own): own for own in models}
 
 
-def packaged(kind: str) -> str | None:
-    """Name of the first packaged model of a kind, if there is one."""
-    for name, folder in sorted(packaged_models().items()):
-        if kind_of(read_config(folder)["model"]) == kind:
+def packaged(kind: str, preferred: str = "") -> str | None:
+    """Name of a packaged model of a kind: the preferred one, or the first; or None."""
+    folders = packaged_models()
+    for name in sorted(folders, key=lambda name: (name != preferred, name)):
+        if kind_of(read_config(folders[name])["model"]) == kind:
             return name
     return None
 

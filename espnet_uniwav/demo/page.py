@@ -67,7 +67,7 @@ def _speak(tabs: Tabs) -> None:
             prompt_text = gr.Textbox(
                 label="What is said in it", info="Optional; better with than without"
             )
-            speed, steps, seed = settings(SPEAKING.num_steps)
+            speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Speak", variant="primary")
         shown = outputs("speech", "said", "pictures")
     on_click(button, tabs.speak, [text, prompt, prompt_text, speed, steps, seed], shown)
@@ -128,7 +128,7 @@ def _edit(tabs: Tabs) -> None:
             with gr.Row():
                 replace = gr.Textbox(label="Words to replace", info="Said once")
                 by = gr.Textbox(label="New words")
-            speed, steps, seed = settings(SPEAKING.num_steps)
+            speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Edit", variant="primary")
         shown = outputs("speech", "said", "pictures")
     inputs = [recording, text, replace, by, speed, steps, seed]

@@ -20,7 +20,12 @@ def settings(num_steps: int, speed: bool = True) -> tuple:
     with gr.Accordion("Settings", open=False):
         pace = gr.Slider(0.5, 2.0, 1.0, step=0.05, label="Speed") if speed else None
         steps = gr.Slider(
-            1, 64, num_steps, step=1, label="Steps", info="More: better and slower"
+            1,
+            max(64, num_steps),
+            num_steps,
+            step=1,
+            label="Steps",
+            info="More: better and slower",
         )
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     return pace, steps, seed

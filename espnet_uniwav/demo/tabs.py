@@ -77,11 +77,14 @@ class Tabs:
         prompt: str | None = None,
         prompt_text: str = "",
         speed: float = 1.0,
-        num_steps: int = SPEAKING.num_steps,
+        num_steps: int | None = None,
         seed: int = 0,
         say: Say = silently,
     ) -> Answer:
-        """Speak a text in the voice of a prompt, or in the model's own."""
+        """Speak a text in the voice of a prompt, or in the model's own.
+
+        ``num_steps`` None: as the model says; in ``edit`` too.
+        """
         most = round(CHARACTERS_PER_SECOND * self.max_seconds)
         if len(text) > most:
             raise ValueError(
@@ -93,7 +96,7 @@ class Tabs:
         say(0.0, LOADING)
         synthesizer = self.models.synthesizer()
         chunks = []
-        settings = dict(speed=speed, num_steps=int(num_steps), seed=int(seed or 0))
+        settings = dict(speed=speed, num_steps=_whole(num_steps), seed=int(seed or 0))
         for chunk in synthesizer.stream(text, prompt, prompt_text, **settings):
             chunks.append(chunk)
             share = min(len(chunks) / (len(chunks) + 1), 0.95)
@@ -154,13 +157,13 @@ class Tabs:
         replace: str,
         by: str,
         speed: float = 1.0,
-        num_steps: int = SPEAKING.num_steps,
+        num_steps: int | None = None,
         seed: int = 0,
         say: Say = silently,
     ) -> Answer:
         """Replace words of a recording, in its own voice."""
         self._check(recording)
-        steps = int(num_steps)
+        steps = _whole(num_steps)
         manner = Manner(SPEAKING.but(num_steps=steps), int(seed or 0), speed)
         say(0.0, "Finding the words in the recording")
         phones, stretch = align_words(recording, text, replace)
@@ -243,6 +246,10 @@ class Tabs:
                 "--max_seconds"
             )
         return seconds
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _describe(model: UniWavTokenizer, codes: torch.Tensor) -> dict[str, str]:

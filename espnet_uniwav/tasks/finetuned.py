@@ -144,15 +144,18 @@ def export_finetuned(
         The model.
 
     Raises:
-        FileNotFoundError, ValueError: As of ``load_finetuned``.
+        FileNotFoundError, ValueError: As of ``load_finetuned``; or if the vocoder is
+            missing or one for other features.
     """
     built, args, _ = load_finetuned(kind, model, config)
     args, folder = vars(args), Path(folder)
     with blamed_on(config):
         for part, key in _named(args):
             source = Path(part[key])
-            if key == "vocoder" and not source.is_dir():
-                continue  # a name
+            if key == "vocoder":
+                built.tts.check_vocoder()
+                if not source.is_dir():
+                    continue  # a name
             _copy(source, folder / FILES / source.name)
             part[key] = source.name
     args = _without_machine(args, config.parent)

@@ -44,12 +44,31 @@ def _run(run: Callable, *args, trainer_options, distributed_option, **kwargs) ->
 
 
 def check_checkpoint(path: Path) -> None:
-    """Raise a ValueError if the file is cut off, as a kill or a full disk leaves it."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"{path}: expected a checkpoint, found a file that is cut off; delete it "
-            "to start again, or put a copy back"
-        )
+    """Raise a ValueError if the file is cut off, or not what was saved.
+
+    A kill or a full disk cuts it off; a copy or a disk may change bytes. torch itself
+    compares no checksum: it would train on with changed weights, or end in any error.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()
+        if damaged is None:
+            _load(path)["reporter"]
+            return
+        reason = f"the checksum of {damaged} is wrong"
+    except PermissionError:
+        raise
+    except Exception as error:  # a damaged file raises anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    raise ValueError(
+        f"{path}: expected a checkpoint, found a file that is cut off or damaged "
+        f"({reason}); delete it to start again, or put a copy back"
+    )
+
+
+def _load(path: Path) -> dict:
+    """What the trainer saved; tensors are read when they are used."""
+    return torch.load(path, map_location="cpu", mmap=True, weights_only=False)
 
 
 def complete(folder: Path, criteria) -> None:
@@ -61,9 +80,7 @@ def complete(folder: Path, criteria) -> None:
     """
     from espnet2.train.reporter import Reporter
 
-    states = torch.load(
-        folder / "checkpoint.pth", map_location="cpu", mmap=True, weights_only=False
-    )
+    states = _load(folder / "checkpoint.pth")
     reporter = Reporter()
     reporter.load_state_dict(states["reporter"])
     last = folder / f"{reporter.get_epoch()}epoch.pth"

@@ -32,7 +32,7 @@ from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
 from espnet_uniwav.tasks.tts_features import check_vocoder
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.synthesizer import Synthesizer
-from espnet_uniwav.vocoder import use_vocoder
+from espnet_uniwav.vocoder import find_vocoder, use_vocoder
 
 KEY, PARTS = "tts_conf", ("features", "encoder", "decoder", "kept_frames")
 
@@ -99,7 +99,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
 
     @staticmethod
     def adapt_task(task: type) -> None:
-        """Make a task save our architecture, and refuse vocoders of other features.
+        """Make a task save our architecture, and refuse vocoders that do not fit.
 
         Args:
             task: ESPnet's TTS task. A second call has no effect.
@@ -107,7 +107,19 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         extend(task, "build_model", _build_model)
         refuse_wrong_scaling(task)
         extend(task, "build_optimizers", build_optimizers)
+        extend(task, "build_optimizers", _build_optimizers)
         extend(task, "build_vocoder_from_file", _build_vocoder)
+
+    def check_vocoder(self) -> None:
+        """Refuse a vocoder of ``tts_conf`` that is missing or does not fit.
+
+        Speaking may name another one, so that only training and export ask.
+
+        Raises:
+            FileNotFoundError, ValueError: As of ``vocoder.use_vocoder``.
+        """
+        if self.vocoder is not None:
+            find_vocoder(self.vocoder, self.synthesizer.uniwav.features.spec)
 
     def forward(
         self,
@@ -247,6 +259,14 @@ def _build_model(build: Callable, args: argparse.Namespace):
     if args.tts == "uniwav":
         _describe(args)
     return build(args)
+
+
+def _build_optimizers(build: Callable, args: argparse.Namespace, model):
+    """Check the vocoder at the start of a training, then build as the task does."""
+    tts = getattr(model, "tts", None)
+    if isinstance(tts, UniWavTTS):
+        tts.check_vocoder()
+    return build(args, model)
 
 
 def _build_vocoder(

@@ -1,5 +1,10 @@
 """Features -> waveform, and the joints of what is generated."""
 
-from espnet_uniwav.vocoder.vocoder import NO_VOCODER, Vocoder, use_vocoder
+from espnet_uniwav.vocoder.vocoder import (
+    NO_VOCODER,
+    Vocoder,
+    find_vocoder,
+    use_vocoder,
+)
 
-__all__ = ["NO_VOCODER", "Vocoder", "use_vocoder"]
+__all__ = ["NO_VOCODER", "Vocoder", "find_vocoder", "use_vocoder"]

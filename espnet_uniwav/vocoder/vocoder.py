@@ -8,8 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import load_model
-from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
-from espnet_uniwav.storage.folder import packaged_models, read_config
+from espnet_uniwav.features import (
+    AbsFeatures,
+    FeatureSpec,
+    build_features,
+    check_spec,
+)
+from espnet_uniwav.files.input import blamed_on
+from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
 
 PACKAGED, NO_VOCODER = "vocoder", "none"
 
@@ -98,8 +104,7 @@ class Vocoder(nn.Module):
         Args:
             config: ``features`` (name and arguments) and ``vocoder`` (arguments).
         """
-        if "vocoder" not in config:
-            raise ValueError("is no vocoder: make one with the vocoder1 recipe")
+        _require_vocoder(config)
         return cls(build_features(**config["features"]), **config["vocoder"])
 
     @classmethod
@@ -171,8 +176,45 @@ def use_vocoder(features: AbsFeatures, name: str | Path | None = None) -> None:
     if str(name) == NO_VOCODER:
         features.use_vocoder(None)
         return
-    vocoder = Vocoder.from_pretrained(name, features.spec)
+    folder = find_vocoder(name, features.spec)
+    vocoder = Vocoder.from_pretrained(folder, features.spec)
     features.use_vocoder(vocoder.to(features.device))
+
+
+def find_vocoder(name: str | Path, spec: FeatureSpec) -> Path | None:
+    """Find the folder of a vocoder, and check its configuration; loads no weights.
+
+    Args:
+        name: As of ``use_vocoder``; not None.
+        spec: The features that it must be for.
+
+    Returns:
+        The folder; None for ``none``.
+
+    Raises:
+        FileNotFoundError, ValueError: As of ``use_vocoder``.
+    """
+    if str(name) == NO_VOCODER:
+        return None
+    try:
+        folder = find_folder(name)
+        config = read_config(folder)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"vocoder {name} is missing: expected a folder, or a vocoder among what "
+            "`uniwav models` lists; the vocoder1 recipe and `uniwav export` make one "
+            f"({error})"
+        ) from error
+    with blamed_on(folder):
+        _require_vocoder(config["model"])
+        found = FeatureSpec.from_dict(config["feature_spec"])
+    check_spec(spec, found, str(folder))
+    return folder
+
+
+def _require_vocoder(config: dict) -> None:
+    if "vocoder" not in config:
+        raise ValueError("is no vocoder: make one with the vocoder1 recipe")
 
 
 def _fits(name: str, spec: FeatureSpec) -> bool:

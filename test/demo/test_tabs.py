@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from demo.conftest import MOST
 from factories import make_config, make_features
 
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.cli.options import PRETRAINED, VOICE
 from espnet_uniwav.demo.models import Models
 from espnet_uniwav.demo.tabs import CHARACTERS_PER_SECOND, Tabs
 from espnet_uniwav.demo.watch import Watch
 from espnet_uniwav.storage import folder as storage
+from espnet_uniwav.storage.folder import write_folder
 from espnet_uniwav.vocoder import Vocoder
 
 
@@ -143,6 +146,44 @@ def test_packaged_models_are_used_if_none_is_named(packaged):
     models = Models()
     assert models.checkpoint == "tiny-test"
     assert models.tts is None and models.tokenizers == {}
+
+
+def test_the_page_uses_the_models_of_the_commands(folder, tmp_path, monkeypatch):
+    """Also if others of their kinds come before them in the alphabet."""
+    monkeypatch.setattr(storage, "PACKAGED", tmp_path)
+    for name in ("a", PRETRAINED, "z"):
+        shutil.copytree(folder / "model", tmp_path / name)
+    for name in ("b", VOICE, "y"):
+        write_folder(tmp_path / name, {}, {"model": {"tts": {}}})
+    models = Models()
+    assert (models.checkpoint, models.tts) == (PRETRAINED, VOICE)
+
+
+@pytest.mark.parametrize("conf, steps", [({"num_steps": 2}, 2), ({}, 8), (None, 8)])
+def test_steps_are_those_of_the_voice(tabs, tmp_path, conf, steps):
+    """On the sliders of the page; a model without a configuration has none."""
+    pytest.importorskip("gradio")
+    from espnet_uniwav.demo.page import build_page
+
+    path = tabs.models.tts
+    if conf is not None:
+        path = tmp_path / "voice.pth"
+        path.touch()
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump({"tts_conf": conf}))
+    tabs.models.tts = path
+    parts = build_page(tabs).get_config_file()["components"]
+    shown = [own["props"] for own in parts if own["props"].get("label") == "Steps"]
+    assert [own["value"] for own in shown] == [steps, 16, steps, 8]
+
+
+def test_steps_that_are_not_given_are_those_of_the_voice(tabs, folder):
+    reader = tabs.models.synthesizer().reader
+    reader.sampling = reader.sampling.but(num_steps=1)
+    assert np.array_equal(tabs.speak("AB").speech, tabs.speak("AB", num_steps=1).speech)
+    edited = [str(folder / "speech.wav"), "bee ah", "bee", "DD"]
+    assert np.array_equal(
+        tabs.edit(*edited).speech, tabs.edit(*edited, num_steps=1).speech
+    )
 
 
 def test_without_models(tmp_path, monkeypatch, folder):

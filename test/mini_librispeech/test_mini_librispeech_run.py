@@ -98,7 +98,8 @@ def test_a_checkpoint_is_a_name_or_a_folder(run, tmp_path, value):
     theirs.write_text('#!/bin/sh\necho "$@"\n')
     theirs.chmod(0o755)
     (theirs.parents[1] / "ssl1").mkdir()
-    shutil.copy(ROOT / "egs2/mini_speech/ssl1/path.sh", theirs.parents[1] / "ssl1")
+    for name in ("ssl1/path.sh", "options.sh"):
+        shutil.copy(ROOT / "egs2/mini_speech" / name, theirs.parents[1] / name)
     status, said = run("token1", "--stage", 2, "--checkpoint", value)
     assert status == 0, said
     expected = value if value == "small" else str(ours / value)

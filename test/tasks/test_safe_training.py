@@ -133,13 +133,39 @@ def test_what_is_missing_of_the_last_epoch_is_made(whole):
     assert (whole / "2epoch.pth").stat().st_size <= 1.01 * size
 
 
-@pytest.mark.parametrize("bytes_kept", [0, 1000])
-def test_a_checkpoint_that_is_cut_off_is_named(whole, tmp_path, bytes_kept):
-    broken = (whole / "checkpoint.pth").read_bytes()[:bytes_kept]
-    (tmp_path / "checkpoint.pth").write_bytes(broken)
-    options = SimpleNamespace(output_dir=tmp_path, resume=True)
+def assert_refused(folder):
+    options = SimpleNamespace(output_dir=folder, resume=True)
     with pytest.raises(ValueError, match="checkpoint.pth: expected a .* delete it"):
         Trainer.run(
             trainer_options=options,
             distributed_option=SimpleNamespace(distributed=False),
         )
+
+
+@pytest.mark.parametrize("bytes_kept", [0, 1000])
+def test_a_checkpoint_that_is_cut_off_is_named(whole, tmp_path, bytes_kept):
+    broken = (whole / "checkpoint.pth").read_bytes()[:bytes_kept]
+    (tmp_path / "checkpoint.pth").write_bytes(broken)
+    assert_refused(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["data.pkl", "a tensor", "list of files"])
+def test_a_checkpoint_with_a_changed_byte_is_named(whole, tmp_path, part):
+    """A tensor is what torch itself would load without a word."""
+    content = bytearray((whole / "checkpoint.pth").read_bytes())
+    with zipfile.ZipFile(whole / "checkpoint.pth") as file:
+        largest = max(file.infolist(), key=lambda own: own.file_size)
+        pickled = next(own for own in file.infolist() if "data.pkl" in own.filename)
+        start = {
+            "data.pkl": pickled.header_offset + 1000,
+            "a tensor": largest.header_offset + largest.file_size // 2,
+            "list of files": file.start_dir + 20,
+        }
+    content[start[part]] ^= 1
+    (tmp_path / "checkpoint.pth").write_bytes(content)
+    assert_refused(tmp_path)
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    torch.save({"model": {}}, tmp_path / "checkpoint.pth")
+    assert_refused(tmp_path)

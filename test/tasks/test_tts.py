@@ -311,6 +311,42 @@ def test_an_exported_model_keeps_its_vocoder(exp, folder, tmp_path):
     assert not np.array_equal(plain("bah.", num_steps=2), expected)
 
 
+MISSING = "vocoder /gone/voc is missing: .*`uniwav models` .* vocoder1 recipe"
+
+
+def test_training_refuses_a_vocoder_that_is_missing(folder):
+    with pytest.raises(FileNotFoundError, match=MISSING):
+        tts_train(folder, "no_vocoder", "--tts_conf", "vocoder=/gone/voc")
+    assert not (folder / "no_vocoder/checkpoint.pth").exists()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "vocoder, message",
+    [
+        ("/gone/voc", MISSING),
+        ("gone", "vocoder gone is missing"),
+        ("small", "small: is no vocoder: make one"),
+        ("vocoder", "models/vocoder: the features do not match: dim: expected 12"),
+        ("none", None),
+    ],
+)
+def test_export_finds_the_vocoder(exp, tmp_path, vocoder, message):
+    shutil.copytree(exp, tmp_path / "exp")
+    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
+    args["tts_conf"]["vocoder"] = vocoder
+    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
+    command = [f"{tmp_path}/exp", f"{tmp_path}/out", "--model_file", "1epoch.pth"]
+    if message:
+        with pytest.raises(SystemExit, match=message):
+            export(command)
+        assert not (tmp_path / "out").exists()
+        # another vocoder may be named instead
+        assert load_reader(tmp_path / "exp/1epoch.pth", vocoder="none")
+    else:
+        export(command)
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("command", [tts, export])
 def test_a_pickle_does_not_run(exp, tmp_path, command):

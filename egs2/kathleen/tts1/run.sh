@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # The packaged voice: `small` fine-tuned on one speaker, 1.4 hours of studio speech under CC0.
 #   ./run.sh [--corpus DIR] [mini_speech/tts1 OPTION VALUE ...]
+# Paths are relative to this folder, configurations also to mini_speech's.
 #   --corpus DIR    a clone of github.com/rhasspy/dataset-voice-kathleen; else it is downloaded
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./path.sh
+. ../../mini_speech/options.sh
 corpus=$PWD/downloads/dataset-voice-kathleen
-if [ "${1-}" = --corpus ] && [ $# -gt 1 ]; then
-    corpus=$(realpath "$2")
-    shift 2
-fi
+read_options corpus "$@"
+corpus=$(realpath -m "$corpus")
 table=$PWD/data/corpus/transcripts.tsv
 if [ ! -f "$table" ]; then
     [ -d "$corpus/data" ] ||
@@ -24,4 +24,4 @@ fi
 exec ../../mini_speech/tts1/run.sh --corpus "${table%/*}" --data "$PWD/data" \
     --exp "$PWD/exp" --prepare_args "--test_share 0.053 --dev_share 0.03" --test_sets test \
     --prompts train --num_lines 60 --checkpoint small \
-    --tts_config "$PWD/conf/train_tts_small.yaml" "$@"
+    --tts_config "$PWD/conf/train_tts_small.yaml" "${options[@]}"

@@ -73,14 +73,11 @@ def understand(
     for note in notes:
         print(note)
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
-    scores, first = [], checkpoint[0][0]
-    for name, model in make_systems(checkpoint, seed):
-        more = codes if name == first else ()
-        for score in score_system(
-            name, model.to(device), held_out, fit, max_frames, name == first, more, conf
-        ):
-            scores.append(score)
-            print(score, flush=True)
+    scores = []
+    systems = make_systems(checkpoint, seed)
+    for score in _score_all(systems, codes, held_out, fit, max_frames, conf, device):
+        scores.append(score)
+        print(score, flush=True)
     scores.sort(key=lambda score: score.system == RAW)
     write_understanding(output, scores, notes, command)
     return f"{output}: {len(scores)} scores"
@@ -100,6 +97,24 @@ def make_systems(checkpoints: NamedFolders, seed: int) -> Iterator[tuple[str, Un
             )
         yield name, model
     yield RANDOM, untrained_model(checkpoints[0][1], seed)
+
+
+def _score_all(
+    systems: Iterator[tuple[str, UniWav]],
+    codes: NamedFolders,
+    held_out: Corpus,
+    fit: Corpus | None,
+    max_frames: int,
+    conf: dict,
+    device: str,
+) -> Iterator[Score]:
+    """Score all systems; the raw features and codes with the first one."""
+    for number, (name, model) in enumerate(systems):
+        first = number == 0
+        more = codes if first else ()
+        yield from score_system(
+            name, model.to(device), held_out, fit, max_frames, first, more, conf
+        )
 
 
 def score_system(

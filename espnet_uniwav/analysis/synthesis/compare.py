@@ -64,9 +64,7 @@ def score(
     Raises:
         ValueError, OSError, ImportError: Naming the file and what to do.
     """
-    for package in NEEDED:
-        if importlib.util.find_spec(package) is None:
-            raise ImportError(f"scores need {', '.join(NEEDED)}: pip install them")
+    _require_packages()
     from espnet_uniwav.analysis.page import Page, save_sections, write_page
     from espnet_uniwav.analysis.synthesis.page import speech_sections
 
@@ -92,6 +90,12 @@ def score(
     save_sections(sections, output / "sections.json")
     write_page(Page(title, "", [], sections), output / "index.html")
     return markdown(table)
+
+
+def _require_packages() -> None:
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(f"scores need {', '.join(NEEDED)}: pip install them")
 
 
 def make_copies(
