@@ -1,4 +1,4 @@
-"""Codes that are learned together with encoder and decoder: finite scalar quantisation."""
+"""Codes learned together with encoder and decoder: finite scalar quantisation."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ class LearnedQuantizer(nn.Module):
         self.digits = round(math.log(codebook_size, LEVELS))
         if codebook_size != LEVELS**self.digits or num_codebooks < 1:
             raise ValueError(
-                "learned codes need num_codebooks of 1 or more and a codebook_size that "
-                f"is a power of {LEVELS}, found {num_codebooks} and {codebook_size}"
+                "learned codes need num_codebooks of 1 or more and a codebook_size "
+                f"that is a power of {LEVELS}, found {num_codebooks} and "
+                f"{codebook_size}"
             )
         size = num_codebooks * self.digits
         self.weighted_sum = WeightedSum(num_states)
@@ -129,9 +130,8 @@ class LearnedQuantizer(nn.Module):
         """
         voice = voice[:, None].expand(-1, digits.shape[1], -1)
         groups = self.embed(torch.cat((digits, voice), dim=-1))
-        return groups.unflatten(-1, (self.frames_per_code, -1)).flatten(1, 2)[
-            :, :frames
-        ]
+        groups = groups.unflatten(-1, (self.frames_per_code, -1))
+        return groups.flatten(1, 2)[:, :frames]
 
     def codes(self, digits: Tensor) -> Tensor:
         """Digits (B, N, K * digits) to codes (B, K, N)."""

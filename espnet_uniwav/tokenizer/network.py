@@ -35,8 +35,8 @@ class TokenizerNetwork(nn.Module):
 
     By clusters: encoder and weighted sum are frozen. The first codebook clusters frames
     by one state of the encoder (``Metric``), the others by the residual of the features
-    predicted from z (``Readout``). The decoder is trained on the embeddings of the codes
-    instead of z.
+    predicted from z (``Readout``). The decoder is trained on the embeddings of the
+    codes instead of z.
 
     Learned (``layer: learned``): encoder, codes (``LearnedQuantizer``) and decoder are
     trained together.
@@ -183,7 +183,8 @@ class TokenizerNetwork(nn.Module):
         )
         return (
             f"layer {self.layer}, {self.num_codebooks} codebooks of "
-            f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s{voice}"
+            f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s"
+            f"{voice}"
         )
 
     def train(self, mode: bool = True) -> TokenizerNetwork:

@@ -16,7 +16,7 @@ plugin.register()
 from espnet_uniwav.bin.cluster import main as cluster  # noqa: E402
 from espnet_uniwav.bin.detokenize import main as detokenize  # noqa: E402
 from espnet_uniwav.bin.tokenize import main as tokenize  # noqa: E402
-from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.data.pipe import ALLOW  # noqa: E402
 from espnet_uniwav.storage.folder import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
@@ -152,7 +152,7 @@ LEARNED = dict(num_codebooks=2, codebook_size=16, frames_per_code=2, voice_digit
 def test_learned_codes_start_from_a_pretrained_model(folder, speech):
     conf = dict(checkpoint=f"{folder}/checkpoint", codes=LEARNED)
     model, args = build(folder, **conf)
-    start = make_model().state_dict()
+    start = load_checkpoint(folder / "checkpoint").state_dict()
     for name, value in model.tokenizer.uniwav.state_dict().items():
         assert torch.equal(value, start[name])
     loss, stats, _ = model.train()(speech=speech[0], speech_lengths=speech[1])
@@ -279,9 +279,7 @@ def test_codes_of_another_tokenizer_are_listed(folder, tmp_path, capsys):
 
 def test_cluster_refuses(folder, tmp_path):
     command = [f"{folder}/checkpoint", f"{folder}/wav.scp", str(tmp_path / "out")]
-    with pytest.raises(
-        SystemExit, match="expected 0 to 3, features or learned, found 9"
-    ):
+    with pytest.raises(SystemExit, match="0 to 3, features or learned, found 9"):
         cluster([*command, "--layer", "9"])
     with pytest.raises(SystemExit, match="at least 1024 frames"):
         cluster([*command, "--layer", "1"])
