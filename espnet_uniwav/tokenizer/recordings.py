@@ -112,7 +112,25 @@ def detokenize(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    codes, output = Path(codes), Path(output)
+    output = Path(output)
+    found = _sources(Path(codes), prompt, prompts)
+    replace(SPEAKING, **sampling)  # checks the settings before any work
+    check_number("seed", seed)
+    prepare = functools.partial(
+        _decoder, tokenizer, device, vocoder, {**sampling, "seed": seed}
+    )
+    items = {name: (file_of(output, name, ".wav"), *own) for name, own in found.items()}
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output):
+        outcomes = do_all(prepare, items, num_workers, "detokenize")
+        failed = write_outcomes(output, outcomes)
+    return f"{output}: {len(found) - failed} of {len(found)} spoken"
+
+
+def _sources(
+    codes: Path, prompt: str | Path | None, prompts: str | Path | None
+) -> dict[str, tuple]:
+    """Name -> (codes, voice) or recording, and prompt; see ``detokenize``."""
     if codes.is_dir():
         found, voices = read_codes(codes), read_voices(codes)
         found = {name: (own, voices.get(name)) for name, own in found.items()}
@@ -126,20 +144,7 @@ def detokenize(
             f"{prompts} lacks {len(missing)} of {len(found)} names, such as "
             f"{missing[0]}"
         )
-    replace(SPEAKING, **sampling)  # checks the settings before any work
-    check_number("seed", seed)
-    prepare = functools.partial(
-        _decoder, tokenizer, device, vocoder, {**sampling, "seed": seed}
-    )
-    items = {
-        name: (file_of(output, name, ".wav"), own, recordings[name])
-        for name, own in found.items()
-    }
-    output.mkdir(parents=True, exist_ok=True)
-    with locked(output):
-        outcomes = do_all(prepare, items, num_workers, "detokenize")
-        failed = write_outcomes(output, outcomes)
-    return f"{output}: {len(found) - failed} of {len(found)} spoken"
+    return {name: (own, recordings[name]) for name, own in found.items()}
 
 
 def _load(folder: str | Path, device: str) -> UniWavTokenizer:
