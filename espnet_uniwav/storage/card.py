@@ -14,7 +14,7 @@ CARD = "README.md"
 USES = {
     "vocoder": "from espnet_uniwav.vocoder import Vocoder\n\n"
     'vocoder = Vocoder.from_pretrained("{name}")',
-    "tokenizer": "from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer\n\n"
+    "tokenizer": "from espnet_uniwav.tokenizer import UniWavTokenizer\n\n"
     'tokenizer = UniWavTokenizer.from_pretrained("{name}")\n'
     "codes = tokenizer.encode(speech)",
     "tts": "from espnet_uniwav import Synthesizer\n\n"

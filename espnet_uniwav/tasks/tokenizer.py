@@ -14,6 +14,7 @@ from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import cut_padding
 from espnet_uniwav.nn.precision import bfloat16
+from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
@@ -60,10 +61,9 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         self.bf16 = bf16
         self.losses = None
         if self.tokenizer.is_learned:
-            width = self.tokenizer.uniwav.encoder.embed_dim
-            dim = self.tokenizer.features.spec.dim
+            encoder, dim = self._encoder, self.tokenizer.features.spec.dim
             self.losses = CodeLosses(
-                self.tokenizer.quantizer, width, dim, **(code_losses or {})
+                self.tokenizer.quantizer, encoder, dim, **(code_losses or {})
             )
         self._start(codes is not None)
 
@@ -75,6 +75,12 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         pretrained = self.read_weights(self.tokenizer.features.spec, load)
         if pretrained is not None:
             load_strictly(target, pretrained.state_dict(), str(self.checkpoint))
+        if self.losses is not None:
+            self.losses.keep(self._encoder)
+
+    @property
+    def _encoder(self) -> Encoder:
+        return self.tokenizer.uniwav.encoder
 
     @staticmethod
     def adapt_task(task: type) -> None:

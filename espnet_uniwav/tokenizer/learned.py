@@ -24,13 +24,11 @@ class Reading(NamedTuple):
         condition: (B, T, D) what the decoder reads.
         digits: (B, N, K * digits of a code) in [-1, 1], with the gradient of a
             straight-through estimate; None without learned codes.
-        states: The states of the encoder, (B, T, D) each; None if none were needed.
     """
 
     codes: Tensor
     condition: Tensor
     digits: Tensor | None = None
-    states: list[Tensor] | None = None
 
 
 class LearnedQuantizer(nn.Module):

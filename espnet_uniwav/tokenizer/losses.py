@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from espnet_uniwav.nn.masks import drop_if_unpadded
+from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.teacher import instance_norm
 from espnet_uniwav.tokenizer.learned import LearnedQuantizer, Reading
 
@@ -15,12 +18,13 @@ class CodeLosses(nn.Module):
 
     ``loss_features``: the features, from the condition of the decoder. The flow alone
     teaches codes slowly: its targets are mostly noise. ``loss_meaning``: the last state
-    of the encoder, normalised over the utterance, from the first codebook, which is to
-    hold what is said rather than how it sounds.
+    of the encoder as it was before, normalised over the utterance, from the first
+    codebook, which is to hold what is said rather than how it sounds. (Its own last
+    state would be no target: it becomes what is easy to predict.)
 
     Args:
         quantizer: Defines the sizes.
-        width: Width D of states and condition.
+        encoder: Defines them too; ``keep`` copies its weights.
         feature_dim: Width F of the features.
         feature_weight: Factor of the first.
         meaning_weight: Factor of the second.
@@ -29,7 +33,7 @@ class CodeLosses(nn.Module):
     def __init__(
         self,
         quantizer: LearnedQuantizer,
-        width: int,
+        encoder: Encoder,
         feature_dim: int,
         feature_weight: float = 1.0,
         meaning_weight: float = 0.5,
@@ -39,12 +43,24 @@ class CodeLosses(nn.Module):
         self.frames_per_code = quantizer.frames_per_code
         self.feature_weight = feature_weight
         self.meaning_weight = meaning_weight
+        width = encoder.embed_dim
+        self.anchor = copy.deepcopy(encoder).requires_grad_(False)
         self.features = nn.Linear(width, feature_dim)
         self.meaning = nn.Sequential(
             nn.Linear(self.digits, width),
             nn.GELU(),
             nn.Linear(width, self.frames_per_code * width),
         )
+
+    def keep(self, encoder: Encoder) -> None:
+        """Take these weights for the targets of ``loss_meaning``."""
+        self.anchor.load_state_dict(encoder.state_dict())
+
+    def train(self, mode: bool = True) -> CodeLosses:
+        """Set the mode; the copy of the encoder stays in evaluation mode."""
+        super().train(mode)
+        self.anchor.eval()
+        return self
 
     def forward(
         self, reading: Reading, x: Tensor, padding: Tensor
@@ -57,7 +73,9 @@ class CodeLosses(nn.Module):
             padding: (B, T), True = padding.
         """
         mask = drop_if_unpadded(padding)
-        last = instance_norm(reading.states[-1].detach().float()[None], mask)[0]
+        with torch.no_grad():
+            last = self.anchor(self.anchor.embed(x), mask)[-1]
+        last = instance_norm(last.float()[None], mask)[0]
         meaning = self.meaning(reading.digits[..., : self.digits])
         meaning = meaning.unflatten(-1, (self.frames_per_code, -1)).flatten(1, 2)
         meaning = meaning[:, : x.shape[1]]

@@ -252,7 +252,7 @@ class TokenizerNetwork(nn.Module):
             codes = self.quantizer.codes(digits)
             voice = self._hide(voice)
             condition = self.quantizer.condition(digits, voice, x.shape[1])
-            return Reading(codes, condition, digits, states)
+            return Reading(codes, condition, digits)
         codes, z = self._quantize(x, padding_mask)
         return Reading(codes, self.quantizer(codes) if self.num_codebooks else z)
 

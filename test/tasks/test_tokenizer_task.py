@@ -155,6 +155,8 @@ def test_learned_codes_start_from_a_pretrained_model(folder, speech):
     start = load_checkpoint(folder / "checkpoint").state_dict()
     for name, value in model.tokenizer.uniwav.state_dict().items():
         assert torch.equal(value, start[name])
+    for name, value in model.losses.anchor.state_dict().items():
+        assert torch.equal(value, start[f"encoder.{name}"])
     loss, stats, _ = model.train()(speech=speech[0], speech_lengths=speech[1])
     assert loss.isfinite() and {"loss_features", "loss_meaning"} < set(stats)
     assert args.model_conf["architecture"]["tokenizer"]["layer"] == "learned"

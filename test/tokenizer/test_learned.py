@@ -125,9 +125,10 @@ def test_bad_settings_are_refused(conf, message):
 
 def test_training_moves_encoder_codes_and_decoder():
     tokenizer = make_tokenizer().train()
-    losses = CodeLosses(tokenizer.quantizer, tokenizer.uniwav.encoder.embed_dim, 12)
+    losses = CodeLosses(tokenizer.quantizer, tokenizer.uniwav.encoder, 12)
     before = {k: v.clone() for k, v in tokenizer.state_dict().items()}
     x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
+    anchor = {k: v.clone() for k, v in losses.anchor.state_dict().items()}
     parameters = [*tokenizer.parameters(), *losses.parameters()]
     optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad], 3e-3)
     totals = []
@@ -146,10 +147,14 @@ def test_training_moves_encoder_codes_and_decoder():
     for part in ("uniwav.encoder", "uniwav.decoder", "quantizer.write.weight"):
         assert any(k.startswith(part) for k in moved)
     assert not any(k.startswith("uniwav.weighted_sum") for k in moved)
+    kept = losses.anchor.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in anchor.items())
+    losses.keep(tokenizer.uniwav.encoder)
+    assert any(not torch.equal(kept[name], value) for name, value in anchor.items())
 
 
 def test_padding_changes_no_loss(tokenizer):
-    losses = CodeLosses(tokenizer.quantizer, tokenizer.uniwav.encoder.embed_dim, 12)
+    losses = CodeLosses(tokenizer.quantizer, tokenizer.uniwav.encoder, 12)
     x, lengths = tokenizer.features.extract(*make_speech([9000, 9000]))
     longer = torch.nn.functional.pad(x, (0, 0, 0, 5), value=3.0)
     found = []
