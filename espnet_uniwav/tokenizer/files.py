@@ -8,6 +8,7 @@ voice add a table ``voices``, or ``voice`` (digits,) to every npz.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,11 @@ class CodeWriter:
         self.done = set(kept[0])
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
-    def write(self, name: str, codes: np.ndarray, voice: np.ndarray) -> None:
+    def write(self, name: str, codes: np.ndarray, voice: Sequence[int] = ()) -> None:
         """Add the codes (K, T) and the voice (voice_digits,) of one utterance."""
+        voice = np.array(voice, dtype=np.uint8)
         if self.form == "npz":
-            voices = {"voice": voice.astype(np.uint8)} if len(voice) else {}
+            voices = {"voice": voice} if len(voice) else {}
             with whole_file(file_of(self.folder, name, ".npz"), "wb") as f:
                 np.savez_compressed(f, codes=codes.astype(np.uint16), **voices)
         for table, own in zip(self.tables, [*codes, voice]):

@@ -10,14 +10,13 @@ from espnet_uniwav.tokenizer.files import (
     read_voices,
 )
 
-NO_VOICE = np.zeros(0, dtype=np.int64)
 CODES = {"b": np.array([[1, 2, 3], [4, 5, 6]]), "a": np.array([[0], [1023]])}
 
 
 def write(folder, names, form="text"):
     with CodeWriter(folder, 2, form) as writer:
         for name in names:
-            writer.write(name, CODES[name], NO_VOICE)
+            writer.write(name, CODES[name])
         return writer.done
 
 
@@ -82,7 +81,7 @@ def test_broken_tables_are_named(tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_folder_of_another_tokenizer_is_refused(tmp_path, form):
     with CodeWriter(tmp_path, 2, form, {"weights": "a"}) as writer:
-        writer.write("b", CODES["b"], NO_VOICE)
+        writer.write("b", CODES["b"])
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ValueError, match="are of another tokenizer: .* found a"):
         CodeWriter(tmp_path, 2, form, {"weights": "b"})
@@ -97,7 +96,7 @@ def test_names_stay_in_the_folder(tmp_path, name):
     folder = tmp_path / "codes"
     with CodeWriter(folder, 2, "npz") as writer:
         with pytest.raises(ValueError, match="expected an id that can be the name"):
-            writer.write(name, CODES["b"], NO_VOICE)
+            writer.write(name, CODES["b"])
     assert [path.name for path in tmp_path.iterdir()] == ["codes"]
 
 
