@@ -25,7 +25,8 @@ def compute_dtype(like: torch.Tensor) -> torch.dtype:
 def bfloat16(device: torch.device, enabled: bool = True):
     """Context in which matrix products and convolutions are computed in bfloat16.
 
-    This is faster than fp32 on CPUs with AMX or AVX512-BF16. Weights stay in fp32. If
-    not enabled, a surrounding autocast (``use_amp`` on a GPU) still applies.
+    This is faster than fp32 on CPUs with AMX, and on those of AMD with AVX512-BF16; on
+    Intel's without AMX it is slower. Weights stay in fp32. If not enabled, a
+    surrounding autocast (``use_amp`` on a GPU) still applies.
     """
     return torch.autocast(device.type, torch.bfloat16) if enabled else nullcontext()

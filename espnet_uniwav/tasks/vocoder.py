@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pyworld
 import torch
 from espnet2.gan_codec.abs_gan_codec import AbsGANCodec
 from espnet2.gan_tts.hifigan.hifigan import HiFiGANPeriodDiscriminator
@@ -15,6 +14,7 @@ from espnet2.gan_tts.hifigan.loss import (
     GeneratorAdversarialLoss,
     MelSpectrogramLoss,
 )
+from espnet2.tts.feats_extract.dio import Dio
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from typeguard import typechecked
@@ -245,18 +245,17 @@ def measure_pitch(audio: Tensor, sample_rate: int, hop: int, frames: int) -> Ten
     Returns:
         (B, N) Hz; 0 where there is no voice.
     """
-    pitch = torch.zeros(len(audio), frames)
-    for row, samples in zip(pitch, audio.detach().double().cpu().numpy()):
-        hertz, times = pyworld.dio(
-            samples,
-            sample_rate,
-            f0_floor=LOWEST,
-            f0_ceil=HIGHEST,
-            frame_period=1000 * hop / sample_rate,
-        )
-        hertz = pyworld.stonemask(samples, hertz, times, sample_rate)[:frames]
-        row[: len(hertz)] = torch.from_numpy(hertz)
-    return pitch.to(audio.device)
+    dio = Dio(
+        sample_rate,
+        hop_length=hop,
+        f0min=int(LOWEST),
+        f0max=int(HIGHEST),
+        use_token_averaged_f0=False,
+        use_continuous_f0=False,
+        use_log_f0=False,
+    )
+    pitch, _ = dio(audio.detach(), feats_lengths=[frames] * len(audio))
+    return pitch.squeeze(-1)
 
 
 class _Discriminators(nn.ModuleList):
