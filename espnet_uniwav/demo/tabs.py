@@ -202,16 +202,15 @@ class Tabs:
         speech = read_speech(recording, rate)
         voice = torch.from_numpy(read_speech(prompt, rate)) if prompt else None
         say(0.3, "Encoding")
-        spoken = torch.from_numpy(speech)[None]
-        codes = model.encode(spoken)
-        own = None if prompt else model.encode_voice(spoken)
+        codes, own = model.encode_one(torch.from_numpy(speech))
         say(0.5, GENERATING)
         settings = dict(num_steps=int(num_steps), seed=int(seed or 0))
-        decoded = model.decode(codes, prompt=voice, voices=own, **settings)
+        voices = None if prompt else own[None]
+        decoded = model.decode(codes[None], prompt=voice, voices=voices, **settings)
         decoded = decoded[0].cpu().numpy()
         versions = {"Recording": (speech, []), "Decoded": (decoded, [])}
         pictures = spectrograms(versions, rate)
-        return Answer(decoded, rate, pictures, **_describe(model, codes[0]))
+        return Answer(decoded, rate, pictures, **_describe(model, codes))
 
     def look(self, recording: str | None, say: Say = silently) -> Answer:
         """Spectrogram and codes of a recording, if given, and the layer weights."""

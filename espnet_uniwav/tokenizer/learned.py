@@ -133,26 +133,16 @@ class LearnedQuantizer(nn.Module):
 
     def codes(self, digits: Tensor) -> Tensor:
         """Digits (B, N, K * digits) to codes (B, K, N)."""
-        levels = _levels(digits).unflatten(-1, (self.num_codebooks, self.digits))
+        levels = levels_of(digits).unflatten(-1, (self.num_codebooks, self.digits))
         return (levels * self._places(levels.device)).sum(-1).transpose(1, 2)
 
     def digits_of(self, codes: Tensor) -> Tensor:
         """Codes (B, K, N) to digits (B, N, K * digits)."""
         levels = codes.transpose(1, 2)[..., None] // self._places(codes.device)
-        return _values(levels % LEVELS).flatten(2)
+        return values_of(levels % LEVELS).flatten(2)
 
     def _places(self, device: torch.device) -> Tensor:
         return LEVELS ** torch.arange(self.digits, device=device)
-
-
-def voice_numbers(voice: Tensor) -> Tensor:
-    """Digits (B, voice_digits) in [-1, 1] to whole numbers from 0 to 3."""
-    return _levels(voice)
-
-
-def voice_of(numbers: Tensor) -> Tensor:
-    """Whole numbers from 0 to 3 to digits in [-1, 1]."""
-    return _values(numbers)
 
 
 def _spread(linear: nn.Linear) -> None:
@@ -165,13 +155,14 @@ def _round(x: Tensor) -> Tensor:
     """The nearest of the levels in [-1, 1]; the gradient is that before rounding."""
     x = (LEVELS * x.sigmoid() - 0.5).clamp(-0.499, LEVELS - 0.501)
     x = 2 * x / (LEVELS - 1) - 1
-    return x + (_values(_levels(x)) - x).detach()
+    return x + (values_of(levels_of(x)) - x).detach()
 
 
-def _levels(values: Tensor) -> Tensor:
-    """[-1, 1] to whole numbers from 0 to LEVELS - 1."""
+def levels_of(values: Tensor) -> Tensor:
+    """Digits in [-1, 1] to whole numbers from 0 to LEVELS - 1."""
     return ((values.detach() + 1) * ((LEVELS - 1) / 2)).round().long()
 
 
-def _values(levels: Tensor) -> Tensor:
+def values_of(levels: Tensor) -> Tensor:
+    """Whole numbers from 0 to LEVELS - 1 to digits in [-1, 1]."""
     return 2 * levels.float() / (LEVELS - 1) - 1

@@ -163,8 +163,8 @@ def _encoder(
                 f"{path}: lasts {seconds:.0f} s, expected at most {MAX_SECONDS:.0f}: "
                 "cut it into utterances"
             )
-        speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))[None]
-        codes, voice = tokenizer.encode(speech)[0], tokenizer.encode_voice(speech)[0]
+        speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))
+        codes, voice = tokenizer.encode_one(speech)
         return codes.cpu().numpy(), voice.cpu().numpy()
 
     return encode

@@ -15,7 +15,7 @@ from espnet_uniwav.tokenizer.checks import (
     check_voices,
     valid_samples,
 )
-from espnet_uniwav.tokenizer.learned import voice_numbers, voice_of
+from espnet_uniwav.tokenizer.learned import levels_of, values_of
 from espnet_uniwav.tokenizer.network import TokenizerNetwork
 from espnet_uniwav.tts.context import check_prompt
 
@@ -45,7 +45,7 @@ class UniWavTokenizer(TokenizerNetwork):
         Raises:
             ValueError: If an utterance has no samples.
         """
-        codes = [self._encode(own) for own in valid_samples(speech, lengths)]
+        codes = [self.encode_one(own)[0] for own in valid_samples(speech, lengths)]
         codes = pad_sequence(
             [own.T for own in codes], batch_first=True, padding_value=PADDING
         )
@@ -66,18 +66,29 @@ class UniWavTokenizer(TokenizerNetwork):
         """
         if not self.voice_digits:
             return torch.zeros(len(speech), 0, dtype=torch.long)
-        voices = [
-            self._write(self._features(own))[1][0]
-            for own in valid_samples(speech, lengths)
-        ]
-        return voice_numbers(torch.stack(voices))
+        parts = valid_samples(speech, lengths)
+        return torch.stack([self.encode_one(own)[1] for own in parts])
 
-    def _encode(self, speech: Tensor) -> Tensor:
-        """(S,) to (K, N)."""
-        x = self._features(speech)[None]
+    @torch.no_grad()
+    def encode_one(self, speech: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode one utterance to codes and voice, in one pass of the encoder.
+
+        Args:
+            speech: (S,) samples in [-1, 1] at ``sample_rate``.
+
+        Returns:
+            (K, N) codes and (voice_digits,) numbers from 0 to 3.
+        """
+        x = self._features(speech)
+        if self.is_learned:
+            digits, voice = self._write(x)
+            return self.quantizer.codes(digits)[0], levels_of(voice[0])
+        x = x[None]
         if self.layer == FEATURES:
-            return self._codes(x, x)[0]  # needs no encoder
-        return self.read(x).codes[0]
+            codes = self._codes(x, x)  # needs no encoder
+        else:
+            codes, _ = self._quantize(x, None)
+        return codes[0], codes.new_zeros(0)
 
     def _features(self, speech: Tensor) -> Tensor:
         return self.features.extract_one(speech).to(self.features.device)
@@ -129,7 +140,7 @@ class UniWavTokenizer(TokenizerNetwork):
         check_voices(voices, number, self.voice_digits)
         device = self.features.device
         if voices is not None:
-            return voice_of(voices.to(device))
+            return values_of(voices.to(device))
         if prompt is None or not self.voice_digits:
             return torch.zeros(number, self.voice_digits, device=device)
         return self._write(self._features(prompt))[1].expand(number, -1)

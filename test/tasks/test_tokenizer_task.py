@@ -50,18 +50,23 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def exp(folder):
+def train(folder, conf, checkpoint, exp):
+    """Stock training on the recordings of the folder."""
     from espnet2.bin.ssl_train import main
 
-    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
+    options = ["--config", str(conf), "--token_list", f"{folder}/tokens"]
     for split in ("train", "valid"):
         options += [f"--{split}_shape_file", f"{folder}/shape"]
         kind = f"{folder}/wav.scp,speech,sound"
         options += [f"--{split}_data_path_and_name_and_type", kind]
-    options += ["--model_conf", f"checkpoint={folder}/start"]
-    main([*options, "--output_dir", f"{folder}/exp"])
-    return folder / "exp"
+    options += ["--model_conf", f"checkpoint={folder / checkpoint}"]
+    main([*options, "--output_dir", str(exp)])
+    return exp
+
+
+@pytest.fixture(scope="module")
+def exp(folder):
+    return train(folder, folder / "conf.yaml", "start", folder / "exp")
 
 
 @pytest.fixture
@@ -169,17 +174,9 @@ def test_learned_codes_start_from_a_pretrained_model(folder, speech):
 
 @pytest.mark.integration
 def test_learned_codes_by_commands(folder, tmp_path):
-    from espnet2.bin.ssl_train import main
-
-    conf = dict(CONF, model_conf=dict(codes=LEARNED))
-    (tmp_path / "conf.yaml").write_text(yaml.safe_dump(conf))
-    options = ["--config", f"{tmp_path}/conf.yaml", "--token_list", f"{folder}/tokens"]
-    for split in ("train", "valid"):
-        options += [f"--{split}_shape_file", f"{folder}/shape"]
-        kind = f"{folder}/wav.scp,speech,sound"
-        options += [f"--{split}_data_path_and_name_and_type", kind]
-    options += ["--model_conf", f"checkpoint={folder}/checkpoint"]
-    main([*options, "--output_dir", f"{tmp_path}/exp"])
+    conf = tmp_path / "conf.yaml"
+    conf.write_text(yaml.safe_dump(dict(CONF, model_conf=dict(codes=LEARNED))))
+    train(folder, conf, "checkpoint", tmp_path / "exp")
     exported = export_experiment(tmp_path / "exp", tmp_path / "tokenizer").eval()
     tokenizer = ["--tokenizer", f"{tmp_path}/tokenizer"]
     tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
