@@ -17,7 +17,7 @@ read_options() {
         fi
         value=$2
         case $1 in
-            --corpus | --checkpoint | --vocoder | --lines | --*_config)
+            --corpus | --checkpoint | --tokenizer | --vocoder | --lines | --*_config)
                 [ ! -e "$value" ] || value=$(realpath "$value") ;;
             --data | --exp | --expdir | --student | --report)
                 value=${value:+$(realpath -m "$value")} ;;

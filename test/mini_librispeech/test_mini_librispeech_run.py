@@ -11,11 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from factories import make_config, make_model
 
+from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.data.kaldi import read_table as read_kaldi
 from espnet_uniwav.data.librispeech import PARTS
 from espnet_uniwav.data.table import read_table
 from espnet_uniwav.tasks.config import resolve
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 ROOT = Path(__file__).parents[2]
 OURS = shutil.ignore_patterns("data", "exp", "downloads", "report")
@@ -75,16 +79,38 @@ def test_data_of_pretraining(run, librispeech, tmp_path):
 @pytest.mark.integration
 def test_data_with_texts(run, librispeech, tmp_path):
     options = ["--librispeech", librispeech]
-    for recipe in ("asr1", "tts1", "token1"):
+    for recipe in ("asr1", "asr2", "tts1", "token1"):
         status, said = run(recipe, *options, "--stop_stage", 1)
         assert status == 0, said
         data = tmp_path / "egs2/ours" / recipe / "data"
         assert read_kaldi(data / "train/text") == {"1-1-0": "YES"}
         assert read_kaldi(data / "dev/text") == {"2-1-0": "YES"}
         # All of test-clean is recognised; what is longer than 20 s is not spoken.
-        tested = ["3-1-0", "3-1-1"] if recipe == "asr1" else ["3-1-0"]
+        tested = ["3-1-0", "3-1-1"] if recipe.startswith("asr") else ["3-1-0"]
         assert list(read_kaldi(data / "test/text")) == tested
         options = []
+
+
+@pytest.mark.integration
+def test_recognition_from_tokens(run, librispeech, tmp_path):
+    """Stock training and decoding read the codes; the text of one word is scored."""
+    torch.manual_seed(0)
+    conf = dict(layer="learned", num_codebooks=2, codebook_size=16, frames_per_code=2)
+    tokenizer = UniWavTokenizer(make_model(), **conf)
+    config = {**make_config(), "tokenizer": conf}
+    save_checkpoint(tokenizer, config, tmp_path / "tiny")
+    options = ["--librispeech", librispeech, "--tokenizer", tmp_path / "tiny"]
+    options += ["--num_workers", 0, "--expdir", "exp/tiny"]
+    short = "--max_epoch 1 --num_iters_per_epoch 1 --keep_nbest_models 1"
+    options += ["--inference_args", "--maxlenratio 0.02", "--lm_args", short]
+    status, said = run("asr2", *options, "--asr_args", short)
+    assert status == 0, said
+    exp = tmp_path / "egs2/ours/asr2/exp/tiny"
+    assert (exp / "src_token_list").read_text().startswith("<blank>\n<unk>\n")
+    codes = read_kaldi(exp / "codes/test/codes_1")
+    assert list(codes) == ["3-1-0", "3-1-1"] and len(codes["3-1-0"].split()) == 13
+    assert (exp / "decode_test/1best_recog/text").is_file()
+    assert "| tiny | 1 |" in said and "bits a second" in said
 
 
 @pytest.mark.parametrize("value", ("small", "mine"))
