@@ -19,6 +19,7 @@ from espnet_uniwav.analysis.infilling.recording import load_generator
 from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.storage.card import kind_of, read_card, write_card
 from espnet_uniwav.storage.folder import packaged_models, read_config
+from espnet_uniwav.tokenizer import UniWavTokenizer
 from espnet_uniwav.tts.speaking import Synthesizer
 from espnet_uniwav.vocoder import Vocoder
 
@@ -72,6 +73,7 @@ def load_of(kind):
     return {
         "encoder + decoder": load_generator,
         "vocoder": Vocoder.from_pretrained,
+        "tokenizer": UniWavTokenizer.from_pretrained,
         "tts": Synthesizer.from_pretrained,
     }[kind]
 

@@ -98,7 +98,8 @@ def check_tokens(plan: Plan) -> Iterator[dict]:
     conf = dict(layer=1, num_codebooks=NUM_CODEBOOKS, codebook_size=CODEBOOK_SIZE)
     config = {**configure(plan), "tokenizer": conf}
     here = UniWavTokenizer.from_config(config).eval()
-    for values in (here.metric.axes, here.quantizer.codewords, here.quantizer.means):
+    own = here.quantizer
+    for values in (own.metric.axes, own.codewords, own.means):
         values.normal_()
     there = copy.deepcopy(here).to(plan.device)
     setting = plan.setting(plan.sizes[0], "fp32")

@@ -5,6 +5,8 @@ embeddings of the codes: train it with `model: uniwav_tokenizer` (recipe token1)
 
 examples:
   uniwav cluster CHECKPOINT data/train/wav.scp OUT --layer 6 --num_codebooks 2
+  uniwav cluster small data/train/wav.scp OUT --layer learned --num_codebooks 4 \
+      --frames_per_code 2 --voice_digits 32
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("checkpoint", type=Path, help="folder of `uniwav export`, or a name")
     add("wav_scp", type=Path, help="table of names and audio files")
     add("output", type=Path, help="checkpoint to write")
-    add("--layer", type=_layer, required=True, help="number of a state, or `features`")
+    add("--layer", type=_layer, required=True, help="a state, `features` or `learned`")
     add("--num_codebooks", type=int, default=1, help="0: no codes, as a control")
     add("--codebook_size", type=int, default=1024, help="codewords of each")
     add(
@@ -41,6 +43,18 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=1.0,
         help="weight of the features predicted from z, in the first codebook",
+    )
+    add(
+        "--frames_per_code",
+        type=int,
+        default=1,
+        help="`learned`: frames that share a code",
+    )
+    add(
+        "--voice_digits",
+        type=int,
+        default=0,
+        help="`learned`: digits of the voice, of two bits each",
     )
     add("--decoder", type=Path, help="checkpoint with the decoder's architecture")
     add(

@@ -7,8 +7,9 @@ computing, of speech). With a prompt of another speaker the speech is in that vo
 far as the codes hold no speaker information.
 
 examples:
+  uniwav detokenize CODES OUT
+  uniwav detokenize CODES OUT --prompt voice.wav
   uniwav detokenize CODES OUT --tokenizer TOKENIZER
-  uniwav detokenize CODES OUT --tokenizer TOKENIZER --prompt voice.wav
 """
 
 from __future__ import annotations

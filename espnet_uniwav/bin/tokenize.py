@@ -6,7 +6,9 @@ frame), the format of ESPnet's recipes for discrete tokens, or NAME.npz with `co
 computing, of speech). If run again, it resumes an interrupted run.
 
 examples:
-  uniwav tokenize wav.scp CODES --tokenizer TOKENIZER --num_workers 2
+  uniwav tokenize wav.scp CODES --num_workers 2
+  uniwav tokenize wav.scp CODES --num_codebooks 2
+  uniwav tokenize wav.scp CODES --tokenizer TOKENIZER
 """
 
 from __future__ import annotations
@@ -26,6 +28,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("wav_scp", type=Path, help="table of names and audio files")
     parser.add_argument("output", type=Path, help="folder to write")
     add_tokenizer(parser)
+    parser.add_argument(
+        "--num_codebooks",
+        type=int,
+        help="the first codebooks alone, at a lower bit rate; of learned codes only",
+    )
     parser.add_argument(
         "--format", choices=["text", "npz"], default="text", help="format of the codes"
     )

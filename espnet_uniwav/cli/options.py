@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # Names of packaged models.
-PRETRAINED, VOICE = "small", "kathleen"
+PRETRAINED, VOICE, TOKENIZER = "small", "kathleen", "tokens"
 # Defaults of ``espnet_uniwav.flow.sampling``, which imports torch; a test compares.
 FILLING = {
     "num_steps": 16,
@@ -64,7 +64,11 @@ def add_model(
 def add_tokenizer(parser: argparse.ArgumentParser) -> None:
     """``--tokenizer``, see ``UniWavTokenizer.from_pretrained``."""
     parser.add_argument(
-        "--tokenizer", type=Path, required=True, help="checkpoint of a tokenizer"
+        "--tokenizer",
+        type=Path,
+        default=TOKENIZER,
+        help="checkpoint of a tokenizer, or a name: `uniwav models`"
+        + _default(TOKENIZER),
     )
 
 

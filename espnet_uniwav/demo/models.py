@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from espnet_uniwav.analysis.infilling.recording import load_generator
-from espnet_uniwav.cli.options import PRETRAINED, VOICE
+from espnet_uniwav.cli.options import PRETRAINED, TOKENIZER, VOICE
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.card import kind_of
 from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
 from espnet_uniwav.tasks.finetuned import read_arguments
+from espnet_uniwav.tokenizer.checks import LEARNED
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.tts.speaking import Synthesizer
 from espnet_uniwav.vocoder import NO_VOCODER, use_vocoder
@@ -34,12 +35,14 @@ class Models:
     Args:
         checkpoint: With a decoder; None: that of the commands, or another packaged one.
         tts: Fine-tuned synthesiser: a folder, name or .pth file; None: as above.
-        tokenizers: Checkpoints of tokenizers, one for each rate; none: a packaged one.
+        tokenizers: Checkpoints of tokenizers; none: a packaged one. Those that can use
+            fewer codebooks stand on the page once for every number.
         vocoder: See ``use_vocoder``; None: as each model says.
         device: Torch device.
 
     Attributes:
-        tokenizers: Name that the page shows -> checkpoint.
+        tokenizers: Name that the page shows -> checkpoint, and how many of its
+            codebooks are used; None: all.
         loading: Seconds spent on loading so far.
 
     Raises:
@@ -57,15 +60,16 @@ class Models:
     ):
         self.checkpoint = checkpoint or packaged(KINDS["checkpoint"], PRETRAINED)
         self.tts = tts or packaged(KINDS["tts"], VOICE)
-        found = list(tokenizers or filter(None, [packaged(KINDS["tokenizer"])]))
-        self.tokenizers = short_names(found)
+        found = tokenizers or [packaged(KINDS["tokenizer"], TOKENIZER)]
+        found = [own for own in found if own]
         self.vocoder, self.device = vocoder, device
         self.loading = 0.0
         self._loaded: dict[str, object] = {}
         for option in ("checkpoint", "tts", "vocoder"):
             check_kind(option, getattr(self, option))
-        for name in self.tokenizers.values():
-            check_kind("tokenizer", name)
+        for folder in found:
+            check_kind("tokenizer", folder)
+        self.tokenizers = rates(found)
 
     def speaking_steps(self) -> int:
         """Steps of the solver that the fine-tuned model asks for; loads nothing."""
@@ -108,10 +112,10 @@ class Models:
         return model
 
     def _load_tokenizer(self, name: str) -> UniWavTokenizer:
-        folder = self.tokenizers[name]
+        folder, num_codebooks = self.tokenizers[name]
         tokenizer = UniWavTokenizer.from_pretrained(folder).to(self.device)
         use_vocoder(tokenizer.features, self.vocoder)
-        return tokenizer
+        return tokenizer.use(num_codebooks)
 
     def _once(self, key: str, load: Callable[[], Model]) -> Model:
         if key not in self._loaded:
@@ -119,6 +123,19 @@ class Models:
             self._loaded[key] = load()
             self.loading += time.perf_counter() - start
         return self._loaded[key]
+
+
+def rates(tokenizers: Sequence[str | Path]) -> dict[str, tuple[str | Path, int | None]]:
+    """Name to show -> checkpoint and number of codebooks, see ``Models.tokenizers``."""
+    found = {}
+    for name, folder in short_names(tokenizers).items():
+        conf = read_config(find_folder(folder))["model"]["tokenizer"]
+        if conf["layer"] != LEARNED:
+            found[name] = folder, None
+            continue
+        for number in range(conf["num_codebooks"], 0, -1):
+            found[f"{name}, {number} of {conf['num_codebooks']}"] = folder, number
+    return found
 
 
 def short_names(models: Sequence[str | Path]) -> dict[str, str | Path]:

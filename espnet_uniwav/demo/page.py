@@ -23,7 +23,7 @@ MISSING = {
     "tts": "This tab needs a model that was fine-tuned to speak. Start the page with "
     "`uniwav demo --tts MODEL`; the recipe `egs2/mini_speech/tts1` trains one.",
     "tokenizer": "This tab needs a tokenizer. Start the page with `uniwav demo "
-    "--tokenizer MODEL`; the recipe `egs2/mini_speech/token1` trains one.",
+    "--tokenizer MODEL`; the recipe `egs2/mini_librispeech/token1` trains one.",
 }
 
 
@@ -140,7 +140,12 @@ def _tokens(tabs: Tabs) -> None:
     with gr.Row():
         with gr.Column():
             recording = recording_input("Recording")
-            name = gr.Radio(names, value=names[0], label="Tokenizer")
+            name = gr.Radio(
+                names,
+                value=names[0],
+                label="Tokenizer",
+                info="Fewer codebooks: fewer bits",
+            )
             prompt = recording_input("Voice to decode in; empty: any")
             _, steps, seed = settings(SPEAKING.num_steps, speed=False)
             button = gr.Button("Encode and decode", variant="primary")

@@ -22,7 +22,8 @@ class FlowDecoder(nn.Module):
     concatenated and projected, and the embedded time is added. The second half of the
     layers reads the outputs of the first half in reverse order, by concatenation and a
     linear map (U-Net skips). In Voicebox and SpeechFlow the time is one more token, and
-    the context is zero in the gaps.
+    the context is zero in the gaps. A condition may bring a draft of the data, which
+    takes the place of the interpolation.
 
     Args:
         feature_dim: Width F of x.
@@ -51,6 +52,7 @@ class FlowDecoder(nn.Module):
         self.precondition = Precondition(feature_dim)
         self.input_projection = nn.Linear(2 * feature_dim + condition_dim, embed_dim)
         self.time_embedding = TimeEmbedding(embed_dim)
+        self.condition_dim = condition_dim
         self.positions = Positions(position, embed_dim, num_heads)
         self.layers = nn.ModuleList(
             TransformerLayer(embed_dim, num_heads, ffn_dim, True, dropout)
@@ -73,7 +75,8 @@ class FlowDecoder(nn.Module):
         Args:
             x_t: (B, T, F) points of the path.
             t: (B, T) their times in [0, 1]; a frame at 1 is given.
-            z: (B, T, C) condition; zeros mean no condition.
+            z: (B, T, C) condition; zeros mean no condition. Or (B, T, C + F): the last
+                F are a draft of the whitened data (``Precondition``).
             padding_mask: (B, T), True = padding.
 
         Returns:
@@ -83,7 +86,10 @@ class FlowDecoder(nn.Module):
         given = t == 1
         if padding_mask is not None:
             given = given & ~padding_mask
+        z, draft = z.split((self.condition_dim, z.shape[-1] - self.condition_dim), -1)
         context = interpolate(x, given)
+        if draft.shape[-1]:
+            context = torch.where(given[..., None], context, draft.to(x.dtype))
         x = self.input_projection(torch.cat((x, context, z.to(x.dtype)), dim=-1))
         x, order = self.positions(x + self.time_embedding(t), padding_mask)
         outputs = []

@@ -87,6 +87,11 @@ class Precondition(nn.Module):
             y, r = self._along_axes(x_t, t)
             return y * r.rsqrt()
 
+    def unwhiten(self, w: Tensor) -> Tensor:
+        """Map (B, T, F) whitened data, which are the input at t = 1, back to data."""
+        with full_precision(w.device):
+            return self.mean + (self.deviations * w.float()) @ self.axes.T
+
     def velocity(
         self, output: Tensor, x_t: Tensor, t: Tensor, guess: Tensor | float = 0.0
     ) -> Tensor:

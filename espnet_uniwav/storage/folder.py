@@ -233,10 +233,21 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
 def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:
     """Load tensors, or say which ones do not fit.
 
+    Args:
+        model: If it has a table ``renamed``, old prefix -> new prefix, tensors with
+            names of old are loaded, too.
+        weights: Name -> tensor.
+        where: The file, for the error.
+
     Raises:
         ValueError: Lists missing, extra and misshapen tensors, those of another type
             and those with NaN or infinite values.
     """
+    for old, new in getattr(model, "renamed", {}).items():
+        weights = {
+            new + name.removeprefix(old) if name.startswith(old) else name: value
+            for name, value in weights.items()
+        }
     own = model.state_dict()
     problems = [f"missing: {k}" for k in own if k not in weights]
     problems += [f"extra: {k}" for k in weights if k not in own]

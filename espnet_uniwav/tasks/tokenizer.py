@@ -10,17 +10,13 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.masks import cut_padding
 from espnet_uniwav.nn.precision import bfloat16
-from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.results import report
-from espnet_uniwav.tokenizer.checks import LEARNED
-from espnet_uniwav.tokenizer.losses import CodeLosses
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 NAME, KEY = "uniwav_tokenizer", "model_conf"
@@ -30,16 +26,11 @@ PARTS = ("features", "encoder", "decoder", "kept_frames", "tokenizer")
 class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
     """``model: uniwav_tokenizer``: trains the decoder of a tokenizer on its codes.
 
-    A configuration names only the checkpoint, and ``codes`` if they are to be learned
-    too. Front end, encoder and losses are filled in because ESPnet builds them, but
-    they are not used.
+    A configuration names only the checkpoint. Front end, encoder and losses are filled
+    in because ESPnet builds them, but they are not used.
 
     Args:
-        checkpoint: Folder made by ``uniwav cluster``; with ``codes``: folder or name of
-            a pre-trained model.
-        codes: Arguments of ``LearnedQuantizer``: num_codebooks, codebook_size,
-            frames_per_code, voice_digits; None: the codes of the checkpoint.
-        code_losses: Weights of ``CodeLosses``, which learned codes are trained for.
+        checkpoint: Folder made by ``uniwav cluster``.
         architecture: The checkpoint's model configuration, which ESPnet saves.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
         **unused: Parts built by ESPnet's SSL task.
@@ -49,8 +40,6 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
     def __init__(
         self,
         checkpoint: str | Path | None = None,
-        codes: dict | None = None,
-        code_losses: dict | None = None,
         architecture: dict | None = None,
         bf16: bool = False,
         **unused,
@@ -59,28 +48,10 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         self.checkpoint = checkpoint
         self.tokenizer = UniWavTokenizer.from_config(architecture)
         self.bf16 = bf16
-        self.losses = None
-        if self.tokenizer.is_learned:
-            encoder, dim = self._encoder, self.tokenizer.features.spec.dim
-            self.losses = CodeLosses(
-                self.tokenizer.quantizer, encoder, dim, **(code_losses or {})
-            )
-        self._start(codes is not None)
-
-    def _start(self, learns_codes: bool) -> None:
-        """Load the checkpoint: a tokenizer, or the model whose codes are learned."""
-        target, load = self.tokenizer, UniWavTokenizer.from_pretrained
-        if learns_codes:
-            target, load = self.tokenizer.uniwav, load_checkpoint
-        pretrained = self.read_weights(self.tokenizer.features.spec, load)
+        spec = self.tokenizer.features.spec
+        pretrained = self.read_weights(spec, UniWavTokenizer.from_pretrained)
         if pretrained is not None:
-            load_strictly(target, pretrained.state_dict(), str(self.checkpoint))
-        if self.losses is not None:
-            self.losses.keep(self._encoder)
-
-    @property
-    def _encoder(self) -> Encoder:
-        return self.tokenizer.uniwav.encoder
+            load_strictly(self.tokenizer, pretrained.state_dict(), str(checkpoint))
 
     @staticmethod
     def adapt_task(task: type) -> None:
@@ -108,7 +79,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
             bfloat16(speech.device, self.bf16),
             same_draws(speech.device, not self.training),
         ):
-            loss, stats = self.tokenizer(x, lengths, self.losses)
+            loss, stats = self.tokenizer(x, lengths)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(speech))
 
@@ -134,13 +105,6 @@ def _describe(args: argparse.Namespace) -> None:
     architecture = conf.get("architecture")
     if architecture is None:
         architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
-        if conf.get("codes") is not None:
-            if "tokenizer" in architecture:
-                raise ValueError(
-                    f"{conf['checkpoint']} is a tokenizer: to learn codes, name a "
-                    "pre-trained model, such as small"
-                )
-            architecture["tokenizer"] = {"layer": LEARNED, **conf["codes"]}
     args.model_conf = {**conf, "architecture": architecture}
     features = dict(architecture["features"])
     args.frontend, args.frontend_conf = (

@@ -45,14 +45,15 @@ def check_sharing(layer: int | str, frames_per_code: int, voice_digits: int) -> 
         )
 
 
-def check_codes(codes: Tensor, num_codebooks: int, codebook_size: int) -> None:
-    """Raise ValueError unless these are codes (K, T) of K codebooks of that size."""
-    if not num_codebooks:
+def check_codes(codes: Tensor, numbers: range, codebook_size: int) -> None:
+    """Raise ValueError unless these are codes (k, N) with k in numbers."""
+    if numbers[-1] == 0:
         raise ValueError("this tokenizer has no codebooks, so nothing to decode")
-    good = codes.dim() == 2 and len(codes) == num_codebooks and codes.numel()
+    good = codes.dim() == 2 and len(codes) in numbers and codes.numel()
     if not good or codes.min() < 0 or codes.max() >= codebook_size:
+        several = f"1 to {numbers[-1]}" if len(numbers) > 1 else numbers[-1]
         raise ValueError(
-            f"expected codes ({num_codebooks}, T) from 0 to {codebook_size - 1}, "
+            f"expected codes ({several}, T) from 0 to {codebook_size - 1}, "
             f"found {tuple(codes.shape)}"
             + (f" from {codes.min()} to {codes.max()}" if codes.numel() else "")
             + ": were they made by this tokenizer?"

@@ -13,6 +13,7 @@ from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import read_config
+from espnet_uniwav.tokenizer.checks import LEARNED
 from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
@@ -27,6 +28,8 @@ def cluster(
     normalise: bool = True,
     num_axes: int = 64,
     readout_weight: float = 1.0,
+    frames_per_code: int = 1,
+    voice_digits: int = 0,
     decoder: str | Path | None = None,
     max_frames: int = 400000,
     seed: int = 0,
@@ -37,7 +40,8 @@ def cluster(
         checkpoint: Folder of ``uniwav export``.
         wav_scp: Table of names and audio files.
         output: Checkpoint to write.
-        layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight:
+        layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight,
+            frames_per_code, voice_digits:
             Arguments of ``UniWavTokenizer``.
         decoder: Checkpoint that defines the architecture of the decoder.
         max_frames: Number of frames to cluster at most; more are thinned.
@@ -50,6 +54,8 @@ def cluster(
         ValueError, OSError: Naming the file and what to do.
     """
     model, config = load_with_decoder(checkpoint, decoder)
+    if layer == LEARNED:
+        model, config = without_layers(model, config)
     conf = dict(
         layer=layer,
         num_codebooks=num_codebooks,
@@ -57,22 +63,42 @@ def cluster(
         normalise=normalise,
         num_axes=num_axes,
         readout_weight=readout_weight,
+        frames_per_code=frames_per_code,
+        voice_digits=voice_digits,
     )
     tokenizer = UniWavTokenizer(model, **conf).eval()
-    utterances = read_data_folder(wav_scp)
     usage = []
     if tokenizer.num_codebooks:
-        seconds = sum(seconds_of(u.path) for u in utterances)
-        step = math.ceil(seconds * tokenizer.frame_rate / max_frames)
-        speech = (
-            torch.from_numpy(read_speech(u.path, tokenizer.sample_rate))
-            for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
-        )
-        codes = fit_tokenizer(tokenizer, speech, step, seed)
-        usage.append(describe_usage(codes, tokenizer.codebook_size))
+        usage.append(_fit(tokenizer, wav_scp, max_frames, seed))
     about = {"checkpoint": str(checkpoint), "wav_scp": str(wav_scp)}
     save_checkpoint(tokenizer, {**config, "tokenizer": conf}, output, about)
     return "; ".join([f"{output}: {tokenizer.extra_repr()}", *usage])
+
+
+def _fit(
+    tokenizer: UniWavTokenizer, wav_scp: str | Path, max_frames: int, seed: int
+) -> str:
+    """Fit the codebooks to recordings; describes their usage."""
+    utterances = read_data_folder(wav_scp)
+    seconds = sum(seconds_of(u.path) for u in utterances)
+    step = math.ceil(seconds * tokenizer.frame_rate / max_frames)
+    speech = (
+        torch.from_numpy(read_speech(u.path, tokenizer.sample_rate))
+        for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
+    )
+    codes = fit_tokenizer(tokenizer, speech, step, seed)
+    return describe_usage(codes, tokenizer.codebook_size)
+
+
+def without_layers(model: UniWav, config: dict) -> tuple[UniWav, dict]:
+    """The model and its configuration without the encoder's layers.
+
+    Learned codes do not ask the encoder.
+    """
+    config = {**config, "encoder": {**config["encoder"], "num_layers": 0}}
+    smaller = UniWav.from_config(config)
+    smaller.features, smaller.decoder = model.features, model.decoder
+    return smaller, config
 
 
 def load_with_decoder(

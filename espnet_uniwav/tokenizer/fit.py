@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
-from espnet_uniwav.tokenizer.checks import FEATURES
+from espnet_uniwav.tokenizer.checks import FEATURES, LEARNED
 from espnet_uniwav.tokenizer.kmeans import kmeans
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
@@ -32,10 +32,12 @@ def fit_tokenizer(
     Raises:
         ValueError: If there are fewer frames than codewords, or a state is not finite.
     """
-    pieces, device = [], tokenizer.quantizer.codewords.device
+    if tokenizer.layer == LEARNED:
+        return fit_groups(tokenizer, speech, step, seed)
+    quantizer, pieces = tokenizer.quantizer, []
     for own in speech:
-        x = tokenizer.features.extract_one(own)[None].to(device)
-        frames = (x, *tokenizer.state(x))
+        x = tokenizer.features.extract_one(own)[None].to(quantizer.codewords.device)
+        frames = (x, *quantizer.state(tokenizer.uniwav, x))
         pieces.append([part[0, ::step] for part in frames])
     x, state, z = (torch.cat(part) for part in zip(*pieces))
     if not all(part.isfinite().all() for part in (x, state, z)):
@@ -43,12 +45,34 @@ def fit_tokenizer(
             "the model's states are NaN or infinite: export it again, or train it on"
         )
     rest = x
-    if tokenizer.layer != FEATURES:
-        tokenizer.readout.fit(z, x)
-        rest = tokenizer.readout(z).detach()
-        tokenizer.metric.fit(state, rest)
-        state = tokenizer.metric(state, rest)
-    return fit_codebooks(tokenizer.quantizer, state, rest, z, seed)
+    if quantizer.layer != FEATURES:
+        quantizer.readout.fit(z, x)
+        rest = quantizer.readout(z).detach()
+        quantizer.metric.fit(state, rest)
+        state = quantizer.metric(state, rest)
+    return fit_codebooks(quantizer, state, rest, z, seed)
+
+
+@torch.no_grad()
+def fit_groups(
+    tokenizer: UniWavTokenizer, speech: Iterable[Tensor], step: int = 1, seed: int = 0
+) -> Tensor:
+    """Cluster groups of frames into residual codebooks; as of ``fit_tokenizer``."""
+    quantizer, device = tokenizer.quantizer, tokenizer.features.device
+    found, means = [], []
+    for own in speech:
+        x = tokenizer.features.extract_one(own)[None].to(device)
+        groups, mean = quantizer.groups(x, None)
+        found.append(groups[0, ::step])
+        means.append(mean)
+    left, codes = torch.cat(found), []
+    quantizer.start_voice(torch.cat(means), tokenizer.uniwav.decoder.precondition)
+    for codebook in quantizer.codebooks:
+        centroids, own = _cluster(left, quantizer.codebook_size, seed)
+        codebook.copy_(centroids)
+        codes.append(own)
+        left = left - centroids[own]
+    return torch.stack(codes)
 
 
 @torch.no_grad()

@@ -1,168 +1,233 @@
-"""Codes learned together with encoder and decoder: finite scalar quantisation."""
+"""Codes of groups of frames, learned together with the decoder."""
 
 from __future__ import annotations
-
-import math
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from espnet_uniwav.flow.precondition import Precondition
+from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.precision import full_precision
-from espnet_uniwav.nn.weighted_sum import WeightedSum
-from espnet_uniwav.ssl.teacher import instance_norm
+from espnet_uniwav.ssl.codebook import nearest
+from espnet_uniwav.tokenizer.digits import (
+    DEEPEST,
+    DEVIATION,
+    Digits,
+    Spread,
+    straight_through,
+)
+from espnet_uniwav.tokenizer.reading import Reading
 
-LEVELS = 4  # of a digit: two bits
-
-
-class Reading(NamedTuple):
-    """What a tokenizer makes of a batch of features.
-
-    Attributes:
-        codes: (B, K, N) codes, arbitrary at padding.
-        condition: (B, T, D) what the decoder reads.
-        digits: (B, N, K * digits of a code) in [-1, 1], with the gradient of a
-            straight-through estimate; None without learned codes.
-    """
-
-    codes: Tensor
-    condition: Tensor
-    digits: Tensor | None = None
+HIDDEN_VOICES = 0.1
 
 
 class LearnedQuantizer(nn.Module):
     """K codes of every N frames, and digits of the voice once per utterance.
 
-    A weighted sum of the encoder's states, normalised over the utterance, is projected
-    to a few digits of four levels each (Mentzer 2024); the digits of a code are its
-    number in base four. There is no codebook that could collapse. A network of one
-    hidden layer turns the digits of a code into the conditions of its frames. What an
-    utterance has in common, such as the voice, is in the mean of the states, which has
-    digits of its own.
+    The features of N frames, without their mean over the utterance, are the sum of one
+    codeword from each codebook, chosen one after another: each is the nearest to what
+    the ones before it leave. The mean, which holds much of the voice, is written as
+    digits, the most telling ones first (``Digits``). Codes and digits give a draft of
+    the features, which the decoder corrects, and by a linear map its condition.
+
+    Codebooks begin as k-means of a corpus (``fit.fit_groups``), and are trained with
+    the decoder. Training leaves out the last codebooks at random, so that the first
+    ones are codes of their own, at a lower bit rate: ``use``. The encoder is not asked.
 
     Args:
-        width: Width D of states and condition.
-        num_states: Number of states.
+        width: Width D of the condition.
+        feature_dim: Width F of the features.
         num_codebooks: K.
-        codebook_size: Values V of a code, a power of four.
+        codebook_size: Codewords V of each.
         frames_per_code: Frames N that share a code.
         voice_digits: Digits of the voice, two bits each; 0: none.
-        hidden: Width of the hidden layer.
     """
 
     def __init__(
         self,
         width: int,
-        num_states: int,
+        feature_dim: int,
         num_codebooks: int,
         codebook_size: int = 1024,
         frames_per_code: int = 1,
         voice_digits: int = 0,
-        hidden: int = 64,
     ):
         super().__init__()
-        self.num_codebooks = num_codebooks
+        if num_codebooks < 1:
+            raise ValueError(
+                f"learned codes need num_codebooks of 1 or more, found {num_codebooks}"
+            )
+        if voice_digits > DEEPEST * feature_dim:
+            raise ValueError(
+                f"expected voice_digits of at most {DEEPEST * feature_dim}, found "
+                f"{voice_digits}"
+            )
+        self.total = self.num_codebooks = num_codebooks
         self.codebook_size = codebook_size
         self.frames_per_code = frames_per_code
         self.voice_digits = voice_digits
-        self.digits = round(math.log(codebook_size, LEVELS))
-        if codebook_size != LEVELS**self.digits or num_codebooks < 1:
-            raise ValueError(
-                "learned codes need num_codebooks of 1 or more and a codebook_size "
-                f"that is a power of {LEVELS}, found {num_codebooks} and "
-                f"{codebook_size}"
-            )
-        size = num_codebooks * self.digits
-        self.weighted_sum = WeightedSum(num_states)
-        self.norm = nn.LayerNorm(width)
-        self.write = nn.Linear(frames_per_code * width, size)
-        _spread(self.write)
-        self.write_voice = nn.Linear(width, voice_digits) if voice_digits else None
-        self.embed = nn.Sequential(
-            nn.Linear(size + voice_digits, hidden),
-            nn.GELU(),
-            nn.Linear(hidden, frames_per_code * width),
-        )
+        group = frames_per_code * feature_dim
+        self.codebooks = nn.Parameter(torch.zeros(num_codebooks, codebook_size, group))
+        self.digits, self.spread = Digits(voice_digits), Spread(voice_digits)
+        self.write_voice = nn.Linear(feature_dim, voice_digits, bias=False)
+        self.read_voice = nn.Linear(voice_digits, group, bias=False)
+        self.embed = nn.Linear(group, frames_per_code * width)
 
-    def forward(
-        self, states: list[Tensor], padding_mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Quantise.
+    def frozen(self, uniwav: UniWav) -> tuple[nn.Module, ...]:
+        """Parts that are not trained, because they are not used."""
+        return uniwav.encoder, uniwav.weighted_sum
+
+    @property
+    def decodable(self) -> range:
+        """Numbers of codes of a frame that can be decoded."""
+        return range(1, self.total + 1)
+
+    def use(self, num_codebooks: int) -> None:
+        """Write and count only the first codebooks from now on.
 
         Args:
-            states: (B, T, D) each.
-            padding_mask: (B, T), True = padding.
-
-        Returns:
-            (B, N, K * digits) digits of the codes and (B, voice_digits) of the voice.
+            num_codebooks: 1 to K.
         """
-        with full_precision(states[0].device):
-            h = self.norm(self.weighted_sum([state.float() for state in states]))
-            own = instance_norm(h[None], padding_mask)[0]
-            if padding_mask is not None:
-                h = h.masked_fill(padding_mask[..., None], 0.0)
-                own = own.masked_fill(padding_mask[..., None], 0.0)
-            groups = F.pad(own, (0, 0, 0, -own.shape[1] % self.frames_per_code))
-            groups = groups.unflatten(1, (-1, self.frames_per_code)).flatten(2)
-            return _round(self.write(groups)), self._voice(h, padding_mask)
+        if not 1 <= num_codebooks <= self.total:
+            raise ValueError(
+                f"expected num_codebooks from 1 to {self.total}, found {num_codebooks}"
+            )
+        self.num_codebooks = num_codebooks
 
-    def _voice(self, h: Tensor, padding_mask: Tensor | None) -> Tensor:
-        if self.write_voice is None:
-            return h.new_zeros(len(h), 0)
-        frames = h.shape[1]
-        if padding_mask is not None:
-            frames = (~padding_mask).sum(1, keepdim=True)
-        return _round(self.write_voice(h.sum(1) / frames))
+    def read(
+        self, uniwav: UniWav, x: Tensor, padding_mask: Tensor | None = None
+    ) -> Reading:
+        """Codes of features (B, T, F), and what the decoder reads.
 
-    def condition(self, digits: Tensor, voice: Tensor, frames: int) -> Tensor:
+        In training, the condition leaves out what ``leave_out`` says.
+        """
+        precondition = uniwav.decoder.precondition
+        precondition.fit_first_batch(x, padding_mask)
+        with full_precision(x.device):
+            groups, mean = self.groups(x.float(), padding_mask)
+            codes = self._encode(groups)
+            voice = self._voice(mean, precondition)
+            digits = self.digits.write(voice)
+            number = torch.full((len(x), 1), self.num_codebooks, device=x.device)
+            heard = torch.ones_like(digits, dtype=torch.bool)
+            if self.training:
+                number, heard = self.leave_out(heard)
+            voice = straight_through(voice, self.digits.read(digits, heard))
+            condition = self.condition(codes, number, voice, precondition, x.shape[1])
+        draft = precondition.unwhiten(condition[..., -x.shape[-1] :])
+        return Reading(codes[:, : self.num_codebooks], condition, digits, draft)
+
+    def condition_of(
+        self, uniwav: UniWav, codes: Tensor, voice: Tensor | None
+    ) -> Tensor:
+        """Codes (k, N) and the voice (voice_digits,), None: nobody's, to (T, .)."""
+        heard = self.codebooks.new_zeros(1, self.voice_digits)
+        if voice is not None:
+            heard = self.digits.read(voice[None])
+        number = torch.full((1, 1), len(codes), device=codes.device)
+        frames = codes.shape[1] * self.frames_per_code
+        precondition = uniwav.decoder.precondition
+        with full_precision(codes.device):
+            return self.condition(codes[None], number, heard, precondition, frames)[0]
+
+    def condition(
+        self,
+        codes: Tensor,
+        number: Tensor,
+        voice: Tensor,
+        precondition: Precondition,
+        frames: int,
+    ) -> Tensor:
         """Condition of the decoder.
 
         Args:
-            digits: (B, N, K * digits).
-            voice: (B, voice_digits); zeros: of nobody in particular.
+            codes: (B, k, N).
+            number: (B, 1) codebooks that are known, of the k.
+            voice: (B, voice_digits) components; zeros: of nobody in particular.
+            precondition: Of the decoder.
             frames: T.
 
         Returns:
-            (B, T, D).
+            (B, T, D + F): the condition and a draft of the whitened features, see
+            ``FlowDecoder``.
         """
-        voice = voice[:, None].expand(-1, digits.shape[1], -1)
-        groups = self.embed(torch.cat((digits, voice), dim=-1))
-        groups = groups.unflatten(-1, (self.frames_per_code, -1))
-        return groups.flatten(1, 2)[:, :frames]
+        words = self._words(codes, number).unflatten(-1, (self.frames_per_code, -1))
+        whitened = words @ precondition.axes / precondition.deviations
+        draft = whitened.flatten(2) + self.read_voice(voice)[:, None]
+        parts = (self.embed(draft), draft)
+        parts = [own.unflatten(-1, (self.frames_per_code, -1)) for own in parts]
+        return torch.cat(parts, dim=-1).flatten(1, 2)[:, :frames]
 
-    def codes(self, digits: Tensor) -> Tensor:
-        """Digits (B, N, K * digits) to codes (B, K, N)."""
-        levels = levels_of(digits).unflatten(-1, (self.num_codebooks, self.digits))
-        return (levels * self._places(levels.device)).sum(-1).transpose(1, 2)
+    def leave_out(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Hide the last codebooks of every utterance, and some voices.
 
-    def digits_of(self, codes: Tensor) -> Tensor:
-        """Codes (B, K, N) to digits (B, N, K * digits)."""
-        levels = codes.transpose(1, 2)[..., None] // self._places(codes.device)
-        return values_of(levels % LEVELS).flatten(2)
+        The number of codebooks left is drawn evenly from 1 to K. So any number of them
+        can be decoded, with a voice or without.
 
-    def _places(self, device: torch.device) -> Tensor:
-        return LEVELS ** torch.arange(self.digits, device=device)
+        Args:
+            heard: (B, voice_digits).
 
+        Returns:
+            (B, 1) codebooks left, and ``heard``, False where hidden.
+        """
+        draws = torch.rand(2, len(heard), 1, device=heard.device)
+        number = (1 + draws[0] * self.total).floor()
+        return number, heard & (draws[1] > HIDDEN_VOICES)
 
-def _spread(linear: nn.Linear) -> None:
-    """Start with all levels equally often for inputs of unit variance (logistic)."""
-    nn.init.normal_(linear.weight, std=math.pi / math.sqrt(3 * linear.in_features))
-    nn.init.zeros_(linear.bias)
+    def groups(self, x: Tensor, padding_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Features (B, T, F) to groups (B, N, N * F) without their mean, and it (B, F).
 
+        Padding counts as the mean.
+        """
+        frames = x.new_tensor(x.shape[1])
+        if padding_mask is not None:
+            x = x.masked_fill(padding_mask[..., None], 0.0)
+            frames = (~padding_mask).sum(1, keepdim=True)
+        mean = x.sum(1) / frames
+        x = x - mean[:, None]
+        if padding_mask is not None:
+            x = x.masked_fill(padding_mask[..., None], 0.0)
+        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.frames_per_code))
+        return x.unflatten(1, (-1, self.frames_per_code)).flatten(2), mean
 
-def _round(x: Tensor) -> Tensor:
-    """The nearest of the levels in [-1, 1]; the gradient is that before rounding."""
-    x = (LEVELS * x.sigmoid() - 0.5).clamp(-0.499, LEVELS - 0.501)
-    x = 2 * x / (LEVELS - 1) - 1
-    return x + (values_of(levels_of(x)) - x).detach()
+    @torch.no_grad()
+    def start_voice(self, means: Tensor, precondition: Precondition) -> None:
+        """Write means of utterances (B, F) along the axes where they differ most."""
+        if not self.voice_digits:
+            return
+        whitened = self._whiten(means, precondition)
+        variances = whitened.square().mean(0).clamp(min=1e-6)
+        chosen = self.digits.order(variances * precondition.deviations.square())
+        units = variances[chosen].sqrt() / DEVIATION
+        for linear in (self.write_voice, self.read_voice):
+            linear.weight.zero_()
+        self.write_voice.weight[range(len(chosen)), chosen] = 1 / units
+        back = torch.zeros_like(self.write_voice.weight)
+        back[range(len(chosen)), chosen] = units
+        self.read_voice.weight.copy_(back.T.repeat(self.frames_per_code, 1))
 
+    def _voice(self, mean: Tensor, precondition: Precondition) -> Tensor:
+        valid = torch.ones_like(mean[:, 0], dtype=torch.bool)
+        whitened = self._whiten(mean, precondition)
+        return self.spread(self.write_voice(whitened), valid)
 
-def levels_of(values: Tensor) -> Tensor:
-    """Digits in [-1, 1] to whole numbers from 0 to LEVELS - 1."""
-    return ((values.detach() + 1) * ((LEVELS - 1) / 2)).round().long()
+    @staticmethod
+    def _whiten(x: Tensor, precondition: Precondition) -> Tensor:
+        return precondition.scale_input(x[:, None], torch.ones_like(x[:, :1]))[:, 0]
 
+    @torch.no_grad()
+    def _encode(self, groups: Tensor) -> Tensor:
+        """Groups (B, N, .) to codes (B, K, N)."""
+        left, codes = groups.flatten(0, 1), []
+        for codebook in self.codebooks:
+            codes.append(nearest(left[None], codebook[None])[0])
+            left = left - codebook[codes[-1]]
+        return torch.stack(codes, 1).unflatten(0, groups.shape[:2]).transpose(1, 2)
 
-def values_of(levels: Tensor) -> Tensor:
-    """Whole numbers from 0 to LEVELS - 1 to digits in [-1, 1]."""
-    return 2 * levels.float() / (LEVELS - 1) - 1
+    def _words(self, codes: Tensor, number: Tensor) -> Tensor:
+        """Sum of the first codewords: codes (B, k, N), number (B, 1) to (B, N, .)."""
+        first = torch.arange(codes.shape[1], device=codes.device)
+        rows = codes + first[:, None] * self.codebook_size
+        words = F.embedding(rows, self.codebooks.flatten(0, 1))
+        return (words * (first < number)[..., None, None]).sum(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,47 +15,48 @@ from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
-from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
-from espnet_uniwav.ssl.teacher import instance_norm
 from espnet_uniwav.tokenizer.checks import (
-    FEATURES,
     LEARNED,
     check_arguments,
     check_sharing,
 )
-from espnet_uniwav.tokenizer.learned import LearnedQuantizer, Reading
-from espnet_uniwav.tokenizer.metric import Metric, Readout
-from espnet_uniwav.tokenizer.quantizer import Quantizer
+from espnet_uniwav.tokenizer.clusters import ClusterQuantizer
+from espnet_uniwav.tokenizer.learned import LearnedQuantizer
+from espnet_uniwav.tokenizer.reading import Reading
+
+PACKAGED = "tokens"
+# Packaged pre-trained model -> tokenizer that was learned from it.
+LEARNED_FROM = {"small": PACKAGED}
 
 
 class TokenizerNetwork(nn.Module):
     """Features -> codes, and the loss of a decoder that reads codes.
 
-    By clusters: encoder and weighted sum are frozen. The first codebook clusters frames
-    by one state of the encoder (``Metric``), the others by the residual of the features
-    predicted from z (``Readout``). The decoder is trained on the embeddings of the
-    codes instead of z.
-
-    Learned (``layer: learned``): encoder, codes (``LearnedQuantizer``) and decoder are
-    trained together.
+    Codes are either clusters of what the encoder knows, which are final before the
+    decoder learns to read them instead of z (``ClusterQuantizer``), or codewords of
+    groups of frames, learned together with the decoder (``LearnedQuantizer``).
 
     Args:
         uniwav: Model with a decoder; pre-trained or not.
-        layer: State that the first codebook clusters, 0 to num_layers; ``features``:
-            all codebooks cluster the features themselves, as a control; ``learned``: no
-            clusters.
-        num_codebooks: K; 0 uses z without quantisation, as a control.
-        codebook_size: Codewords V of each.
-        normalise: Normalise every channel of the state to zero mean and unit variance
-            over the utterance, which removes speaker information.
-        num_axes, readout_weight: See ``Metric``.
+        layer: ``learned``; or, for clusters, the state that the first codebook
+            clusters, 0 to num_layers; ``features``: all codebooks cluster the features
+            themselves, as a control.
+        num_codebooks: K codes of a frame; of clusters, 0 uses z without quantisation,
+            as a control.
+        codebook_size: Values V of a code.
+        normalise: Clusters: normalise every channel of the state to zero mean and unit
+            variance over the utterance, which removes speaker information.
+        num_axes, readout_weight: Clusters: see ``Metric``.
         min_share: Smallest share of an utterance that is generated in training; the
             rest is the prompt.
         whole_prob: Share of utterances generated completely, without a prompt.
         drop_prob: Share of utterances without any condition, for guidance.
-        frames_per_code, voice_digits: See ``LearnedQuantizer``; not with clusters.
+        frames_per_code, voice_digits: Learned codes: see ``LearnedQuantizer``.
     """
+
+    # Names of tensors in older checkpoints, and what they are now.
+    renamed = {"metric.": "quantizer.metric.", "readout.": "quantizer.readout."}
 
     def __init__(
         self,
@@ -78,38 +78,30 @@ class TokenizerNetwork(nn.Module):
         check_sharing(layer, frames_per_code, voice_digits)
         self.uniwav = uniwav
         self.layer = layer
-        self.normalise = normalise
         self.min_share = min_share
         self.whole_prob = whole_prob
         self.drop_prob = drop_prob
-        width, dim = uniwav.encoder.embed_dim, uniwav.features.spec.dim
+        sizes = uniwav.encoder.embed_dim, uniwav.features.spec.dim
         if layer == LEARNED:
             self.quantizer = LearnedQuantizer(
-                width,
-                uniwav.encoder.num_layers + 1,
+                *sizes,
                 num_codebooks,
                 codebook_size,
                 frames_per_code,
                 voice_digits,
             )
-            uniwav.weighted_sum.requires_grad_(False)
-            return
-        self.readout = Readout(width, dim)
-        self.metric = Metric(width, dim, num_axes, readout_weight)
-        own = dim if layer == FEATURES else self.metric.dim
-        self.quantizer = Quantizer(own, dim, width, num_codebooks, codebook_size)
-        for part in self._frozen():
+        else:
+            self.quantizer = ClusterQuantizer(
+                *sizes,
+                layer,
+                num_codebooks,
+                codebook_size,
+                normalise,
+                num_axes,
+                readout_weight,
+            )
+        for part in self.quantizer.frozen(uniwav):
             part.requires_grad_(False)
-
-    def _frozen(self) -> tuple[nn.Module, ...]:
-        if self.is_learned:
-            return (self.uniwav.weighted_sum,)
-        return self.uniwav.encoder, self.uniwav.weighted_sum, self.readout
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether codes, encoder and decoder are trained together."""
-        return self.layer == LEARNED
 
     @classmethod
     def from_config(cls, config: dict) -> TokenizerNetwork:
@@ -125,9 +117,14 @@ class TokenizerNetwork(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, expected_spec: FeatureSpec | None = None
+        cls, folder: str | Path = PACKAGED, expected_spec: FeatureSpec | None = None
     ) -> TokenizerNetwork:
-        """Load a checkpoint folder; see ``load_checkpoint``."""
+        """Load a checkpoint by its folder or name; see ``load_checkpoint``.
+
+        The name of a packaged pre-trained model stands for its tokenizer.
+        """
+        if not Path(folder).is_dir():
+            folder = LEARNED_FROM.get(str(folder), folder)
         return load_model(folder, cls.from_config, expected_spec)
 
     @property
@@ -138,17 +135,12 @@ class TokenizerNetwork(nn.Module):
     @property
     def frame_rate(self) -> float:
         """Codes of each codebook per second (Hz)."""
-        return self.features.spec.frame_rate / self.frames_per_code
-
-    @property
-    def frames_per_code(self) -> int:
-        """Frames of the features that share a code."""
-        return self.quantizer.frames_per_code if self.is_learned else 1
+        return self.features.spec.frame_rate / self.quantizer.frames_per_code
 
     @property
     def voice_digits(self) -> int:
         """Digits of the voice, of two bits each, once per utterance."""
-        return self.quantizer.voice_digits if self.is_learned else 0
+        return self.quantizer.voice_digits
 
     @property
     def sample_rate(self) -> int:
@@ -159,6 +151,22 @@ class TokenizerNetwork(nn.Module):
     def num_codebooks(self) -> int:
         """Codes K of a frame."""
         return self.quantizer.num_codebooks
+
+    def use(self, num_codebooks: int | None) -> TokenizerNetwork:
+        """Lower the bit rate of learned codes: use the first codebooks only.
+
+        Args:
+            num_codebooks: 1 to those it was made with; None: no change.
+
+        Returns:
+            This tokenizer.
+
+        Raises:
+            ValueError: If the codes are clusters, or the number is out of bounds.
+        """
+        if num_codebooks is not None:
+            self.quantizer.use(num_codebooks)
+        return self
 
     @property
     def codebook_size(self) -> int:
@@ -172,8 +180,8 @@ class TokenizerNetwork(nn.Module):
 
     def origin(self) -> dict:
         """Identifies the codes of this tokenizer; independent of the decoder."""
-        parts = [*self._frozen(), self.quantizer, self.features]
-        parts.append(self.uniwav.encoder if self.is_learned else self.metric)
+        uniwav = self.uniwav
+        parts = (uniwav.encoder, uniwav.weighted_sum, self.quantizer, self.features)
         return {"codes": self.extra_repr(), "weights": checksum(*parts)}
 
     def extra_repr(self) -> str:
@@ -190,19 +198,16 @@ class TokenizerNetwork(nn.Module):
     def train(self, mode: bool = True) -> TokenizerNetwork:
         """Set the mode; frozen parts stay in evaluation mode."""
         super().train(mode)
-        for part in self._frozen():
+        for part in self.quantizer.frozen(self.uniwav):
             part.eval()
         return self
 
-    def forward(
-        self, x: Tensor, lengths: Tensor, auxiliary: Callable | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch.
 
         Args:
             x: (B, T, F) features.
             lengths: (B,) valid frames.
-            auxiliary: (``Reading``, x, padding (B, T)) -> more losses by name.
 
         Returns:
             loss: Scalar in fp32.
@@ -226,15 +231,17 @@ class TokenizerNetwork(nn.Module):
                 self.uniwav.kept_frames,
             )
         }
-        if auxiliary is not None:
-            losses.update(auxiliary(reading, x, padding))
+        if reading.draft is not None:
+            error = (reading.draft - x).square().mean(-1)
+            error = torch.where(padding, 0.0, error).sum()
+            losses["loss_draft"] = error / lengths.sum()
         stats = {name: own.detach() for name, own in losses.items()}
         stats.update(self._usage(reading.codes, padding))
         return sum(losses.values()), stats
 
     def _usage(self, codes: Tensor, padding: Tensor) -> dict[str, Tensor]:
         """``perplexity_k`` of codes (B, K, N)."""
-        valid = ~padding[:, :: self.frames_per_code].flatten()
+        valid = ~padding[:, :: self.quantizer.frames_per_code].flatten()
         used = codes.transpose(0, 1).flatten(1)
         number = count_codes(used, self.codebook_size, valid)
         return {f"perplexity_{k}": own for k, own in enumerate(perplexity(number))}
@@ -246,71 +253,4 @@ class TokenizerNetwork(nn.Module):
             x: (B, T, F) features.
             padding_mask: (B, T), True = padding.
         """
-        if self.is_learned:
-            states = self.uniwav.hidden_states(x, padding_mask)
-            digits, voice = self.quantizer(states, padding_mask)
-            codes = self.quantizer.codes(digits)
-            voice = self._hide(voice)
-            condition = self.quantizer.condition(digits, voice, x.shape[1])
-            return Reading(codes, condition, digits)
-        codes, z = self._quantize(x, padding_mask)
-        return Reading(codes, self.quantizer(codes) if self.num_codebooks else z)
-
-    def _hide(self, voice: Tensor) -> Tensor:
-        """Training leaves out one voice of ten: a decoder may get none."""
-        if not self.training:
-            return voice
-        return voice * (torch.rand(len(voice), 1, device=voice.device) > 0.1)
-
-    @torch.no_grad()
-    def frames(self, x: Tensor, padding_mask: Tensor | None = None):
-        """Inputs of the quantiser in fp32: state, features predicted from z, and z.
-
-        Args:
-            x: (B, T, F) features.
-            padding_mask: (B, T), True = padding.
-
-        Returns:
-            (B, T, .), (B, T, F) and (B, T, D).
-        """
-        state, z = self.state(x, padding_mask)
-        if self.layer == FEATURES:
-            return x, x, z
-        with full_precision(x.device):
-            rest = self.readout(z)
-            return self.metric(state, rest), rest, z
-
-    @torch.no_grad()
-    def state(self, x: Tensor, padding_mask: Tensor | None = None):
-        """The state that the first codebook clusters, and z, in fp32.
-
-        Args:
-            x: (B, T, F) features, which are the state of ``layer: features``.
-            padding_mask: (B, T), True = padding.
-
-        Returns:
-            (B, T, D) each.
-        """
-        with full_precision(x.device):
-            hidden_states = self.uniwav.hidden_states(x.float(), padding_mask)
-            z = self.uniwav.weighted_sum(hidden_states)
-        if self.layer == FEATURES:
-            return x, z
-        state = hidden_states[self.layer]
-        if self.normalise:
-            state = instance_norm(state[None], padding_mask)[0]
-        return state, z
-
-    def _quantize(self, x: Tensor, padding_mask: Tensor | None):
-        """Codes (B, K, T), arbitrary at padding, and z (B, T, D)."""
-        state, rest, z = self.frames(x, padding_mask)
-        return self._codes(state, rest), z
-
-    def _codes(self, state: Tensor, rest: Tensor) -> Tensor:
-        """Codes (B, K, T) of the inputs of the quantiser."""
-        codes = self.quantizer.encode(state.flatten(0, 1), rest.flatten(0, 1))
-        return codes.unflatten(1, state.shape[:2]).transpose(0, 1)
-
-    def condition(self, x: Tensor) -> Tensor:
-        """Condition of the decoder for features: (T, F) to (T, D)."""
-        return self.read(x[None]).condition[0]
+        return self.quantizer.read(self.uniwav, x, padding_mask)

@@ -29,6 +29,7 @@ def tokenize(
     wav_scp: str | Path,
     output: str | Path,
     tokenizer: str | Path,
+    num_codebooks: int | None = None,
     format: str = "text",
     num_workers: int = 0,
     device: str = "cpu",
@@ -39,6 +40,8 @@ def tokenize(
         wav_scp: Table of names and audio files.
         output: Folder to write: codes (see ``CodeWriter``), failed.tsv, times.tsv.
         tokenizer: Checkpoint of a tokenizer.
+        num_codebooks: Learned codes alone: the first of them, at a lower bit rate;
+            None: all.
         format: ``text`` or ``npz``.
         num_workers: Processes, as of ``do_all``.
         device: Torch device.
@@ -53,7 +56,7 @@ def tokenize(
     files = {u.name: u.path for u in read_data_folder(wav_scp)}
     for name in files:
         file_of(output, name, ".npz")
-    load = functools.partial(_load, tokenizer, device)
+    load = functools.partial(_load, tokenizer, device, num_codebooks)
     loaded = load()
     prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
     output.mkdir(parents=True, exist_ok=True)
@@ -147,8 +150,10 @@ def _sources(
     return {name: (own, recordings[name]) for name, own in found.items()}
 
 
-def _load(folder: str | Path, device: str) -> UniWavTokenizer:
-    return UniWavTokenizer.from_pretrained(folder).to(device)
+def _load(
+    folder: str | Path, device: str, num_codebooks: int | None = None
+) -> UniWavTokenizer:
+    return UniWavTokenizer.from_pretrained(folder).to(device).use(num_codebooks)
 
 
 def _encoder(

@@ -9,13 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.flow.sampling import SPEAKING, generate
-from espnet_uniwav.tokenizer.checks import (
-    FEATURES,
-    check_codes,
-    check_voices,
-    valid_samples,
-)
-from espnet_uniwav.tokenizer.learned import levels_of, values_of
+from espnet_uniwav.tokenizer.checks import check_codes, check_voices, valid_samples
 from espnet_uniwav.tokenizer.network import TokenizerNetwork
 from espnet_uniwav.tts.context import check_prompt
 
@@ -79,16 +73,8 @@ class UniWavTokenizer(TokenizerNetwork):
         Returns:
             (K, N) codes and (voice_digits,) numbers from 0 to 3.
         """
-        x = self._features(speech)
-        if self.is_learned:
-            digits, voice = self._write(x)
-            return self.quantizer.codes(digits)[0], levels_of(voice[0])
-        x = x[None]
-        if self.layer == FEATURES:
-            codes = self._codes(x, x)  # needs no encoder
-        else:
-            codes, _ = self._quantize(x, None)
-        return codes[0], codes.new_zeros(0)
+        reading = self.read(self._features(speech)[None])
+        return reading.codes[0], reading.voice[0]
 
     def _features(self, speech: Tensor) -> Tensor:
         return self.features.extract_one(speech).to(self.features.device)
@@ -106,7 +92,7 @@ class UniWavTokenizer(TokenizerNetwork):
         """Decode codes to speech.
 
         Args:
-            codes: (B, K, N).
+            codes: (B, K, N); of learned codes the first codebooks are enough.
             lengths: (B,) valid codes; None: up to the first -1.
             prompt: (S,) samples of the target voice.
             seed: Seed of the noise, the same for every utterance.
@@ -125,37 +111,25 @@ class UniWavTokenizer(TokenizerNetwork):
         device = self.features.device
         parts = [own[:, :n].to(device) for own, n in zip(codes, lengths.tolist())]
         for own in parts:
-            check_codes(own, self.num_codebooks, self.codebook_size)
+            check_codes(own, self.quantizer.decodable, self.codebook_size)
         voices = self._voices(voices, prompt, len(parts))
-        conditions = [
-            self._condition_of(own, voice) for own, voice in zip(parts, voices)
-        ]
+        conditions = map(self._condition_of, parts, voices)
         return pad_sequence(
             [self.synthesise(own, prompt, seed, **sampling) for own in conditions],
             batch_first=True,
         )
 
+    def _condition_of(self, codes: Tensor, voice: Tensor | None) -> Tensor:
+        return self.quantizer.condition_of(self.uniwav, codes, voice)
+
     def _voices(self, voices: Tensor | None, prompt: Tensor | None, number: int):
-        """(number, voice_digits) in [-1, 1]."""
+        """A voice (voice_digits,) of every utterance, or None."""
         check_voices(voices, number, self.voice_digits)
-        device = self.features.device
         if voices is not None:
-            return values_of(voices.to(device))
-        if prompt is None or not self.voice_digits:
-            return torch.zeros(number, self.voice_digits, device=device)
-        return self._write(self._features(prompt))[1].expand(number, -1)
-
-    def _condition_of(self, codes: Tensor, voice: Tensor) -> Tensor:
-        """Codes (K, N) and a voice (voice_digits,) to (T, D)."""
-        if not self.is_learned:
-            return self.quantizer(codes[None])[0]
-        frames = codes.shape[1] * self.frames_per_code
-        digits = self.quantizer.digits_of(codes[None])
-        return self.quantizer.condition(digits, voice[None], frames)[0]
-
-    def _write(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (T, F) to learned digits: (1, N, K * digits), (1, voice_digits)."""
-        return self.quantizer(self.uniwav.hidden_states(x[None]))
+            return voices.to(self.features.device)
+        if prompt is None:
+            return [None] * number
+        return [self.encode_one(prompt)[1]] * number
 
     @torch.no_grad()
     def resynthesise(
@@ -166,11 +140,12 @@ class UniWavTokenizer(TokenizerNetwork):
         Without codebooks, the speech is decoded from z.
         """
         x = self._features(speech)
-        if self.voice_digits and prompt is not None:
-            digits, voice = self._write(x)[0], self._voices(None, prompt, 1)
-            condition = self.quantizer.condition(digits, voice, len(x))[0]
-        else:
-            condition = self.condition(x)
+        reading = self.read(x[None])
+        condition = reading.condition[0]
+        if self.num_codebooks:
+            voices = reading.voice if prompt is None else None
+            (voice,) = self._voices(voices, prompt, 1)
+            condition = self._condition_of(reading.codes[0], voice)[: len(x)]
         return self.synthesise(condition, prompt, seed, **sampling)
 
     @torch.no_grad()
@@ -190,7 +165,8 @@ class UniWavTokenizer(TokenizerNetwork):
             check_prompt(before, features.spec)
             x = torch.cat((before, x))
             mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))
-            condition = torch.cat((self.condition(before), condition))
+            own = self.read(before[None]).condition[0]
+            condition = torch.cat((own, condition))
         generator = torch.Generator(x.device).manual_seed(seed)
         sampling = replace(SPEAKING, **sampling)
         generated = generate(

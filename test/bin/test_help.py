@@ -18,6 +18,7 @@ from espnet_uniwav import bin as commands
 from espnet_uniwav.bin import uniwav
 from espnet_uniwav.cli import command, options
 from espnet_uniwav.flow import sampling, solver
+from espnet_uniwav.tokenizer import network
 
 NAMES = [name for names in uniwav.GROUPS.values() for name in names]
 MODULES = {name: importlib.import_module(f"espnet_uniwav.bin.{name}") for name in NAMES}
@@ -32,6 +33,7 @@ DIFFERENT = {
     "--max_frames": "k-means of a tokenizer takes more",
     "--model": "tts and edit have one of their own; align needs none",
     "--method": "of the solver; align: of the alignment",
+    "--num_codebooks": "cluster makes them, tokenize uses some",
     "--num_steps": "as guidance_scale",
     "--num_utterances": "report shows four",
     "--num_workers": "align takes all cores",
@@ -161,9 +163,10 @@ def test_a_function_takes_the_options_as_keywords(name):
             assert action.default == default, key
 
 
-def test_sampling_is_that_of_the_flow():
+def test_defaults_are_those_of_the_modules():
     assert options.FILLING == asdict(sampling.Sampling())
     assert options.SPEAKING == asdict(sampling.SPEAKING)
+    assert options.TOKENIZER == network.PACKAGED
     (method,) = [a for a in actions_of("infill") if a.dest == "method"]
     assert set(method.choices) == set(solver.METHODS)
 

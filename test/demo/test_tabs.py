@@ -11,7 +11,7 @@ import soundfile
 import torch
 import yaml
 from demo.conftest import MOST
-from factories import make_config, make_features
+from factories import make_config, make_features, make_model
 
 from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.cli.options import PRETRAINED, VOICE
@@ -20,6 +20,7 @@ from espnet_uniwav.demo.tabs import CHARACTERS_PER_SECOND, Tabs
 from espnet_uniwav.demo.watch import Watch
 from espnet_uniwav.storage import folder as storage
 from espnet_uniwav.storage.folder import write_folder
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.vocoder import Vocoder
 
 
@@ -217,6 +218,19 @@ def test_tokenizers_of_one_name_are_told_apart(folder, tmp_path):
     assert list(Models(folder / "model", None, paths).tokenizers) == list(
         map(str, paths)
     )
+
+
+def test_learned_codes_at_every_rate(folder, tmp_path):
+    conf = dict(layer="learned", num_codebooks=2, codebook_size=16)
+    tokenizer = UniWavTokenizer(make_model(), **conf).eval()
+    save_checkpoint(tokenizer, {**make_config(), "tokenizer": conf}, tmp_path / "own")
+    paths = [folder / "one", tmp_path / "own"]
+    tabs = Tabs(Models(folder / "model", folder / "voice.pth", paths), MOST)
+    assert list(tabs.models.tokenizers) == ["one", "own, 2 of 2", "own, 1 of 2"]
+    for name, count in (("own, 2 of 2", 2), ("own, 1 of 2", 1)):
+        answer = tabs.tokens(str(folder / "speech.wav"), name, num_steps=1)
+        assert len(answer.codes.splitlines()) == count
+        assert f"{200 * count} bit/s" in answer.note
 
 
 def test_a_vocoder_may_be_declined(folder):

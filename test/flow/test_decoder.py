@@ -141,6 +141,19 @@ def test_given_frames_reach_the_gap():
     assert torch.equal(velocity, expected)
 
 
+def test_a_draft_takes_the_place_of_the_interpolation():
+    """The interpolation itself as a draft changes nothing; given frames need none."""
+    decoder = make_decoder().eval()
+    x_t, t, z = draw()
+    t[:, ::3] = 1.0
+    plain = decoder(x_t, t, z)
+    x = decoder.precondition.scale_input(x_t, t)
+    draft = interpolate(x, t == 1)
+    draft[:, ::3] = 7.0
+    assert torch.equal(decoder(x_t, t, torch.cat((z, draft), -1)), plain)
+    assert not torch.equal(decoder(x_t, t, torch.cat((z, -draft), -1)), plain)
+
+
 def test_every_parameter_is_trained():
     decoder = make_decoder(position="conv_alibi")
     x_t, t, z = draw()

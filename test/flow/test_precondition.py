@@ -90,6 +90,15 @@ def test_input_has_unit_variance_on_every_axis(time):
     torch.testing.assert_close(scaled.mean(0), torch.zeros(NUM_MELS), atol=0.03, rtol=0)
 
 
+def test_unwhiten_undoes_the_scaling_of_data():
+    precondition = make_precondition()
+    _, x_1, _, _ = draw_path(0.5)
+    whitened = precondition.scale_input(x_1, at(1.0, x_1))
+    torch.testing.assert_close(
+        precondition.unwhiten(whitened), x_1, atol=1e-4, rtol=1e-4
+    )
+
+
 @pytest.mark.parametrize("time", TIMES)
 def test_the_right_output_gives_the_velocity_and_has_unit_variance(time):
     """Per axis, with x_1 = m + s u: output = ((1 - t) u - t s x_0) / sqrt(r)."""

@@ -16,7 +16,7 @@ plugin.register()
 from espnet_uniwav.bin.cluster import main as cluster  # noqa: E402
 from espnet_uniwav.bin.detokenize import main as detokenize  # noqa: E402
 from espnet_uniwav.bin.tokenize import main as tokenize  # noqa: E402
-from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.data.pipe import ALLOW  # noqa: E402
 from espnet_uniwav.storage.folder import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
@@ -151,39 +151,37 @@ def test_trained_model_needs_no_checkpoint(folder, exp):
     assert model(speech=torch.zeros(1, 800), speech_lengths=torch.tensor([800]))
 
 
-LEARNED = dict(num_codebooks=2, codebook_size=16, frames_per_code=2, voice_digits=4)
-
-
-def test_learned_codes_start_from_a_pretrained_model(folder, speech):
-    conf = dict(checkpoint=f"{folder}/checkpoint", codes=LEARNED)
-    model, args = build(folder, **conf)
-    start = load_checkpoint(folder / "checkpoint").state_dict()
-    for name, value in model.tokenizer.uniwav.state_dict().items():
-        assert torch.equal(value, start[name])
-    for name, value in model.losses.anchor.state_dict().items():
-        assert torch.equal(value, start[f"encoder.{name}"])
-    loss, stats, _ = model.train()(speech=speech[0], speech_lengths=speech[1])
-    assert loss.isfinite() and {"loss_features", "loss_meaning"} < set(stats)
-    assert args.model_conf["architecture"]["tokenizer"]["layer"] == "learned"
-    light = build(folder, **conf, code_losses={"meaning_weight": 0.0})[0].train()
-    stats = light(speech=speech[0], speech_lengths=speech[1])[1]
-    assert stats["loss_meaning"] == 0
-    with pytest.raises(ValueError, match="is a tokenizer: to learn codes, name"):
-        build(folder, checkpoint=f"{folder}/start", codes=LEARNED)
+LEARNED = ["--layer", "learned", "--num_codebooks", "2", "--codebook_size", "16"]
+LEARNED += ["--frames_per_code", "2", "--voice_digits", "4"]
 
 
 @pytest.mark.integration
-def test_learned_codes_by_commands(folder, tmp_path):
-    conf = tmp_path / "conf.yaml"
-    conf.write_text(yaml.safe_dump(dict(CONF, model_conf=dict(codes=LEARNED))))
-    train(folder, conf, "checkpoint", tmp_path / "exp")
+def test_learned_codes_by_commands(folder, tmp_path, capsys):
+    cluster([f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/s", *LEARNED])
+    said = capsys.readouterr().out
+    assert "2 codebooks of 16 at 25 Hz: 200 bit/s and 8 bits a voice" in said
+    assert "codebook 2: " in said
+    assert read_config(tmp_path / "s")["model"]["encoder"]["num_layers"] == 0
+    train(folder, folder / "conf.yaml", tmp_path / "s", tmp_path / "exp")
     exported = export_experiment(tmp_path / "exp", tmp_path / "tokenizer").eval()
+    start = UniWavTokenizer.from_pretrained(tmp_path / "s").quantizer
+    for name in ("codebooks", "write_voice.weight"):
+        before, after = (own.state_dict()[name] for own in (start, exported.quantizer))
+        assert not torch.equal(before, after)
     tokenizer = ["--tokenizer", f"{tmp_path}/tokenizer"]
     tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
     voices = (tmp_path / "codes/voices").read_text().splitlines()
     speech = torch.from_numpy(soundfile.read(folder / "0.wav", dtype="float32")[0])
     voice = " ".join(map(str, exported.encode_voice(speech[None])[0].tolist()))
     assert len(voices) == 6 and voices[0] == f"utt0 {voice}"
+    fewer = [f"{folder}/wav.scp", f"{tmp_path}/fewer", *tokenizer]
+    tokenize([*fewer, "--num_codebooks", "1"])
+    first = "codes_1"
+    assert (tmp_path / "fewer" / first).read_text() == (
+        tmp_path / "codes" / first
+    ).read_text()
+    assert not (tmp_path / "fewer/codes_2").exists()
+    detokenize([f"{tmp_path}/fewer", f"{tmp_path}/rough", *tokenizer, *QUICK])
     heard = []
     for source in (f"{tmp_path}/codes", f"{folder}/wav.scp"):
         for prompt in ([], ["--prompt", f"{folder}/5.wav"]):

@@ -1,19 +1,19 @@
-"""Codes that are learned together with encoder and decoder."""
+"""Codes of groups of frames, learned together with the decoder."""
 
 import pytest
 import torch
 from factories import make_config, make_model, make_speech
 
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.tokenizer.fit import fit_tokenizer
 from espnet_uniwav.tokenizer.learned import LearnedQuantizer
-from espnet_uniwav.tokenizer.losses import CodeLosses
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 LENGTHS = [16000, 9000, 3333]
 CONF = dict(
     layer="learned",
     num_codebooks=2,
-    codebook_size=64,
+    codebook_size=16,
     frames_per_code=2,
     voice_digits=8,
 )
@@ -21,7 +21,9 @@ CONF = dict(
 
 def make_tokenizer(**overrides):
     torch.manual_seed(0)
-    return UniWavTokenizer(make_model(), **{**CONF, **overrides}).eval()
+    tokenizer = UniWavTokenizer(make_model(), **{**CONF, **overrides}).eval()
+    fit_tokenizer(tokenizer, list(make_speech([32000, 32000, 30000], seed=1)[0]))
+    return tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,8 @@ def tokenizer():
 
 
 def test_rates(tokenizer):
-    assert tokenizer.frame_rate == 25 and tokenizer.bitrate == 25 * 2 * 6
-    assert "2 codebooks of 64 at 25 Hz: 300 bit/s and 16 bits a voice" in repr(
+    assert tokenizer.frame_rate == 25 and tokenizer.bitrate == 25 * 2 * 4
+    assert "2 codebooks of 16 at 25 Hz: 200 bit/s and 16 bits a voice" in repr(
         tokenizer
     )
 
@@ -50,36 +52,32 @@ def test_batch_equals_single(frames_per_code):
         assert single.shape == (2, number) and torch.equal(own[:, :number], single)
         assert (own[:, number:] == -1).all()
         assert (batch[:, :number] == single).float().mean() > 0.95
-    assert len(codes[:, 0].unique()) > 10
+    assert len(codes.unique()) > 10
 
 
-def test_digits_are_the_number_of_a_code():
-    quantizer = LearnedQuantizer(8, 2, 3, 256)
-    codes = torch.randint(256, (2, 3, 5))
-    digits = quantizer.digits_of(codes)
-    assert digits.shape == (2, 5, 12) and digits.abs().max() <= 1
-    assert torch.equal(quantizer.codes(digits), codes)
+def test_every_codebook_leaves_less_error():
+    """Before any training, apart from the mean of the utterance."""
+    tokenizer = make_tokenizer(num_codebooks=4)
+    x = tokenizer.features.extract_one(make_speech([32000], seed=1)[0][0])[None]
+    x = x - x.mean(1, keepdim=True)
+    errors = [float(x.square().mean())]
+    for number in range(1, 5):
+        draft = tokenizer.use(number).read(x).draft.detach()
+        draft = draft - draft.mean(1, keepdim=True)
+        errors.append(float((draft - x).square().mean()))
+    assert errors == sorted(errors, reverse=True) and errors[-1] < 0.7 * errors[0]
 
 
-def test_rounding_passes_the_gradient():
-    torch.manual_seed(0)
-    quantizer = LearnedQuantizer(8, 2, 1, 1024, voice_digits=4)
-    states = [torch.randn(2, 50, 8, requires_grad=True) for _ in range(2)]
-    digits, voice = quantizer(states)
-    levels = (digits + 1) * 1.5
-    torch.testing.assert_close(levels, levels.round())
-    assert set(levels.round().flatten().tolist()) == {0, 1, 2, 3}
-    quantizer.condition(digits, voice, 50).square().sum().backward()
-    assert states[0].grad.abs().sum() > 0
-    assert quantizer.write_voice.weight.grad.abs().sum() > 0
-
-
-def test_all_levels_start_in_use():
-    torch.manual_seed(0)
-    quantizer = LearnedQuantizer(32, 1, 1, 1024)
-    digits, _ = quantizer([torch.randn(8, 500, 32)])
-    shares = torch.stack([(digits == v).float().mean() for v in digits.unique()])
-    assert len(shares) == 4 and shares.min() > 0.15
+def test_codewords_are_searched_one_after_another(tokenizer):
+    quantizer = tokenizer.quantizer
+    x = tokenizer.features.extract_one(make_speech(LENGTHS)[0][0])[None]
+    groups, mean = quantizer.groups(x, None)
+    torch.testing.assert_close(mean, x.mean(1))
+    torch.testing.assert_close(groups.reshape(1, 50, -1), x - x.mean(1, keepdim=True))
+    left, codes = groups[0], tokenizer.read(x).codes[0]
+    for book, own in zip(quantizer.codebooks, codes):
+        assert torch.equal(torch.cdist(left, book).argmin(1), own)
+        left = left - book[own]
 
 
 def test_decode_in_a_voice(tokenizer):
@@ -102,6 +100,38 @@ def test_decode_in_a_voice(tokenizer):
     torch.testing.assert_close(prompted[0], both, rtol=0, atol=1e-3)
 
 
+def test_the_first_codebooks_are_codes_of_their_own(tokenizer):
+    speech, lengths = make_speech(LENGTHS)
+    codes = tokenizer.encode(speech, lengths)
+    fewer = make_tokenizer().use(1)
+    assert (fewer.num_codebooks, fewer.bitrate) == (1, 100)
+    assert torch.equal(fewer.encode(speech, lengths), codes[:, :1])
+    assert fewer.origin() != tokenizer.origin()
+    spoken = tokenizer.decode(codes[:1, :1], num_steps=2)
+    assert not torch.equal(spoken, tokenizer.decode(codes[:1], num_steps=2))
+    expected = fewer.decode(codes[:1, :1], num_steps=2)
+    torch.testing.assert_close(spoken, expected, rtol=0, atol=1e-5)
+    assert fewer.use(2).origin() == tokenizer.origin()
+
+
+def test_training_leaves_out_the_last_codebooks():
+    torch.manual_seed(0)
+    quantizer = LearnedQuantizer(8, 6, 4, 16, voice_digits=4)
+    number, heard = quantizer.leave_out(torch.ones(4000, 4).bool())
+    shares = number.long().flatten().bincount(minlength=5) / 4000
+    assert shares[0] == 0 and ((shares[1:] - 0.25).abs() < 0.03).all()
+    assert 0.08 < (~heard).all(1).float().mean() < 0.12
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_wrong_number_of_codebooks_is_refused(tokenizer, number):
+    with pytest.raises(ValueError, match=f"from 1 to 2, found {number}"):
+        tokenizer.use(number)
+    codes = torch.zeros(1, 3, 5, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"expected codes \(1 to 2, T\)"):
+        tokenizer.decode(codes)
+
+
 def test_foreign_voices_are_refused(tokenizer):
     codes = tokenizer.encode(make_speech([9000])[0])
     for voices in (torch.zeros(1, 7).long(), torch.full((1, 8), 4)):
@@ -112,7 +142,7 @@ def test_foreign_voices_are_refused(tokenizer):
 @pytest.mark.parametrize(
     ("conf", "message"),
     [
-        ({"codebook_size": 100}, "a power of 4, found 2 and 100"),
+        ({"voice_digits": 49}, "voice_digits of at most 48, found 49"),
         ({"num_codebooks": 0}, "num_codebooks of 1 or more"),
         ({"frames_per_code": 0}, "frames_per_code of 1 or more"),
         ({"layer": 1}, "need layer: learned, found 1"),
@@ -123,47 +153,37 @@ def test_bad_settings_are_refused(conf, message):
         make_tokenizer(**conf)
 
 
-def test_training_moves_encoder_codes_and_decoder():
+def test_training_moves_codewords_voice_and_decoder():
     tokenizer = make_tokenizer().train()
-    losses = CodeLosses(tokenizer.quantizer, tokenizer.uniwav.encoder, 12)
     before = {k: v.clone() for k, v in tokenizer.state_dict().items()}
     x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
-    anchor = {k: v.clone() for k, v in losses.anchor.state_dict().items()}
-    parameters = [*tokenizer.parameters(), *losses.parameters()]
-    optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad], 3e-3)
+    parameters = [p for p in tokenizer.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, 3e-3)
     totals = []
     for _ in range(40):
         torch.manual_seed(1)
-        loss, stats = tokenizer(x, lengths, losses)
+        loss, stats = tokenizer(x, lengths)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        totals.append(float(loss))
-    assert totals[-1] < 0.7 * totals[0]
-    assert {"loss_flow", "loss_features", "loss_meaning", "perplexity_1"} < set(stats)
+        totals.append(float(loss.detach()))
+    assert totals[-1] < 0.8 * totals[0]
+    assert {"loss_flow", "loss_draft", "perplexity_1"} < set(stats)
     moved = {
         k for k, v in tokenizer.state_dict().items() if not torch.equal(v, before[k])
     }
-    for part in ("uniwav.encoder", "uniwav.decoder", "quantizer.write.weight"):
-        assert any(k.startswith(part) for k in moved)
-    assert not any(k.startswith("uniwav.weighted_sum") for k in moved)
-    kept = losses.anchor.state_dict()
-    assert all(torch.equal(kept[name], value) for name, value in anchor.items())
-    losses.keep(tokenizer.uniwav.encoder)
-    assert any(not torch.equal(kept[name], value) for name, value in anchor.items())
+    for name in ("codebooks", "write_voice.weight", "read_voice.weight"):
+        assert f"quantizer.{name}" in moved
+    assert any(k.startswith("uniwav.decoder") for k in moved)
+    frozen = ("uniwav.weighted_sum", "uniwav.encoder")
+    assert not any(k.startswith(frozen) for k in moved)
 
 
-def test_padding_changes_no_loss(tokenizer):
-    losses = CodeLosses(tokenizer.quantizer, tokenizer.uniwav.encoder, 12)
+def test_padding_changes_no_loss_of_the_draft(tokenizer):
     x, lengths = tokenizer.features.extract(*make_speech([9000, 9000]))
     longer = torch.nn.functional.pad(x, (0, 0, 0, 5), value=3.0)
-    found = []
-    for own in (x, longer):
-        padding = torch.arange(own.shape[1]) >= lengths[:, None]
-        reading = tokenizer.read(own, padding)
-        found.append(losses(reading, own, padding))
-    for name, value in found[0].items():
-        torch.testing.assert_close(value, found[1][name], rtol=1e-4, atol=1e-5)
+    found = [float(tokenizer(own, lengths)[1]["loss_draft"]) for own in (x, longer)]
+    assert found[0] == pytest.approx(found[1], rel=1e-4) and found[0] > 0
 
 
 def test_checkpoint(tmp_path, tokenizer):
@@ -175,3 +195,14 @@ def test_checkpoint(tmp_path, tokenizer):
     assert torch.equal(loaded.encode_voice(speech, lengths), voices)
     assert loaded.origin() == tokenizer.origin()
     assert loaded.origin() != make_tokenizer(voice_digits=0).origin()
+
+
+def test_the_packaged_tokenizer_is_the_default():
+    tokenizer = UniWavTokenizer.from_pretrained()
+    assert (tokenizer.bitrate, tokenizer.use(2).bitrate) == (1000, 500)
+    of_model = UniWavTokenizer.from_pretrained("small").use(2)
+    assert of_model.origin() == tokenizer.origin()
+    speech = make_speech([16000])[0]
+    codes = tokenizer.encode(speech)
+    assert codes.shape == (1, 2, 25) and codes.max() < 1024
+    assert tokenizer.decode(codes, num_steps=1).shape == (1, 16000)

@@ -1,10 +1,13 @@
 """Speech to codes and back."""
 
+import re
+
 import pytest
 import torch
 from factories import make_config, make_model, make_speech
 
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tokenizer.fit import fit_tokenizer
 from espnet_uniwav.tokenizer.metric import Metric
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
@@ -49,7 +52,7 @@ def test_batch_equals_single(layer):
 
 def test_what_is_read_out_of_z_are_the_features(tokenizer):
     x = tokenizer.features.extract_one(make_speech(LENGTHS)[0][0])[None]
-    _, rest, z = tokenizer.frames(x)
+    _, rest, z = tokenizer.quantizer.frames(tokenizer.uniwav, x)
     left = (rest - x).square().mean() / (x - x.mean((0, 1))).square().mean()
     assert rest.shape == x.shape != z.shape and left < 0.2
 
@@ -149,7 +152,7 @@ def test_training_moves_decoder_and_embeddings_alone(conf):
     assert not tokenizer.uniwav.encoder.training and tokenizer.uniwav.decoder.training
     before = {k: v.clone() for k, v in tokenizer.state_dict().items()}
     x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
-    codes = tokenizer._quantize(x, None)[0]
+    codes = tokenizer.read(x).codes
     parameters = [p for p in tokenizer.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, 3e-3)
     losses = []
@@ -168,7 +171,7 @@ def test_training_moves_decoder_and_embeddings_alone(conf):
     assert not any(k.startswith((*kept, "quantizer.means")) for k in moved)
     assert any(k.startswith("uniwav.decoder") for k in moved)
     assert ("quantizer.embedding" in moved) == bool(tokenizer.num_codebooks)
-    assert torch.equal(tokenizer._quantize(x, None)[0], codes)
+    assert torch.equal(tokenizer.read(x).codes, codes)
     assert set(stats) >= {f"perplexity_{k}" for k in range(tokenizer.num_codebooks)}
 
 
@@ -179,8 +182,8 @@ def test_padding_changes_no_loss(tokenizer):
     assert loss.isfinite()
     padded = torch.nn.functional.pad(x, (0, 0, 0, 4), value=3.0)
     padding_mask = torch.arange(padded.shape[1]) >= lengths[:, None]
-    codes = tokenizer._quantize(padded, padding_mask)[0]
-    assert torch.equal(codes[..., : x.shape[1]], tokenizer._quantize(x, None)[0])
+    codes = tokenizer.read(padded, padding_mask).codes
+    assert torch.equal(codes[..., : x.shape[1]], tokenizer.read(x).codes)
 
 
 def test_checkpoint(tmp_path, tokenizer):
@@ -191,6 +194,14 @@ def test_checkpoint(tmp_path, tokenizer):
     speech, lengths = make_speech(LENGTHS)
     codes = tokenizer.encode(speech, lengths)
     assert torch.equal(loaded.encode(speech, lengths), codes)
+    old = {
+        re.sub("^quantizer.(metric|readout)", r"\1", name): value
+        for name, value in tokenizer.state_dict().items()
+    }
+    assert {"metric.axes", "readout.weight"} < set(old)
+    fresh = UniWavTokenizer.from_config(config)
+    load_strictly(fresh, old, "an older file")
+    assert torch.equal(fresh.eval().encode(speech, lengths), codes)
     with pytest.raises(ValueError, match="is a speech tokenizer"):
         load_checkpoint(tmp_path / "tokenizer")
     save_checkpoint(make_model(), make_config(), tmp_path / "model")

@@ -12,9 +12,10 @@ python="python3 -m espnet_uniwav.run"
 corpus=                 # audio with texts; empty: the English Asterisk prompts
 checkpoint=             # folder or name (`uniwav models`)
 layer=6                 # state of the semantic codebook; features: log-mel, the control;
-                        # learned: codes as token_config says, learned with the decoder
+                        # learned: groups of frames, by codewords learned with the decoder
 num_codebooks=1         # 1024 codes at 50 Hz: 500 bit/s each
 codebook_size=1024
+codebooks=              # learned codes: numbers of codebooks to use ("4 2 1"), each scored; empty: all
 cluster_args=           # more arguments of `uniwav cluster`
 token_config=conf/tokenizer_tiny.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train
@@ -33,16 +34,11 @@ expdir=                 # this experiment; empty: named after the configuration
 
 . ../stages.sh
 . ./path.sh
-start=$checkpoint
-if [ "$layer" = learned ]; then
-    [ -n "$expdir" ] || expdir=$exp/$(basename "$token_config" .yaml)_seed$seed
-else
-    [ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
-    start=$expdir/start
-fi
-# Input of the decoder: codes; without codebooks (the control) the recordings.
+[ -n "$expdir" ] || expdir=$exp/layer${layer}_${num_codebooks}x${codebook_size}_seed$seed
+start=$expdir/start
+# codes_of SET [NUMBER]: what is decoded: codes; without codebooks (the control) the recordings.
 codes_of() {
-    if [ "$num_codebooks" -gt 0 ]; then echo "$expdir/codes/$1"
+    if [ "$num_codebooks" -gt 0 ]; then echo "$expdir/codes/$1${2:+_$2}"
     else echo "$data/lines/$1/wav.scp"; fi
 }
 
@@ -55,7 +51,7 @@ if want 1; then
     prepare_texts
 fi
 
-if want 2 && [ "$layer" != learned ]; then
+if want 2; then
     log "stage 2: ${checkpoint} -> ${start}"
     ${python} -m espnet_uniwav.bin.cluster "$checkpoint" "$data/train/wav.scp" \
         "$start" --layer "$layer" --num_codebooks "$num_codebooks" \
@@ -83,31 +79,41 @@ if want 5; then
         log "stage 5: ${expdir}/codes/${name}, ${expdir}/speech/${name}"
         ${python} -m espnet_uniwav.tokenizer.pick_lines "$data/$name" "$data/lines/$name" \
             ${num_lines:+--num_lines "$num_lines"}
-        if [ "$num_codebooks" -gt 0 ]; then
-            ${python} -m espnet_uniwav.bin.tokenize "$data/lines/$name/wav.scp" \
-                "$expdir/codes/$name" --tokenizer "$expdir/checkpoint" \
-                --num_workers "$num_workers"
-        fi
-        ${python} -m espnet_uniwav.bin.detokenize "$(codes_of "$name")" \
-            "$expdir/speech/$name" --tokenizer "$expdir/checkpoint" \
-            --num_workers "$num_workers" ${decode_args}
+        for number in ${codebooks:-all}; do
+            number=${number#all}
+            if [ "$num_codebooks" -gt 0 ]; then
+                ${python} -m espnet_uniwav.bin.tokenize "$data/lines/$name/wav.scp" \
+                    "$(codes_of "$name" "$number")" --tokenizer "$expdir/checkpoint" \
+                    ${number:+--num_codebooks "$number"} --num_workers "$num_workers"
+            fi
+            ${python} -m espnet_uniwav.bin.detokenize "$(codes_of "$name" "$number")" \
+                "$expdir/speech/$name${number:+_$number}" \
+                --tokenizer "$expdir/checkpoint" \
+                --num_workers "$num_workers" ${decode_args}
+        done
     done
 fi
 
 if want 6; then
     for name in ${test_sets}; do
         log "stage 6: ${expdir}/scores/${name}"
+        spoken=()
+        for number in ${codebooks:-all}; do
+            number=${number#all}
+            label=${number:+$number codebooks}
+            spoken+=("${label:-from codes}=$expdir/speech/$name${number:+_$number}")
+        done
         score "$data/lines/$name/lines.tsv" "$expdir/scores/$name" ${systems} \
-            "from codes=$expdir/speech/$name" --title "Speech from codes"
+            "${spoken[@]}" --title "Speech from codes"
     done
 fi
 
 if want 7; then
     for name in ${test_sets}; do
         log "stage 7: ${expdir}/voices/${name}"
-        ${python} -m espnet_uniwav.bin.detokenize "$(codes_of "$name")" \
-            "$expdir/voices/$name" --tokenizer "$expdir/checkpoint" \
-            --prompts "$data/lines/$name/voices.scp" \
+        ${python} -m espnet_uniwav.bin.detokenize \
+            "$(codes_of "$name" "${codebooks%% *}")" "$expdir/voices/$name" \
+            --tokenizer "$expdir/checkpoint" --prompts "$data/lines/$name/voices.scp" \
             --num_workers "$num_workers" ${decode_args}
         score "$data/lines/$name/voices.tsv" "$expdir/scores/$name-voices" \
             "other voice=$expdir/voices/$name"
