@@ -1,7 +1,8 @@
 """Cluster the frames of a pre-trained model into a tokenizer.
 
-OUT is a checkpoint whose codes are final. Its decoder still expects z instead of the
-embeddings of the codes: train it with `model: uniwav_tokenizer` (recipe token1).
+OUT is a checkpoint whose codes are final, but for codewords that are `learned` with the
+decoder. Its decoder does not know the codes yet: train it with `model:
+uniwav_tokenizer` (recipe token1).
 
 examples:
   uniwav cluster CHECKPOINT data/train/wav.scp OUT --layer 6 --num_codebooks 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -104,18 +105,19 @@ class Models:
                 f"expected a tokenizer among {', '.join(self.tokenizers)}, found "
                 f"{name!r}; choose one of them"
             )
-        return self._once(f"tokenizer {name}", lambda: self._load_tokenizer(name))
+        folder, number = self.tokenizers[name]
+        load = functools.partial(self._load_tokenizer, folder)
+        return self._once(f"tokenizer {folder}", load).use(number)
 
     def _load_generator(self) -> UniWav:
         model = load_generator(self.checkpoint).to(self.device)
         use_vocoder(model.features, self.vocoder)
         return model
 
-    def _load_tokenizer(self, name: str) -> UniWavTokenizer:
-        folder, num_codebooks = self.tokenizers[name]
+    def _load_tokenizer(self, folder: str | Path) -> UniWavTokenizer:
         tokenizer = UniWavTokenizer.from_pretrained(folder).to(self.device)
         use_vocoder(tokenizer.features, self.vocoder)
-        return tokenizer.use(num_codebooks)
+        return tokenizer
 
     def _once(self, key: str, load: Callable[[], Model]) -> Model:
         if key not in self._loaded:

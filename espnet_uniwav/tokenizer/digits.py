@@ -102,18 +102,17 @@ class Spread(nn.Module):
         super().__init__()
         self.register_buffer("square", torch.full((size,), DEVIATION**2))
 
-    def forward(self, a: Tensor, valid: Tensor) -> Tensor:
-        """Components (..., size) at their scale; valid (...), True = counts."""
+    def forward(self, a: Tensor) -> Tensor:
+        """Components (B, size) at their scale."""
         if self.training:
-            self._follow(a.detach(), valid)
+            self._follow(a.detach())
         return a * (DEVIATION * self.square.clamp(min=1e-6).rsqrt())
 
     @torch.no_grad()
-    def _follow(self, a: Tensor, valid: Tensor) -> None:
-        count = valid.sum().to(a)
-        square = (a.square() * valid[..., None]).flatten(0, -2).sum(0)
+    def _follow(self, a: Tensor) -> None:
+        count, square = a.new_tensor(float(len(a))), a.square().sum(0)
         sum_over_processes(count, square)
-        self.square.lerp_(square / count.clamp(min=1), FOLLOWED)
+        self.square.lerp_(square / count, FOLLOWED)
 
 
 def straight_through(a: Tensor, read: Tensor) -> Tensor:

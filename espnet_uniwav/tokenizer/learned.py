@@ -208,9 +208,7 @@ class LearnedQuantizer(nn.Module):
         self.read_voice.weight.copy_(back.T.repeat(self.frames_per_code, 1))
 
     def _voice(self, mean: Tensor, precondition: Precondition) -> Tensor:
-        valid = torch.ones_like(mean[:, 0], dtype=torch.bool)
-        whitened = self._whiten(mean, precondition)
-        return self.spread(self.write_voice(whitened), valid)
+        return self.spread(self.write_voice(self._whiten(mean, precondition)))
 
     @staticmethod
     def _whiten(x: Tensor, precondition: Precondition) -> Tensor:
