@@ -14,7 +14,6 @@ from espnet2.gan_tts.hifigan.loss import (
     GeneratorAdversarialLoss,
     MelSpectrogramLoss,
 )
-from espnet2.tts.feats_extract.dio import Dio
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from typeguard import typechecked
@@ -24,7 +23,7 @@ from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.tasks.results import report
 from espnet_uniwav.tasks.steps import CountsSteps
 from espnet_uniwav.vocoder import Vocoder
-from espnet_uniwav.vocoder.harmonics import HIGHEST, LOWEST
+from espnet_uniwav.vocoder.pitch import measure_pitch
 
 # Window (samples) -> mel bands of the distance in that resolution.
 RESOLUTIONS = {256: 20, 512: 40, 1024: 80, 2048: 160}
@@ -67,6 +66,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         feature_weight: Factor of the feature matching.
         pitch_weight: Factor of the errors of the pitch (octaves) and of its presence
             (nats), which are measured if the generator has ``harmonics``.
+        pitch_workers: Processes that measure the pitch; 0: this one. One of them needs
+            about 5 ms for a second of audio, for which a GPU waits.
         bf16: Networks in bfloat16, the STFTs in fp32, see ``nn.precision``.
     """
 
@@ -84,6 +85,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         mel_weight: float = 15.0,
         feature_weight: float = 2.0,
         pitch_weight: float = 2.0,
+        pitch_workers: int = 0,
         bf16: bool = False,
     ):
         super().__init__()
@@ -96,6 +98,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         self.mel_weight = mel_weight
         self.feature_weight = feature_weight
         self.pitch_weight = pitch_weight
+        self.pitch_workers = pitch_workers
         self.bf16 = bf16
         rate = self.generator.features.spec.sample_rate
         self.mel_losses = nn.ModuleList(
@@ -182,7 +185,11 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         spec = self.generator.features.spec
         hertz, voice = pitch
         measured = measure_pitch(
-            real[:, 0], spec.sample_rate, spec.hop_length, hertz.shape[1]
+            real[:, 0],
+            spec.sample_rate,
+            spec.hop_length,
+            hertz.shape[1],
+            self.pitch_workers,
         )
         is_voiced = measured > 0
         octaves = (measured.clamp(min=1.0) / hertz).log2().abs()
@@ -231,31 +238,6 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         if self.training:
             self.step += 1
         return loss, {"loss": loss, **stats}
-
-
-def measure_pitch(audio: Tensor, sample_rate: int, hop: int, frames: int) -> Tensor:
-    """Pitch by WORLD's DIO and StoneMask (Morise 2016), on the CPU.
-
-    Args:
-        audio: (B, S) samples.
-        sample_rate: Hz.
-        hop: Samples between frames; the first is at sample 0.
-        frames: Their number N.
-
-    Returns:
-        (B, N) Hz; 0 where there is no voice.
-    """
-    dio = Dio(
-        sample_rate,
-        hop_length=hop,
-        f0min=int(LOWEST),
-        f0max=int(HIGHEST),
-        use_token_averaged_f0=False,
-        use_continuous_f0=False,
-        use_log_f0=False,
-    )
-    pitch, _ = dio(audio.detach(), feats_lengths=[frames] * len(audio))
-    return pitch.squeeze(-1)
 
 
 class _Discriminators(nn.ModuleList):

@@ -16,6 +16,7 @@ from espnet_uniwav import plugin  # noqa: E402
 from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.vocoder import Vocoder, use_vocoder  # noqa: E402
 from espnet_uniwav.vocoder.harmonics import pulse_train  # noqa: E402
+from espnet_uniwav.vocoder.pitch import measure_pitch  # noqa: E402
 
 GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
 FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
@@ -92,12 +93,13 @@ def test_pulses_stop_without_voice():
     assert level[2] == 0 and level[0] > 5 and level[3] > 0
 
 
-def test_a_hum_is_measured():
-    codec_module = pytest.importorskip("espnet_uniwav.tasks.vocoder")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_hum_is_measured(workers):
+    pytest.importorskip("pyworld")
     frames = torch.full((2, 33), 150.0)
     voiced = torch.tensor([[1.0], [0.0]]).expand(2, 33)
     audio = 0.1 * pulse_train(frames, voiced, 320, 16000)
-    pitch = codec_module.measure_pitch(audio, 16000, 320, 33)
+    pitch = measure_pitch(audio, 16000, 320, 33, workers)
     assert pitch.shape == (2, 33) and (pitch[1] == 0).all()
     torch.testing.assert_close(pitch[0, 5:-5], frames[0, 5:-5], rtol=0.01, atol=0)
 
