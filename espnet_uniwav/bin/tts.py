@@ -8,6 +8,8 @@ speech).
 
 --output - writes wav to standard output, every sentence as soon as it is computed.
 
+Without a prompt the model speaks in its own voice, if it was exported with one.
+
 A prompt is the voice of a person: use it only if that person agreed, and tell listeners
 that the speech is generated.
 

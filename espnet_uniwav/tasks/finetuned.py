@@ -39,6 +39,7 @@ NAMED = (
     ("non_linguistic_symbols",),
     ("normalize_conf", "stats_file"),
     ("tts_conf", "vocoder"),
+    ("tts_conf", "voice"),
 )
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
@@ -187,8 +188,9 @@ def _without_machine(args: dict, experiment: Path) -> dict:
         if (described.get(key) or {}).get("checkpoint"):
             described[key] = {**described[key], "checkpoint": None}
     described = without_machine(described, experiment)
-    if vocoder := (args.get("tts_conf") or {}).get("vocoder"):
-        described["tts_conf"]["vocoder"] = vocoder
+    for key in ("vocoder", "voice"):
+        if named := (args.get("tts_conf") or {}).get(key):
+            described["tts_conf"][key] = named
     return {**described, "token_list": args["token_list"]}
 
 

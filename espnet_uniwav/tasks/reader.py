@@ -39,7 +39,8 @@ def load_reader(
         tokenize = _tokenizer(args, task)
         normalize = getattr(tokenize, "normalize", str)
         names, sampling = args.token_list, model.tts.sampling
-        return Reader(synthesizer, names, tokenize, normalize, sampling)
+        voice = model.tts.voice
+        return Reader(synthesizer, names, tokenize, normalize, sampling, voice)
 
 
 def require_uniwav(config: Path, args: dict) -> None:

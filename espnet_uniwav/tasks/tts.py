@@ -52,6 +52,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         architecture: The checkpoint's model configuration; see ``frontend: uniwav``.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
         vocoder: Folder or name of a vocoder, see ``vocoder.use_vocoder``.
+        voice: Recording that ``espnet_uniwav.Synthesizer`` reads in without a prompt.
+        voice_text: What is said in it.
         num_steps, method, guidance_scale, temperature: See ``Sampling``.
         seed: Seed of the noise; the same for every utterance.
         speed: Divides predicted durations.
@@ -69,6 +71,8 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         architecture: dict | None = None,
         bf16: bool = False,
         vocoder: str | Path | None = None,
+        voice: str | Path | None = None,
+        voice_text: str = "",
         num_steps: int = SPEAKING.num_steps,
         method: str = SPEAKING.method,
         guidance_scale: float = SPEAKING.guidance_scale,
@@ -87,6 +91,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         self.synthesizer = Synthesizer(uniwav, idim, **conf)
         self.bf16 = bf16
         self.vocoder = vocoder
+        self.voice = voice, voice_text
         self.end_of_prompt = idim - 1
         self.sampling = Sampling(num_steps, method, guidance_scale, temperature)
         self.manner = {"seed": seed, "speed": speed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -56,6 +57,7 @@ class Reader:
         tokenize: Text -> names of tokens.
         normalize: Text as written -> as read, before it is split into sentences.
         sampling: Settings of the solver, unless others are asked for.
+        voice: Recording to read in without a prompt, and what is said in it.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class Reader:
         tokenize: Callable[[str], list[str]],
         normalize: Callable[[str], str] = str,
         sampling: Sampling = SPEAKING,
+        voice: tuple[str | Path | None, str] = (None, ""),
     ):
         self.synthesizer = synthesizer
         self.features = synthesizer.uniwav.features
         self.tokenize = tokenize
         self.normalize = normalize
         self.sampling = sampling
+        self.voice = voice
         self.index = {token: number for number, token in enumerate(token_list)}
 
     @property

@@ -74,7 +74,8 @@ class Synthesizer:
 
         Args:
             text: What to read.
-            prompt: Recording of the voice to read in; None: any voice.
+            prompt: Recording of the voice to read in; None: the model's own, if it has
+                one, else any voice.
             prompt_text: What is said in it; optional, but improves the result.
             phones: Tokens to speak instead of the text's, with blanks between them.
             durations: Frames of the phones, with blanks between them.
@@ -126,6 +127,8 @@ class Synthesizer:
 
     def _context(self, prompt: str | Path | None, text: str) -> Context | None:
         """The prompt, which is read once if it is that of the last call."""
+        if not prompt:
+            prompt, text = self.reader.voice
         if not prompt:
             return None
         key, context = self._prompt

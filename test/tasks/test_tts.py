@@ -311,6 +311,23 @@ def test_an_exported_model_keeps_its_vocoder(exp, folder, tmp_path):
     assert not np.array_equal(plain("bah.", num_steps=2), expected)
 
 
+@pytest.mark.integration
+def test_an_exported_model_keeps_its_voice(exp, tmp_path):
+    soundfile.write(tmp_path / "me.wav", make_speech([16000])[0][0].numpy(), 16000)
+    shutil.copytree(exp, tmp_path / "exp")
+    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
+    args["tts_conf"] |= {"voice": str(tmp_path / "me.wav"), "voice_text": "bah"}
+    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
+    export([str(tmp_path / "exp"), str(tmp_path / "out"), "--model_file", "1epoch.pth"])
+    shutil.move(tmp_path / "me.wav", tmp_path / "prompt.wav")
+    assert str(tmp_path) not in (tmp_path / "out" / CONFIG).read_text()
+    own = Synthesizer.from_pretrained(tmp_path / "out")("bah.", num_steps=2)
+    other = Synthesizer.from_pretrained(exp / "1epoch.pth")
+    prompted = other("bah.", tmp_path / "prompt.wav", "bah", num_steps=2)
+    assert np.array_equal(own, prompted)
+    assert not np.array_equal(own, other("bah.", num_steps=2))
+
+
 MISSING = "vocoder /gone/voc is missing: .*`uniwav models` .* vocoder1 recipe"
 
 
