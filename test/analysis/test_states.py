@@ -88,6 +88,16 @@ def test_phones_are_those_at_the_centres_of_frames():
     assert len(thin.owner) == 6
 
 
+def test_a_code_may_stand_for_several_frames():
+    frames = Frames(make_utterances("a", "b"), np.array([5, 4]), 1, 50.0)
+    names = [utterance.name for utterance in frames.utterances]
+    codes = dict(zip(names, (np.array([[7, 8, 9]]), np.array([[1, 2]]))))
+    assert frames.pick(codes).tolist() == [[7, 7, 8, 8, 9, 1, 1, 2, 2]]
+    for wrong in ({}, {**codes, names[1]: np.array([[1, 2, 3]])}):
+        with pytest.raises(ValueError, match="expected codes of . frames, found"):
+            frames.pick(wrong)
+
+
 def test_speakers_need_several_utterances():
     frames = Frames(make_utterances(*"aaaabbb"), np.full(7, 2), 1, 50.0)
     assert speaker_labels(frames).tolist() == ["a"] * 8 + [""] * 6

@@ -51,21 +51,25 @@ class Frames:
         return np.repeat(np.arange(len(counts)), counts)
 
     def pick(self, codes: dict[str, np.ndarray]) -> np.ndarray:
-        """Select the codes (K, N) of the kept frames from (K, T) per utterance.
+        """Select the codes (K, N) of the kept frames from (K, C) per utterance.
+
+        A code may stand for several frames: always the same number, but at the end.
 
         Raises:
-            ValueError: If an utterance has no codes, or not one for each frame.
+            ValueError: If an utterance has no codes, or not those of all of its frames.
         """
         picked = []
         for utterance, length, kept in zip(self.utterances, self.lengths, self.kept):
             own = codes.get(utterance.name)
-            if own is None or own.shape[1] != length:
-                found = "none" if own is None else own.shape[1]
+            found = 0 if own is None else own.shape[1]
+            frames = -(-length // max(found, 1))  # of a code
+            if -(-length // frames) != found:
                 raise ValueError(
                     f"{utterance.name}: expected codes of {length} frames, found "
-                    f"{found}: make them with `uniwav tokenize` of the same data"
+                    f"{found or 'none'}: make them with `uniwav tokenize` of the same "
+                    "data"
                 )
-            picked.append(own[:, kept])
+            picked.append(own[:, kept // frames])
         return np.concatenate(picked, axis=1)
 
 
