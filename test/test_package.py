@@ -30,6 +30,7 @@ FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 EXPECTED = {
     *(f"models/tiny-test/{name}" for name in ("config.yaml", "model.safetensors")),
     "models/tiny-test/README.md",
+    "models/tiny-test/files/voice.wav",
     "analysis/report.html.jinja",
 }
 # import -> package, where they differ
@@ -64,6 +65,8 @@ def sources(tmp_path_factory):
     model = folder / "espnet_uniwav/models/tiny-test"
     save_checkpoint(make_model(), make_config(), model, half=True)
     write_card(model, "nothing", "cc0-1.0")
+    (model / "files").mkdir()
+    (model / "files/voice.wav").touch()
     return folder
 
 

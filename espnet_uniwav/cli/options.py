@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # Names of packaged models.
-PRETRAINED, VOICE, TOKENIZER = "small", "kathleen", "tokens"
+PRETRAINED, VOICE, TOKENIZER = "small", "voices", "tokens"
 # Defaults of ``espnet_uniwav.flow.sampling``, which imports torch; a test compares.
 FILLING = {
     "num_steps": 16,

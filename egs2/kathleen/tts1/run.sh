@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The packaged voice: `small` fine-tuned on one speaker, 1.4 hours of studio speech under CC0.
+# A voice: `small` fine-tuned on one speaker, 1.4 hours of studio speech under CC0.
 #   ./run.sh [--corpus DIR] [mini_speech/tts1 OPTION VALUE ...]
-# The one in the package was trained on: --stage 4 --expdir OTHER
+# 2500 more updates: --stage 4 --expdir OTHER
 #   --tts_config conf/train_tts_small_more.yaml --tts_args "--init_param exp/train_tts_small_seed0/latest.pth"
 # Paths are relative to this folder, configurations also to mini_speech's.
 #   --corpus DIR    a clone of github.com/rhasspy/dataset-voice-kathleen; else it is downloaded
