@@ -73,6 +73,19 @@ export_model() {
     ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
 }
 
+# decode PROGRAM SET [OPTION ...]: espnet2.bin.PROGRAM with the model of $expdir; writes
+# $expdir/decode_SET.
+decode() {
+    local program=$1 kind=${1%_inference} out=$expdir/decode_$2
+    log "stage 4: decoding $2; log: ${out}/decode.log"
+    shift 2
+    mkdir -p "$out"
+    ${python} -m "espnet2.bin.$program" --config "$inference_config" \
+        --output_dir "$out" --ngpu "$ngpu" "--${kind}_train_config" "$expdir/config.yaml" \
+        "--${kind}_model_file" "$expdir/$inference_model" "$@" ${inference_args} \
+        > "$out/decode.log" 2>&1 || { tail -n 20 "$out/decode.log" >&2; exit 1; }
+}
+
 # score TABLE OUT [NAME=FOLDER ...] [OPTION ...]: scores of generated speech, which keep
 # what was heard already.
 score() {

@@ -188,9 +188,8 @@ def _without_machine(args: dict, experiment: Path) -> dict:
         if (described.get(key) or {}).get("checkpoint"):
             described[key] = {**described[key], "checkpoint": None}
     described = without_machine(described, experiment)
-    for key in ("vocoder", "voice"):
-        if named := (args.get("tts_conf") or {}).get(key):
-            described["tts_conf"][key] = named
+    if vocoder := (args.get("tts_conf") or {}).get("vocoder"):
+        described["tts_conf"]["vocoder"] = vocoder
     return {**described, "token_list": args["token_list"]}
 
 

@@ -74,15 +74,8 @@ fi
 
 if want 4; then
     for name in ${test_sets}; do
-        log "stage 4: decoding ${name}; log: ${expdir}/decode_${name}/decode.log"
-        mkdir -p "$expdir/decode_$name"
-        ${python} -m espnet2.bin.asr_inference --config "$inference_config" \
-            --output_dir "$expdir/decode_$name" --ngpu "$ngpu" \
-            --data_path_and_name_and_type "$data/$name/wav.scp,speech,sound" \
-            --asr_train_config "$expdir/config.yaml" \
-            --asr_model_file "$expdir/$inference_model" ${inference_args} \
-            > "$expdir/decode_$name/decode.log" 2>&1 ||
-            { tail -n 20 "$expdir/decode_$name/decode.log" >&2; exit 1; }
+        decode asr_inference "$name" \
+            --data_path_and_name_and_type "$data/$name/wav.scp,speech,sound"
     done
 fi
 

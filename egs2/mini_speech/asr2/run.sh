@@ -73,15 +73,8 @@ fi
 
 if want 4; then
     for name in ${test_sets}; do
-        log "stage 4: decoding ${name}; log: ${expdir}/decode_${name}/decode.log"
-        mkdir -p "$expdir/decode_$name"
-        ${python} -m espnet2.bin.mt_inference --config "$inference_config" \
-            --output_dir "$expdir/decode_$name" --ngpu "$ngpu" --ngram_weight 0 \
-            --data_path_and_name_and_type "$expdir/codes/$name/codes_1,src_text,text" \
-            --mt_train_config "$expdir/config.yaml" \
-            --mt_model_file "$expdir/$inference_model" ${inference_args} \
-            > "$expdir/decode_$name/decode.log" 2>&1 ||
-            { tail -n 20 "$expdir/decode_$name/decode.log" >&2; exit 1; }
+        decode mt_inference "$name" --ngram_weight 0 \
+            --data_path_and_name_and_type "$expdir/codes/$name/codes_1,src_text,text"
     done
 fi
 

@@ -11,14 +11,17 @@ with the new texts: for `uniwav tts --lines`, which speaks all of them, and `sco
 from __future__ import annotations
 
 import argparse
-import csv
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from espnet_uniwav.cli.options import VOICE
 from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.tasks.reader import load_reader
 from espnet_uniwav.tts.edit import align_words, replace_stretch
-from espnet_uniwav.tts.reader import Manner
+from espnet_uniwav.tts.lines import Line, read_lines, write_lines
+from espnet_uniwav.tts.reader import Manner, Reader
 
 LETTERS = 5
 
@@ -31,22 +34,20 @@ def main() -> None:
     parser.add_argument("--num_lines", type=int, default=30)
     parser.add_argument("--model", default=VOICE)
     args = parser.parse_args()
-    with args.lines.open(newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file, delimiter="\t"))
-    lines = [line for line in lines if middle_word(line["text"])][: args.num_lines]
-    words = [middle_word(line["text"]) for line in lines]
+    lines = read_lines(args.lines, ("name", "text", "reference"))
+    lines = [line for line in lines if middle_word(line.text)][: args.num_lines]
+    words = [middle_word(line.text) for line in lines]
     reader = load_reader(args.model)
     folder = args.output / "edited"
     folder.mkdir(parents=True, exist_ok=True)
+    changed = []
     for line, word, new in zip(lines, words, words[1:] + words[:1]):
         speech = edited(reader, line, word, new)
-        write_speech(folder / f"{line['name']}.wav", speech, 16000)
-        text = [new if own == word else own for own in line["text"].split()]
-        line.update(text=" ".join(text), phones="", durations="")
-    with (args.output / "lines.tsv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, lines[0], delimiter="\t")
-        writer.writeheader()
-        writer.writerows(lines)
+        rate = reader.features.spec.sample_rate
+        write_speech(folder / f"{line.name}.wav", speech, rate)
+        text = " ".join(new if own == word else own for own in line.text.split())
+        changed.append(replace(line, text=text, phones="", durations=""))
+    write_lines(args.output / "lines.tsv", changed)
 
 
 def middle_word(text: str) -> str | None:
@@ -61,13 +62,11 @@ def middle_word(text: str) -> str | None:
     return words[min(usable, key=lambda p: abs(p - middle))] if usable else None
 
 
-def edited(reader, line: dict, word: str, new: str):
+def edited(reader: Reader, line: Line, word: str, new: str) -> np.ndarray:
     """The recording of a line, in which a word is replaced."""
-    recording = line["reference"]
-    phones, stretch = align_words(recording, line["text"], word)
-    speech = read_speech(recording, 16000)
-    manner = Manner(reader.sampling)
-    return replace_stretch(reader, speech, phones, stretch, new, manner)
+    phones, stretch = align_words(line.reference, line.text, word)
+    speech = read_speech(line.reference, reader.features.spec.sample_rate)
+    return replace_stretch(reader, speech, phones, stretch, new, Manner())
 
 
 if __name__ == "__main__":
