@@ -3,7 +3,9 @@
     python -m espnet_uniwav.alignment.write_durations DATA ALIGNMENT [OPTION ...]
 
 ALIGNMENT is a folder of `uniwav align`. Utterances that were not aligned are left out
-of DATA/phones, DATA/durations and DATA/phones_shape. All phones are written to FILE.
+of DATA/phones, DATA/durations and DATA/phones_shape. Phones that end a word are marked
+(Z_E), if the alignment has words. All phones, with and without the mark, are written to
+FILE.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 
 from espnet_uniwav.alignment.ctm import read_ctm
 from espnet_uniwav.alignment.durations import token_durations
+from espnet_uniwav.alignment.word_ends import mark_word_ends, unmarked
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.data.kaldi import read_table
 
@@ -37,6 +40,8 @@ def get_parser() -> argparse.ArgumentParser:
 def write_durations(args: argparse.Namespace) -> str:
     """Write the tables beside the speech; say how many."""
     segments = read_ctm(args.alignment / "phones.ctm")
+    words = args.alignment / "words.ctm"
+    words = read_ctm(words) if words.is_file() else {}
     tables = {"phones": {}, "durations": {}, "phones_shape": {}}
     samples = read_table(args.data / "speech_shape")
     if unknown := sorted(set(segments) - set(samples)):
@@ -46,6 +51,7 @@ def write_durations(args: argparse.Namespace) -> str:
         )
     for utt, own in segments.items():
         frames = int(np.ceil(int(samples[utt]) * args.frame_rate / SAMPLE_RATE))
+        own = mark_word_ends(own, words.get(utt, ()))
         labels, counts = token_durations(own, frames, args.frame_rate)
         tables["phones"][utt] = " ".join(labels)
         tables["durations"][utt] = " ".join(map(str, counts))
@@ -55,6 +61,7 @@ def write_durations(args: argparse.Namespace) -> str:
         (args.data / name).write_text("".join(lines), encoding="utf-8")
     if args.token_list:
         phones = {phone for line in tables["phones"].values() for phone in line.split()}
+        phones |= {unmarked(phone) for phone in phones}
         tokens = ["<blank>", "<unk>", *sorted(phones), "<sos/eos>"]
         args.token_list.write_text("\n".join(tokens) + "\n", encoding="utf-8")
     return f"{args.data}: {len(segments)} of {len(samples)} utterances have durations"

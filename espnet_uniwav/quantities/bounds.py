@@ -40,6 +40,7 @@ SIZES = {
     "num_layers": (int, 0, 256),
     "text_layers": (int, 0, 256),
     "duration_layers": (int, 0, 256),
+    "duration_dim": (int, 8, 8192),
     "embed_dim": (int, 1, 32768),
     "dim": (int, 1, 32768),
     "ffn_dim": (int, 1, 131072),

@@ -182,8 +182,9 @@ def _without_machine(args: dict, experiment: Path) -> dict:
     The architecture is among them, and the weights are beside them.
     """
     described = {**args, "token_list": None}
-    if (described.get("tts_conf") or {}).get("distil"):
-        described["tts_conf"] = {**described["tts_conf"], "distil": None}
+    for key in ("distil", "durations_only"):
+        if (described.get("tts_conf") or {}).get(key):
+            described["tts_conf"] = {**described["tts_conf"], key: None}
     for key in ("tts_conf", "frontend_conf", "feats_extract_conf"):
         if (described.get(key) or {}).get("checkpoint"):
             described[key] = {**described[key], "checkpoint": None}

@@ -38,9 +38,16 @@ def load_reader(
     with blamed_on(config or model_file):
         tokenize = _tokenizer(args, task)
         normalize = getattr(tokenize, "normalize", str)
-        names, sampling = args.token_list, model.tts.sampling
-        voice = model.tts.voice
-        return Reader(synthesizer, names, tokenize, normalize, sampling, voice)
+        tts = model.tts
+        return Reader(
+            synthesizer,
+            args.token_list,
+            tokenize,
+            normalize,
+            tts.sampling,
+            tts.voice,
+            tts.manner["speed"],
+        )
 
 
 def require_uniwav(config: Path, args: dict) -> None:

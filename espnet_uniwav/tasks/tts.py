@@ -13,7 +13,9 @@ from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 from typeguard import typechecked
 
+from espnet_uniwav.alignment.word_ends import is_marked
 from espnet_uniwav.features import with_weights
+from espnet_uniwav.files.input import read_lines
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
@@ -296,6 +298,11 @@ def _describe(args: argparse.Namespace) -> None:
     if args.tts_conf.get("distil") is not None:
         args.tts_conf = describe_student(args.tts_conf)
     conf = args.tts_conf
+    tokens = args.token_list
+    if isinstance(tokens, str):
+        tokens = read_lines(Path(tokens))
+    if any(map(is_marked, tokens)):
+        conf = args.tts_conf = {**conf, "token_list": list(tokens)}
     if conf.get("architecture") is None:
         architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
         args.tts_conf = {**conf, "architecture": architecture}

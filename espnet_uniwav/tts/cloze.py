@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from espnet_uniwav.tts.durations import tokens_outside
+
 
 @dataclass(frozen=True)
 class Cloze:
@@ -17,11 +19,9 @@ class Cloze:
         silent: (B, 1), True = only the text of the gap is known.
         padding_mask: (B, T), True = padding; None without padding.
         text_padding: (B, L), True = padding; None without padding.
-        durations: (B, L) frames of the tokens, 0 at padding.
-        states: (B, L, D) of the text encoder.
-        hidden_states: num_layers + 1 states (B, T, D) of the encoder, which does not
-            see the gap.
-        z: (B, T, D) condition of the decoder.
+        phones: (B, L).
+        ends: (B, L), True = last phone of a word.
+        durations: (B, L) frames of the phones, 0 at padding.
     """
 
     gap: Tensor
@@ -29,7 +29,11 @@ class Cloze:
     silent: Tensor
     padding_mask: Tensor | None
     text_padding: Tensor | None
+    phones: Tensor
+    ends: Tensor
     durations: Tensor
-    states: Tensor
-    hidden_states: list[Tensor]
-    z: Tensor
+
+    @property
+    def known(self) -> Tensor:
+        """(B, L), True = the duration of the phone is known."""
+        return tokens_outside(self.gap, self.durations) & ~self.silent

@@ -52,12 +52,13 @@ class Teacher:
         x = x.float()
         with torch.no_grad(), full_precision(x.device):
             cloze = self.synthesizer.pose(tokens, token_lengths, durations, x, lengths)
+            _, z = self.synthesizer.encode(cloze, x)
         loss = distillation_loss(
             student,
             self.synthesizer.uniwav.decoder,
             x,
             cloze.gap,
-            cloze.z,
+            z,
             cloze.padding_mask,
             self.sampling,
             self.num_steps,

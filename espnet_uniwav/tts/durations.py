@@ -76,13 +76,16 @@ def check_durations(durations: Tensor, count: int, total: int | None = None) -> 
 
 
 class DurationPredictor(nn.Module):
-    """Predicts log(1 + frames) of tokens from their neighbours and known durations.
+    """Predicts log(1 + frames) of phones from their neighbours and known durations.
 
-    The known durations, those of the prompt, carry the speaker's pace (as in
-    Voicebox's duration model, here by regression).
+    It sees where words end, and nothing but text and durations. The known durations,
+    those of the prompt, carry the speaker's pace (as in Voicebox's duration model, here
+    by regression). Predictions are medians, whose sum is a little shorter than that of
+    real durations: see ``speed`` of ``tts_conf``.
 
     Args:
-        embed_dim: Width D of the text states.
+        num_phones: Number of phones.
+        embed_dim: Width.
         num_layers: Layers.
         num_heads: Attention heads.
         dropout: Probability.
@@ -90,12 +93,15 @@ class DurationPredictor(nn.Module):
 
     def __init__(
         self,
-        embed_dim: int,
-        num_layers: int = 2,
+        num_phones: int,
+        embed_dim: int = 256,
+        num_layers: int = 4,
         num_heads: int = 4,
         dropout: float = 0.1,
     ):
         super().__init__()
+        self.embedding = nn.Embedding(num_phones, embed_dim)
+        self.end_embedding = nn.Embedding(2, embed_dim)
         self.known_projection = nn.Linear(2, embed_dim)
         self.transformer = Transformer(
             num_layers,
@@ -111,7 +117,8 @@ class DurationPredictor(nn.Module):
 
     def forward(
         self,
-        states: Tensor,
+        phones: Tensor,
+        ends: Tensor,
         durations: Tensor,
         known: Tensor,
         padding_mask: Tensor | None = None,
@@ -119,7 +126,8 @@ class DurationPredictor(nn.Module):
         """Predict all durations.
 
         Args:
-            states: (B, L, D) of the text; no gradient flows into them.
+            phones: (B, L).
+            ends: (B, L), True = last phone of a word.
             durations: (B, L) frames; arbitrary where not known.
             known: (B, L), True = duration is known.
             padding_mask: (B, L), True = padding.
@@ -129,25 +137,30 @@ class DurationPredictor(nn.Module):
         """
         logs = torch.log1p(durations.float()).masked_fill(~known, 0.0)
         given = torch.stack((logs, known.float()), dim=-1)
-        x = states.detach() + self.known_projection(given)
+        x = self.embedding(phones) + self.end_embedding(ends.long())
+        x = x + self.known_projection(given)
         x = self.transformer(x, padding_mask)[0][-1]
         return self.output_projection(x).squeeze(-1).float()
 
     def loss(
         self,
-        states: Tensor,
+        phones: Tensor,
+        ends: Tensor,
         durations: Tensor,
         known: Tensor,
         padding_mask: Tensor | None = None,
     ) -> Tensor:
-        """Mean absolute error of the logarithms at tokens that are not known."""
-        predicted = self(states, durations, known, padding_mask)
+        """Mean absolute error of the logarithms at phones that are not known."""
+        predicted = self(phones, ends, durations, known, padding_mask)
         wanted = ~known if padding_mask is None else ~known & ~padding_mask
         error = F.l1_loss(predicted, torch.log1p(durations.float()), reduction="none")
         return (error * wanted).sum() / wanted.sum().clamp(min=1)
 
     @torch.no_grad()
-    def predict(self, states: Tensor, durations: Tensor, known: Tensor) -> Tensor:
-        """Durations (L,) in frames, not rounded, of one text (1, L, D)."""
-        predicted = torch.expm1(self(states, durations, known)[0]).clamp(min=0.0)
+    def predict(
+        self, phones: Tensor, ends: Tensor, durations: Tensor, known: Tensor
+    ) -> Tensor:
+        """Durations (L,) in frames, not rounded, of one text (1, L)."""
+        predicted = self(phones, ends, durations, known)[0]
+        predicted = torch.expm1(predicted).clamp(min=0.0)
         return torch.where(known[0], durations[0].float(), predicted)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
+from espnet_uniwav.alignment.word_ends import mark_word_ends
 from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.flow.sampling import SPEAKING
@@ -89,7 +90,8 @@ def align_words(
     input = Path(input)
     try:
         alignment = PocketSphinxAligner()(Utterance(input.name, input, text=text))
-        return alignment.units, find_words(alignment.words, phrase)
+        phones = mark_word_ends(alignment.units, alignment.words)
+        return phones, find_words(alignment.words, phrase)
     except ValueError as error:
         raise ValueError(f"{input}: {error}") from error
 

@@ -8,6 +8,7 @@ import re
 from espnet_uniwav.alignment.ctm import SILENCE
 from espnet_uniwav.alignment.g2p import spell
 from espnet_uniwav.alignment.lexicon import pronounce, read_dictionary, tokenize
+from espnet_uniwav.alignment.word_ends import mark_last
 from espnet_uniwav.tts.normalizer import normalize
 
 PAUSES = re.compile(r"[,.;:!?()\u2013\u2014]+(?=\s|$)|\s+-+\s+")
@@ -32,7 +33,8 @@ class Phonemizer:
             text: English, as it is written.
 
         Returns:
-            ARPAbet without stress; ``SIL`` at both ends and at every pause.
+            ARPAbet without stress, the last phone of a word with its mark; ``SIL`` at
+            both ends and at every pause.
 
         Raises:
             ValueError: Naming what cannot be read, or if there is no word.
@@ -47,7 +49,8 @@ class Phonemizer:
             )
         phones = [SILENCE]
         for phrase in filter(None, phrases):
-            phones += [phone for word in phrase for phone in word] + [SILENCE]
+            phones += [phone for word in phrase for phone in mark_last(word)]
+            phones.append(SILENCE)
         if len(phones) == 1:
             raise ValueError(f"no word to speak in {text!r}")
         return phones

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from espnet_uniwav.alignment.word_ends import unmarked
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tts.characters import check_text
@@ -58,6 +59,7 @@ class Reader:
         normalize: Text as written -> as read, before it is split into sentences.
         sampling: Settings of the solver, unless others are asked for.
         voice: Recording to read in without a prompt, and what is said in it.
+        speed: Divides all predicted durations.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Reader:
         normalize: Callable[[str], str] = str,
         sampling: Sampling = SPEAKING,
         voice: tuple[str | Path | None, str] = (None, ""),
+        speed: float = 1.0,
     ):
         self.synthesizer = synthesizer
         self.features = synthesizer.uniwav.features
@@ -75,6 +78,7 @@ class Reader:
         self.normalize = normalize
         self.sampling = sampling
         self.voice = voice
+        self.speed = speed
         self.index = {token: number for number, token in enumerate(token_list)}
 
     @property
@@ -85,9 +89,12 @@ class Reader:
     def tokens(self, names: Sequence[str]) -> Tensor:
         """Indices (L,) of tokens.
 
+        The end of a word is the phone alone for a model that knows no ends.
+
         Raises:
             ValueError: Naming the tokens that the list lacks.
         """
+        names = [name if name in self.index else unmarked(name) for name in names]
         unknown = sorted({name for name in names if name not in self.index})
         if unknown:
             raise ValueError(
@@ -186,7 +193,7 @@ class Reader:
         return self.synthesizer.speak(
             self.tokens(names),
             prompt,
-            speed=manner.speed,
+            speed=manner.speed * self.speed,
             sampling=manner.sampling or self.sampling,
             generator=torch.Generator(self.device).manual_seed(manner.seed),
             **more,

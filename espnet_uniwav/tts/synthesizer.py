@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from typeguard import typechecked
 
+from espnet_uniwav.alignment.word_ends import is_marked, phone_numbers
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling, generate
@@ -22,7 +24,6 @@ from espnet_uniwav.tts.durations import (
     check_durations,
     scale_durations,
     token_of_frame,
-    tokens_outside,
 )
 from espnet_uniwav.tts.text import TextCondition, TextEncoder
 
@@ -50,8 +51,11 @@ class Synthesizer(nn.Module):
     Args:
         uniwav: With a decoder; pre-trained or not.
         num_tokens: Size of the token list.
+        token_list: Names of the tokens, if some of them are phones marked as ends of
+            words (``alignment.word_ends``); None: there are no such marks.
         text_layers: Layers of the text encoder.
         duration_layers: Layers of the duration predictor.
+        duration_dim: Its width.
         num_heads: Attention heads of both.
         dropout: Of both.
         min_share: The gap is between this share of an utterance and all of it.
@@ -60,6 +64,7 @@ class Synthesizer(nn.Module):
             needs no text.
         duration_weight: Factor of the loss of the durations.
         alignment_weight: Factor of the loss of the aligner.
+        durations_only: Train the duration predictor alone, which hears no speech.
     """
 
     @typechecked
@@ -67,8 +72,10 @@ class Synthesizer(nn.Module):
         self,
         uniwav: UniWav,
         num_tokens: int,
+        token_list: Sequence[str] | None = None,
         text_layers: int = 2,
-        duration_layers: int = 2,
+        duration_layers: int = 4,
+        duration_dim: int = 256,
         num_heads: int = 4,
         dropout: float = 0.1,
         min_share: float = 0.5,
@@ -76,24 +83,38 @@ class Synthesizer(nn.Module):
         silent_prob: float = 0.2,
         duration_weight: float = 0.1,
         alignment_weight: float = 0.1,
+        durations_only: bool | None = False,
     ):
         super().__init__()
         width = uniwav.encoder.embed_dim
         self.uniwav = uniwav
+        num_phones = self._number(token_list or [str(i) for i in range(num_tokens)])
         self.text_encoder = TextEncoder(
-            num_tokens, width, text_layers, num_heads, dropout
+            num_phones, width, text_layers, num_heads, dropout
         )
         self.text_condition = TextCondition(width)
         self.duration_predictor = DurationPredictor(
-            width, duration_layers, num_heads, dropout
+            num_phones, duration_dim, duration_layers, num_heads, dropout
         )
-        self.aligner = PromptAligner(uniwav.encoder.num_layers + 1, width, num_tokens)
-        self.register_buffer("known_tokens", torch.zeros(num_tokens, dtype=torch.bool))
+        self.aligner = PromptAligner(uniwav.encoder.num_layers + 1, width, num_phones)
+        self.register_buffer("known_tokens", torch.zeros(num_phones, dtype=torch.bool))
         self.min_share = min_share
         self.drop_prob = drop_prob
         self.silent_prob = silent_prob
         self.duration_weight = duration_weight
         self.alignment_weight = alignment_weight
+        self.durations_only = durations_only
+        if durations_only:
+            self.requires_grad_(False)
+            self.duration_predictor.requires_grad_(True)
+
+    def _number(self, token_list: Sequence[str]) -> int:
+        """Note the phone of every token, and whether it ends a word; counts phones."""
+        phones = torch.tensor(phone_numbers(token_list))
+        ends = torch.tensor([is_marked(token) for token in token_list])
+        self.register_buffer("phone_of", phones, persistent=False)
+        self.register_buffer("is_end", ends, persistent=False)
+        return int(phones.max()) + 1
 
     def forward(
         self,
@@ -116,26 +137,29 @@ class Synthesizer(nn.Module):
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
+        cloze = self.pose(tokens, token_lengths, durations, x, lengths)
         if self.training:
             told = ~lengths_to_padding_mask(token_lengths, tokens.shape[1])
-            self._learn(tokens, told)
-        cloze = self.pose(tokens, token_lengths, durations, x, lengths)
-        known = tokens_outside(cloze.gap, cloze.durations) & ~cloze.silent
-        spoken = tokens.gather(1, token_of_frame(cloze.durations, x.shape[1]))
+            self._learn(cloze.phones, told)
+        duration = self.duration_predictor.loss(
+            cloze.phones, cloze.ends, cloze.durations, cloze.known, cloze.text_padding
+        )
+        if self.durations_only:
+            return duration, {"loss_duration": duration.detach()}
+        hidden_states, z = self.encode(cloze, x)
+        spoken = cloze.phones.gather(1, token_of_frame(cloze.durations, x.shape[1]))
         losses = {
             "flow": flow_matching_loss(
                 self.uniwav.decoder,
                 x,
-                cloze.z,
+                z,
                 cloze.padding_mask,
                 cloze.gap,
                 self.drop_prob,
                 self.uniwav.kept_frames,
             ),
-            "duration": self.duration_predictor.loss(
-                cloze.states, cloze.durations, known, cloze.text_padding
-            ),
-            "alignment": self.aligner.loss(cloze.hidden_states, spoken, cloze.seen),
+            "duration": duration,
+            "alignment": self.aligner.loss(hidden_states, spoken, cloze.seen),
         }
         loss = losses["flow"] + self.duration_weight * losses["duration"]
         loss = loss + self.alignment_weight * losses["alignment"]
@@ -149,7 +173,7 @@ class Synthesizer(nn.Module):
         x: Tensor,
         lengths: Tensor,
     ) -> Cloze:
-        """Draw the gaps of a batch and encode what is known; arguments as of a call."""
+        """Draw the gaps of a batch; arguments as of a call."""
         length = x.shape[1]
         valid = ~lengths_to_padding_mask(lengths, length)
         padding_mask = drop_if_unpadded(~valid)
@@ -159,18 +183,31 @@ class Synthesizer(nn.Module):
         gap = draw_gap(lengths, length, self.min_share)
         seen = valid & ~gap
         silent = torch.rand(len(x), 1, device=x.device) < self.silent_prob
-        states = self.text_encoder(tokens, text_padding)
-        hidden_states = self.uniwav.hidden_states(x, padding_mask, gap)
-        z = self.uniwav.weighted_sum(hidden_states)
-        z = z + self.text_condition(states, durations, seen & silent, length)
         masks = gap, seen, silent, padding_mask, text_padding
-        return Cloze(*masks, durations, states, hidden_states, z)
+        return Cloze(*masks, *self._spell(tokens.clamp(min=0)), durations)
 
-    def _learn(self, tokens: Tensor, told: Tensor) -> None:
-        """Note the tokens (B, L) of a batch; ``told``: True = no padding."""
-        counts = torch.zeros(len(self.known_tokens), device=tokens.device)
-        tokens = tokens.clamp(min=0).flatten()
-        counts.scatter_add_(0, tokens, told.flatten().float())
+    def encode(self, cloze: Cloze, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Encode what is known of a batch (B, T, F).
+
+        Returns:
+            num_layers + 1 states (B, T, D) of the encoder, which does not see the gap,
+            and the condition (B, T, D) of the decoder.
+        """
+        states = self.text_encoder(cloze.phones, cloze.text_padding)
+        hidden_states = self.uniwav.hidden_states(x, cloze.padding_mask, cloze.gap)
+        z = self.uniwav.weighted_sum(hidden_states)
+        silent = cloze.seen & cloze.silent
+        z = z + self.text_condition(states, cloze.durations, silent, x.shape[1])
+        return hidden_states, z
+
+    def _spell(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens to phones, and where words end, all of one shape."""
+        return self.phone_of[tokens], self.is_end[tokens]
+
+    def _learn(self, phones: Tensor, told: Tensor) -> None:
+        """Note the phones (B, L) of a batch; ``told``: True = no padding."""
+        counts = torch.zeros(len(self.known_tokens), device=phones.device)
+        counts.scatter_add_(0, phones.flatten(), told.flatten().float())
         self.known_tokens |= counts > 0
 
     @torch.no_grad()
@@ -204,16 +241,15 @@ class Synthesizer(nn.Module):
         self._check_tokens(tokens)
         before, behind = self._settle(prompt, tokens), self._settle(after, tokens)
         told = torch.cat((before.tokens, tokens, behind.tokens))
-        states = self.text_encoder(told[None])
         if durations is None:
-            durations = self._predict(states, before, behind, speed, num_frames)
+            durations = self._predict(told, before, behind, speed, num_frames)
         check_durations(durations, len(tokens))
         gap = before.x.new_zeros(int(durations.sum()), before.x.shape[1])
         x = torch.cat((before.x, gap, behind.x))[None]
         frames = torch.arange(x.shape[1], device=x.device)[None] - len(before.x)
         mask = (frames >= 0) & (frames < len(gap))
         z = self.uniwav.weighted_sum(self.uniwav.hidden_states(x, None, mask))
-        z = z + self._condition(states, before, durations, behind)
+        z = z + self._condition(told, before, durations, behind)
         x = generate(
             self.uniwav.decoder,
             x,
@@ -234,7 +270,8 @@ class Synthesizer(nn.Module):
         """
         self._check_tokens(context.tokens)
         states = self.uniwav.hidden_states(context.x[None])
-        durations, mismatch = self.aligner.align(states, context.tokens)
+        phones = self.phone_of[context.tokens]
+        durations, mismatch = self.aligner.align(states, phones)
         return Context(context.x, context.tokens, durations, mismatch)
 
     def _settle(self, context: Context | None, tokens: Tensor) -> Context:
@@ -252,7 +289,7 @@ class Synthesizer(nn.Module):
 
     def _predict(
         self,
-        states: Tensor,
+        told: Tensor,
         before: Context,
         behind: Context,
         speed: float,
@@ -260,31 +297,34 @@ class Synthesizer(nn.Module):
     ) -> Tensor:
         """Durations of the tokens between two contexts, in integer frames."""
         check_number("speed", speed)
-        first, last = len(before.tokens), states.shape[1] - len(behind.tokens)
+        first, last = len(before.tokens), len(told) - len(behind.tokens)
         gap = before.durations.new_zeros(last - first)
         given = torch.cat((before.durations, gap, behind.durations))
         known = torch.ones_like(given, dtype=torch.bool)
         known[first:last] = False
-        predicted = self.duration_predictor.predict(states, given[None], known[None])
+        text = self._spell(told[None])
+        predicted = self.duration_predictor.predict(*text, given[None], known[None])
         predicted = predicted[first:last].clamp(min=1.0)
         total = num_frames or max(round(float(predicted.sum()) / speed), 1)
         return scale_durations(predicted, total)
 
     def _condition(
-        self, states: Tensor, before: Context, durations: Tensor, behind: Context
+        self, told: Tensor, before: Context, durations: Tensor, behind: Context
     ) -> Tensor:
         """(1, T, D); frames of a context without text have the "no text" condition."""
+        states = self.text_encoder(self.phone_of[told][None])
         frames = torch.cat((before.durations, durations, behind.durations))[None]
-        told = self.text_condition(states, frames, None, int(frames.sum()))
+        spread = self.text_condition(states, frames, None, int(frames.sum()))
         none = self.text_condition.no_text
         silent = [len(c.x) - int(c.durations.sum()) for c in (before, behind)]
         start, end = (none.expand(1, count, -1) for count in silent)
-        return torch.cat((start, told, end), dim=1)
+        return torch.cat((start, spread, end), dim=1)
 
     def _check_tokens(self, tokens: Tensor) -> None:
         if len(tokens) == 0:
             raise ValueError("the text is empty: give at least one token")
-        unknown = sorted(set(tokens[~self.known_tokens[tokens]].tolist()))
+        known = self.known_tokens[self.phone_of[tokens]]
+        unknown = sorted(set(tokens[~known].tolist()))
         if unknown:
             lines = ", ".join(str(token + 1) for token in unknown)
             raise ValueError(

@@ -167,7 +167,7 @@ def test_options_of_no_use(folder, conf, message):
 @pytest.mark.integration
 def test_other_tokens_are_refused(folder):
     (folder / "others").write_text("\n".join(TOKENS[:2] + TOKENS[3:1:-1] + TOKENS[4:]))
-    with pytest.raises(ValueError, match="expected the 6 tokens of .*teacher, found 6"):
+    with pytest.raises(ValueError, match="expected the 7 tokens of .*teacher, found 7"):
         distil(folder, "strange", "--token_list", f"{folder}/others")
 
 

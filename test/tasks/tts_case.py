@@ -11,7 +11,7 @@ from factories import TRAINING, make_config, make_model, make_speech
 
 from espnet_uniwav.checkpoint import save_checkpoint
 
-TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
+TOKENS = ["<blank>", "<unk>", "AA", "AA_E", "B", "SIL", "<sos/eos>"]
 CONF = dict(
     feats_extract="uniwav",
     normalize=None,
@@ -28,7 +28,7 @@ def write_corpus(folder):
         speech, _ = make_speech([16000 + 320 * i], seed=i)
         soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
         tables["wav.scp"] += f"utt{i} {folder / f'{i}.wav'}\n"
-        tables["phones"] += f"utt{i} SIL B AA SIL\n"
+        tables["phones"] += f"utt{i} SIL B AA_E SIL\n"
         tables["durations"] += f"utt{i} 10 {10 + i} 10 20\n"
         tables["shape"] += f"utt{i} {16000 + 320 * i}\n"
     for name, table in tables.items():

@@ -16,6 +16,13 @@ from espnet_uniwav.tts.text import TextCondition, TextEncoder
 
 DURATIONS = torch.tensor([[2, 0, 3, 1], [1, 1, 0, 0]])
 PADDING = torch.tensor([[False] * 4, [False, False, True, True]])
+PHONES = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
+ENDS = torch.tensor([[False, True, False, True], [True, True, False, False]])
+
+
+def make_predictor():
+    torch.manual_seed(0)
+    return DurationPredictor(8, 16, dropout=0.0)
 
 
 def test_frames_belong_to_tokens():
@@ -58,44 +65,42 @@ def test_segments_of_no_use(segments, message):
 
 
 def test_predictor_knows_and_learns():
-    torch.manual_seed(0)
-    predictor = DurationPredictor(16, dropout=0.0)
-    states, known = torch.randn(2, 4, 16), DURATIONS == 2
+    predictor, known = make_predictor(), DURATIONS == 2
     optimizer = torch.optim.Adam(predictor.parameters(), 0.01)
-    first = predictor.loss(states, DURATIONS, known, PADDING).detach()
+    first = predictor.loss(PHONES, ENDS, DURATIONS, known, PADDING).detach()
     for _ in range(60):
         optimizer.zero_grad()
-        loss = predictor.loss(states, DURATIONS, known, PADDING)
+        loss = predictor.loss(PHONES, ENDS, DURATIONS, known, PADDING)
         loss.backward()
         optimizer.step()
     assert loss < 0.3 * first
-    predicted = predictor.predict(states[:1], DURATIONS[:1], known[:1])
+    predicted = predictor.predict(*(v[:1] for v in (PHONES, ENDS, DURATIONS, known)))
     assert predicted[0] == 2
     assert (predicted - DURATIONS[0]).abs().max() < 1
 
 
 def test_only_known_durations_are_seen():
-    torch.manual_seed(0)
-    predictor = DurationPredictor(16, dropout=0.0)
-    states, known = torch.randn(1, 4, 16), torch.tensor([[True, True, False, False]])
-    base = predictor(states, DURATIONS[:1], known)
-    hidden = predictor(states, torch.tensor([[2, 0, 9, 9]]), known)
-    seen = predictor(states, torch.tensor([[5, 0, 3, 1]]), known)
+    text, known = (PHONES[:1], ENDS[:1]), torch.tensor([[True, True, False, False]])
+    predictor = make_predictor()
+    base = predictor(*text, DURATIONS[:1], known)
+    hidden = predictor(*text, torch.tensor([[2, 0, 9, 9]]), known)
+    seen = predictor(*text, torch.tensor([[5, 0, 3, 1]]), known)
     assert torch.equal(base, hidden)
     assert not torch.allclose(base, seen)
+    assert not torch.allclose(
+        base, predictor(PHONES[:1], ~ENDS[:1], DURATIONS[:1], known)
+    )
 
 
 def test_padding_changes_no_token():
     torch.manual_seed(0)
     encoder = TextEncoder(8, 16, dropout=0.0)
-    predictor = DurationPredictor(16, dropout=0.0)
-    tokens = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
-    states = encoder(tokens, PADDING)
-    alone = encoder(tokens[1:, :2])
-    torch.testing.assert_close(states[1:, :2], alone)
-    known = torch.zeros_like(tokens, dtype=torch.bool)
-    padded = predictor(states, DURATIONS, known, PADDING)[1:, :2]
-    single = predictor(alone, DURATIONS[1:, :2], known[1:, :2])
+    states = encoder(PHONES, PADDING)
+    torch.testing.assert_close(states[1:, :2], encoder(PHONES[1:, :2]))
+    predictor = make_predictor()
+    inputs = PHONES, ENDS, DURATIONS, torch.zeros_like(PADDING)
+    padded = predictor(*inputs, PADDING)[1:, :2]
+    single = predictor(*(own[1:, :2] for own in inputs))
     torch.testing.assert_close(padded, single)
 
 

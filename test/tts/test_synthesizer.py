@@ -60,6 +60,31 @@ def test_all_losses_fall(batch, visible_only):
     assert unused == []
 
 
+def test_durations_alone(batch):
+    """No other part is trained, and no speech is encoded."""
+    synthesizer = make_synthesizer(durations_only=True).train()
+    loss, stats = synthesizer(*batch)
+    loss.backward()
+    assert list(stats) == ["loss_duration"]
+    trained = {n for n, p in synthesizer.named_parameters() if p.grad is not None}
+    assert trained == {
+        n for n, p in synthesizer.named_parameters() if n.startswith("duration_pred")
+    }
+
+
+def test_ends_of_words_change_durations_alone():
+    """Tokens 5 to 7 are the ends of 2 to 4."""
+    names = ["a", "b", "c", "d", "e", "c_E", "d_E", "e_E"]
+    synthesizer = make_synthesizer(token_list=names)
+    inside, ends = (speak(synthesizer, tokens) for tokens in (TOKENS, TOKENS + 3))
+    assert not torch.equal(inside.durations, ends.durations)
+    told = torch.tensor([3, 4, 5])
+    inside, ends = (
+        speak(synthesizer, tokens, durations=told) for tokens in (TOKENS, TOKENS + 3)
+    )
+    assert torch.equal(inside.x, ends.x)
+
+
 def test_only_trained_tokens_are_spoken(batch):
     synthesizer = make_synthesizer()
     synthesizer.known_tokens.fill_(False)
