@@ -11,7 +11,7 @@ ngpu=0
 python="python3 -m espnet_uniwav.run"
 train_config=$PWD/conf/tuning/train_small_hubert.yaml
 train_args=             # more arguments of espnet2.bin.ssl_train, for both iterations
-first=small             # a checkpoint for its features; its encoder is not used
+first=small             # a checkpoint for its features and for a decoder; neither encoder nor decoder is trained
 layer=4                 # whose states are clustered for the second iteration
 num_classes=100         # labels of the first iteration
 num_states=500          # of the second
@@ -29,7 +29,7 @@ label() {
     mkdir -p "$out"
     [ -d "$out/clusters" ] ||
         ${python} -m espnet_uniwav.bin.cluster "$1" "$data/train/wav.scp" "$out/clusters" \
-            --layer "$2" --codebook_size "$3" --seed "$seed"
+            --decoder "$first" --layer "$2" --codebook_size "$3" --seed "$seed"
     for name in train dev; do
         ${python} -m espnet_uniwav.bin.tokenize "$data/$name/wav.scp" "$out/$name" \
             --tokenizer "$out/clusters"
