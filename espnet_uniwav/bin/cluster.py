@@ -57,6 +57,11 @@ def get_parser() -> argparse.ArgumentParser:
         default=0,
         help="`learned`: digits of the voice, of two bits each",
     )
+    add(
+        "--semantic",
+        type=int,
+        help="`learned`: the first codebook clusters this state",
+    )
     add("--decoder", type=Path, help="checkpoint with the decoder's architecture")
     add(
         "--max_frames",

@@ -45,6 +45,18 @@ def check_sharing(layer: int | str, frames_per_code: int, voice_digits: int) -> 
         )
 
 
+def check_semantic(layer: int | str, semantic: int | None, num_layers: int) -> None:
+    """Raise ValueError unless clusters of this state can be the first code."""
+    if semantic is None:
+        return
+    if layer != LEARNED:
+        raise ValueError(f"semantic needs layer: {LEARNED}, found {layer}")
+    if semantic not in range(1, num_layers + 1):
+        raise ValueError(
+            f"semantic: expected a state from 1 to {num_layers}, found {semantic}"
+        )
+
+
 def check_codes(codes: Tensor, numbers: range, codebook_size: int) -> None:
     """Raise ValueError unless these are codes (k, N) with k in numbers."""
     if numbers[-1] == 0:

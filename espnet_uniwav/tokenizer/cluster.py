@@ -13,7 +13,7 @@ from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import read_config
-from espnet_uniwav.tokenizer.checks import LEARNED
+from espnet_uniwav.tokenizer.checks import LEARNED, check_semantic
 from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
@@ -30,6 +30,7 @@ def cluster(
     readout_weight: float = 1.0,
     frames_per_code: int = 1,
     voice_digits: int = 0,
+    semantic: int | None = None,
     decoder: str | Path | None = None,
     max_frames: int = 400000,
     seed: int = 0,
@@ -41,7 +42,7 @@ def cluster(
         wav_scp: Table of names and audio files.
         output: Checkpoint to write.
         layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight,
-            frames_per_code, voice_digits:
+            frames_per_code, voice_digits, semantic:
             Arguments of ``UniWavTokenizer``.
         decoder: Checkpoint that defines the architecture of the decoder.
         max_frames: Number of frames to cluster at most; more are thinned.
@@ -54,8 +55,9 @@ def cluster(
         ValueError, OSError: Naming the file and what to do.
     """
     model, config = load_with_decoder(checkpoint, decoder)
+    check_semantic(layer, semantic, model.encoder.num_layers)
     if layer == LEARNED:
-        model, config = without_layers(model, config)
+        model, config = with_layers(model, config, semantic or 0)
     conf = dict(
         layer=layer,
         num_codebooks=num_codebooks,
@@ -65,6 +67,7 @@ def cluster(
         readout_weight=readout_weight,
         frames_per_code=frames_per_code,
         voice_digits=voice_digits,
+        semantic=semantic,
     )
     tokenizer = UniWavTokenizer(model, **conf).eval()
     usage = []
@@ -90,13 +93,17 @@ def _fit(
     return describe_usage(codes, tokenizer.codebook_size)
 
 
-def without_layers(model: UniWav, config: dict) -> tuple[UniWav, dict]:
-    """The model and its configuration without the encoder's layers.
+def with_layers(model: UniWav, config: dict, num_layers: int) -> tuple[UniWav, dict]:
+    """The model and its configuration with the encoder's first layers alone.
 
-    Learned codes do not ask the encoder.
+    Learned codes ask for no more.
     """
-    config = {**config, "encoder": {**config["encoder"], "num_layers": 0}}
+    config = {**config, "encoder": {**config["encoder"], "num_layers": num_layers}}
     smaller = UniWav.from_config(config)
+    if num_layers:
+        weights = model.encoder.state_dict()
+        kept = {key: weights[key] for key in smaller.encoder.state_dict()}
+        smaller.encoder.load_state_dict(kept)
     smaller.features, smaller.decoder = model.features, model.decoder
     return smaller, config
 

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.tokenizer.checks import FEATURES, LEARNED
 from espnet_uniwav.tokenizer.kmeans import kmeans
 from espnet_uniwav.tokenizer.quantizer import Quantizer
+from espnet_uniwav.tokenizer.semantic import SemanticCodebook
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 
@@ -59,20 +61,43 @@ def fit_groups(
 ) -> Tensor:
     """Cluster groups of frames into residual codebooks; as of ``fit_tokenizer``."""
     quantizer, device = tokenizer.quantizer, tokenizer.features.device
-    found, means = [], []
+    found, means, states = [], [], []
     for own in speech:
         x = tokenizer.features.extract_one(own)[None].to(device)
         groups, mean = quantizer.groups(x, None)
         found.append(groups[0, ::step])
         means.append(mean)
+        if quantizer.semantic is not None:
+            state = quantizer.semantic.state(tokenizer.uniwav, x)[0]
+            states.append(_every(state, step, quantizer.frames_per_code))
     left, codes = torch.cat(found), []
     quantizer.start_voice(torch.cat(means), tokenizer.uniwav.decoder.precondition)
-    for codebook in quantizer.codebooks:
-        centroids, own = _cluster(left, quantizer.codebook_size, seed)
+    for k, codebook in enumerate(quantizer.codebooks):
+        if k == 0 and states:
+            own = _fit_semantic(quantizer.semantic, torch.cat(states), seed)
+            centroids = _means(left, own, quantizer.codebook_size)
+        else:
+            centroids, own = _cluster(left, quantizer.codebook_size, seed)
         codebook.copy_(centroids)
         codes.append(own)
         left = left - centroids[own]
     return torch.stack(codes)
+
+
+def _every(state: Tensor, step: int, frames: int) -> Tensor:
+    """Every step-th group of so many frames, (T, D) to (N, frames, D), zero-padded."""
+    state = F.pad(state, (0, 0, 0, -len(state) % frames))
+    return state.unflatten(0, (-1, frames))[::step]
+
+
+def _fit_semantic(semantic: SemanticCodebook, states: Tensor, seed: int) -> Tensor:
+    """Fit axes and clusters to groups of states (N, ., D); their codes (N,)."""
+    flat = states.flatten(0, 1)
+    semantic.metric.fit(flat, flat)
+    groups = semantic.metric(states, states).flatten(1)
+    centroids, codes = _cluster(groups, len(semantic.centroids), seed)
+    semantic.centroids.copy_(centroids)
+    return codes
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from espnet_uniwav.tokenizer.digits import (
     straight_through,
 )
 from espnet_uniwav.tokenizer.reading import Reading
+from espnet_uniwav.tokenizer.semantic import SemanticCodebook
 
 HIDDEN_VOICES = 0.1
 
@@ -33,7 +34,11 @@ class LearnedQuantizer(nn.Module):
 
     Codebooks begin as k-means of a corpus (``fit.fit_groups``), and are trained with
     the decoder. Training leaves out the last codebooks at random, so that the first
-    ones are codes of their own, at a lower bit rate: ``use``. The encoder is not asked.
+    ones are codes of their own, at a lower bit rate: ``use``.
+
+    The encoder is not asked, unless the first code is to be semantic: then it is the
+    cluster of a state (``SemanticCodebook``), and its codeword what the features of the
+    cluster have in common.
 
     Args:
         width: Width D of the condition.
@@ -42,6 +47,9 @@ class LearnedQuantizer(nn.Module):
         codebook_size: Codewords V of each.
         frames_per_code: Frames N that share a code.
         voice_digits: Digits of the voice, two bits each; 0: none.
+        semantic: State of the encoder that the first codebook clusters; None: the
+            features.
+        num_axes: Whitened axes of that state.
     """
 
     def __init__(
@@ -52,6 +60,8 @@ class LearnedQuantizer(nn.Module):
         codebook_size: int = 1024,
         frames_per_code: int = 1,
         voice_digits: int = 0,
+        semantic: int | None = None,
+        num_axes: int = 64,
     ):
         super().__init__()
         if num_codebooks < 1:
@@ -73,6 +83,13 @@ class LearnedQuantizer(nn.Module):
         self.write_voice = nn.Linear(feature_dim, voice_digits, bias=False)
         self.read_voice = nn.Linear(voice_digits, group, bias=False)
         self.embed = nn.Linear(group, frames_per_code * width)
+        self.semantic = None
+        if semantic is not None:
+            self.semantic = SemanticCodebook(
+                width, semantic, codebook_size, frames_per_code, num_axes
+            )
+            self.meaning = nn.Embedding(codebook_size, frames_per_code * width)
+            nn.init.zeros_(self.meaning.weight)
 
     def frozen(self, uniwav: UniWav) -> tuple[nn.Module, ...]:
         """Parts that are not trained, because they are not used."""
@@ -106,7 +123,7 @@ class LearnedQuantizer(nn.Module):
         precondition.fit_first_batch(x, padding_mask)
         with full_precision(x.device):
             groups, mean = self.groups(x.float(), padding_mask)
-            codes = self._encode(groups)
+            codes = self._encode(groups, self._first(uniwav, x, padding_mask))
             voice = self._voice(mean, precondition)
             digits = self.digits.write(voice)
             number = torch.full((len(x), 1), self.num_codebooks, device=x.device)
@@ -155,7 +172,10 @@ class LearnedQuantizer(nn.Module):
         words = self._words(codes, number).unflatten(-1, (self.frames_per_code, -1))
         whitened = words @ precondition.axes / precondition.deviations
         draft = whitened.flatten(2) + self.read_voice(voice)[:, None]
-        parts = (self.embed(draft), draft)
+        embedded = self.embed(draft)
+        if self.semantic is not None:
+            embedded = embedded + self.meaning(codes[:, 0])
+        parts = (embedded, draft)
         parts = [own.unflatten(-1, (self.frames_per_code, -1)) for own in parts]
         return torch.cat(parts, dim=-1).flatten(1, 2)[:, :frames]
 
@@ -214,12 +234,23 @@ class LearnedQuantizer(nn.Module):
     def _whiten(x: Tensor, precondition: Precondition) -> Tensor:
         return precondition.scale_input(x[:, None], torch.ones_like(x[:, :1]))[:, 0]
 
+    def _first(
+        self, uniwav: UniWav, x: Tensor, padding_mask: Tensor | None
+    ) -> Tensor | None:
+        """The first code (B, N), if it does not follow from the features alone."""
+        if self.semantic is None:
+            return None
+        return self.semantic(uniwav, x, padding_mask)
+
     @torch.no_grad()
-    def _encode(self, groups: Tensor) -> Tensor:
-        """Groups (B, N, .) to codes (B, K, N)."""
+    def _encode(self, groups: Tensor, first: Tensor | None) -> Tensor:
+        """Groups (B, N, .) to codes (B, K, N), of which the first may be known."""
         left, codes = groups.flatten(0, 1), []
-        for codebook in self.codebooks:
-            codes.append(nearest(left[None], codebook[None])[0])
+        for k, codebook in enumerate(self.codebooks):
+            if k == 0 and first is not None:
+                codes.append(first.flatten())
+            else:
+                codes.append(nearest(left[None], codebook[None])[0])
             left = left - codebook[codes[-1]]
         return torch.stack(codes, 1).unflatten(0, groups.shape[:2]).transpose(1, 2)
 

@@ -19,6 +19,7 @@ from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.tokenizer.checks import (
     LEARNED,
     check_arguments,
+    check_semantic,
     check_sharing,
 )
 from espnet_uniwav.tokenizer.clusters import ClusterQuantizer
@@ -47,12 +48,14 @@ class TokenizerNetwork(nn.Module):
         codebook_size: Values V of a code.
         normalise: Clusters: normalise every channel of the state to zero mean and unit
             variance over the utterance, which removes speaker information.
-        num_axes, readout_weight: Clusters: see ``Metric``.
+        num_axes: Of clusters of a state, see ``Metric``.
+        readout_weight: Clusters: see ``Metric``.
         min_share: Smallest share of an utterance that is generated in training; the
             rest is the prompt.
         whole_prob: Share of utterances generated completely, without a prompt.
         drop_prob: Share of utterances without any condition, for guidance.
-        frames_per_code, voice_digits: Learned codes: see ``LearnedQuantizer``.
+        frames_per_code, voice_digits, semantic: Learned codes: see
+            ``LearnedQuantizer``.
     """
 
     # Names of tensors in older checkpoints, and what they are now.
@@ -72,10 +75,12 @@ class TokenizerNetwork(nn.Module):
         drop_prob: float = 0.1,
         frames_per_code: int = 1,
         voice_digits: int = 0,
+        semantic: int | None = None,
     ):
         super().__init__()
         check_arguments(uniwav, layer, num_codebooks, codebook_size)
         check_sharing(layer, frames_per_code, voice_digits)
+        check_semantic(layer, semantic, uniwav.encoder.num_layers)
         self.uniwav = uniwav
         self.layer = layer
         self.min_share = min_share
@@ -89,6 +94,8 @@ class TokenizerNetwork(nn.Module):
                 codebook_size,
                 frames_per_code,
                 voice_digits,
+                semantic,
+                num_axes,
             )
         else:
             self.quantizer = ClusterQuantizer(

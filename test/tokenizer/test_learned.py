@@ -206,3 +206,58 @@ def test_the_packaged_tokenizer_is_the_default():
     codes = tokenizer.encode(speech)
     assert codes.shape == (1, 2, 25) and codes.max() < 1024
     assert tokenizer.decode(codes, num_steps=1).shape == (1, 16000)
+
+
+def test_semantic_codes_are_those_of_the_state():
+    """The first code follows from the encoder alone, and others from what it leaves."""
+    tokenizer = make_tokenizer(semantic=1)
+    quantizer, speech = tokenizer.quantizer, make_speech([16000])[0]
+    x = tokenizer.features.extract_one(speech[0])[None]
+    reading = tokenizer.read(x)
+    state = quantizer.semantic.state(tokenizer.uniwav, x)
+    groups = quantizer.semantic.group(state)[0]
+    nearest = torch.cdist(groups, quantizer.semantic.centroids).argmin(1)
+    assert torch.equal(reading.codes[0, 0], nearest)
+    own, _ = quantizer.groups(x, None)
+    left = own[0] - quantizer.codebooks[0][nearest]
+    second = torch.cdist(left, quantizer.codebooks[1]).argmin(1)
+    assert torch.equal(reading.codes[0, 1], second)
+    louder = tokenizer.read(x + 1.0).codes
+    assert (louder[0, 1] == second).float().mean() > 0.5
+
+
+def test_semantic_codes_know_no_padding():
+    tokenizer = make_tokenizer(semantic=1, frames_per_code=4)
+    speech, lengths = make_speech(LENGTHS)
+    x, frames = tokenizer.features.extract(speech, lengths)
+    padding = torch.arange(x.shape[1]) >= frames[:, None]
+    together = tokenizer.read(x, padding).codes
+    for own, wav, n in zip(together, speech, LENGTHS):
+        single = tokenizer.encode(wav[None, :n])[0]
+        assert (own[:, : single.shape[1]] == single).float().mean() > 0.95
+
+
+def test_meaning_is_trained(tmp_path):
+    """Embeddings of the semantic code learn; the encoder stays as it is."""
+    tokenizer = make_tokenizer(semantic=2).train()
+    x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
+    tokenizer(x, lengths)[0].backward()
+    assert tokenizer.quantizer.meaning.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in tokenizer.uniwav.encoder.parameters())
+    config = {**make_config(), "tokenizer": {**CONF, "semantic": 2}}
+    save_checkpoint(tokenizer.eval(), config, tmp_path / "saved")
+    again = UniWavTokenizer.from_pretrained(tmp_path / "saved")
+    speech = make_speech([16000])[0]
+    assert torch.equal(again.encode(speech), tokenizer.encode(speech))
+
+
+@pytest.mark.parametrize(
+    "conf, message",
+    [
+        ({"semantic": 9}, "state from 1 to [0-9], found 9"),
+        ({"layer": 1, "semantic": 1, "frames_per_code": 1, "voice_digits": 0}, "needs"),
+    ],
+)
+def test_semantic_states_that_are_none(conf, message):
+    with pytest.raises(ValueError, match=message):
+        UniWavTokenizer(make_model(), **{**CONF, **conf})

@@ -1,0 +1,69 @@
+"""A codebook of what is said: clusters of a state of the encoder."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.precision import full_precision
+from espnet_uniwav.ssl.codebook import nearest
+from espnet_uniwav.ssl.teacher import instance_norm
+from espnet_uniwav.tokenizer.metric import Metric
+
+
+class SemanticCodebook(nn.Module):
+    """Codes of every N frames by clusters of one state, along its whitened axes.
+
+    The state is normalised over the utterance, which removes much of the speaker. The
+    clusters are final before training.
+
+    Args:
+        width: Width D of the state.
+        layer: State, 1 to num_layers.
+        codebook_size: Clusters V.
+        frames_per_code: Frames N that share a code.
+        num_axes: Whitened axes of the state.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layer: int,
+        codebook_size: int,
+        frames_per_code: int,
+        num_axes: int = 64,
+    ):
+        super().__init__()
+        self.layer = layer
+        self.frames_per_code = frames_per_code
+        self.metric = Metric(width, 0, num_axes, 0.0)
+        group = frames_per_code * self.metric.dim
+        self.register_buffer("centroids", torch.zeros(codebook_size, group))
+
+    @torch.no_grad()
+    def forward(
+        self, uniwav: UniWav, x: Tensor, padding_mask: Tensor | None = None
+    ) -> Tensor:
+        """Codes (B, N) of features (B, T, F)."""
+        groups = self.group(self.state(uniwav, x, padding_mask), padding_mask)
+        codes = nearest(groups.flatten(0, 1)[None], self.centroids[None])[0]
+        return codes.unflatten(0, groups.shape[:2])
+
+    @torch.no_grad()
+    def state(
+        self, uniwav: UniWav, x: Tensor, padding_mask: Tensor | None = None
+    ) -> Tensor:
+        """The state (B, T, D) of features (B, T, F), in fp32."""
+        with full_precision(x.device):
+            state = uniwav.hidden_states(x.float(), padding_mask)[self.layer]
+            return instance_norm(state[None], padding_mask)[0]
+
+    def group(self, state: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+        """States (B, T, D) to groups (B, N, .) of axes; padding counts as zero."""
+        axes = self.metric(state, state)
+        if padding_mask is not None:
+            axes = axes.masked_fill(padding_mask[..., None], 0.0)
+        axes = F.pad(axes, (0, 0, 0, -axes.shape[1] % self.frames_per_code))
+        return axes.unflatten(1, (-1, self.frames_per_code)).flatten(2)
