@@ -56,7 +56,7 @@ def test_prompts_stand_in_front(run, tmp_path):
     (tmp_path / "lines.tsv").write_text(lines)
     run("prompted", tmp_path / "lines.tsv", tmp_path / "out")
     text = (tmp_path / "out/text").read_text()
-    assert text == "a SIL Y EH S SIL <sos/eos> SIL N OW SIL\n"
+    assert text == "a SIL Y EH S_E SIL <sos/eos> SIL N OW_E SIL\n"
     assert (tmp_path / "out/wav.scp").read_text() == "a /p.wav\n"
     assert (tmp_path / "out/words").read_text() == "a no\n"
 
