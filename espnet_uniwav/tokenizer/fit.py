@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
 from espnet_uniwav.tokenizer.checks import FEATURES, LEARNED
 from espnet_uniwav.tokenizer.kmeans import kmeans
 from espnet_uniwav.tokenizer.quantizer import Quantizer
-from espnet_uniwav.tokenizer.semantic import SemanticCodebook
+from espnet_uniwav.tokenizer.semantic import SemanticCodebook, join_frames
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 
@@ -68,8 +67,8 @@ def fit_groups(
         found.append(groups[0, ::step])
         means.append(mean)
         if quantizer.semantic is not None:
-            state = quantizer.semantic.state(tokenizer.uniwav, x)[0]
-            states.append(_every(state, step, quantizer.frames_per_code))
+            state = quantizer.semantic.state(tokenizer.uniwav, x)
+            states.append(join_frames(state, quantizer.frames_per_code)[0, ::step])
     left, codes = torch.cat(found), []
     quantizer.start_voice(torch.cat(means), tokenizer.uniwav.decoder.precondition)
     for k, codebook in enumerate(quantizer.codebooks):
@@ -84,14 +83,9 @@ def fit_groups(
     return torch.stack(codes)
 
 
-def _every(state: Tensor, step: int, frames: int) -> Tensor:
-    """Every step-th group of so many frames, (T, D) to (N, frames, D), zero-padded."""
-    state = F.pad(state, (0, 0, 0, -len(state) % frames))
-    return state.unflatten(0, (-1, frames))[::step]
-
-
 def _fit_semantic(semantic: SemanticCodebook, states: Tensor, seed: int) -> Tensor:
-    """Fit axes and clusters to groups of states (N, ., D); their codes (N,)."""
+    """Fit axes and clusters to groups of states (N, .); their codes (N,)."""
+    states = states.unflatten(1, (semantic.frames_per_code, -1))
     flat = states.flatten(0, 1)
     semantic.metric.fit(flat, flat)
     groups = semantic.metric(states, states).flatten(1)

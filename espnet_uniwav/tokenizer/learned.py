@@ -18,7 +18,7 @@ from espnet_uniwav.tokenizer.digits import (
     straight_through,
 )
 from espnet_uniwav.tokenizer.reading import Reading
-from espnet_uniwav.tokenizer.semantic import SemanticCodebook
+from espnet_uniwav.tokenizer.semantic import SemanticCodebook, join_frames
 
 HIDDEN_VOICES = 0.1
 
@@ -208,8 +208,7 @@ class LearnedQuantizer(nn.Module):
         x = x - mean[:, None]
         if padding_mask is not None:
             x = x.masked_fill(padding_mask[..., None], 0.0)
-        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.frames_per_code))
-        return x.unflatten(1, (-1, self.frames_per_code)).flatten(2), mean
+        return join_frames(x, self.frames_per_code), mean
 
     @torch.no_grad()
     def start_voice(self, means: Tensor, precondition: Precondition) -> None:

@@ -65,5 +65,10 @@ class SemanticCodebook(nn.Module):
         axes = self.metric(state, state)
         if padding_mask is not None:
             axes = axes.masked_fill(padding_mask[..., None], 0.0)
-        axes = F.pad(axes, (0, 0, 0, -axes.shape[1] % self.frames_per_code))
-        return axes.unflatten(1, (-1, self.frames_per_code)).flatten(2)
+        return join_frames(axes, self.frames_per_code)
+
+
+def join_frames(x: Tensor, frames: int) -> Tensor:
+    """Frames (B, T, D) to groups of so many (B, N, frames * D), zeros after the end."""
+    x = F.pad(x, (0, 0, 0, -x.shape[1] % frames))
+    return x.unflatten(1, (-1, frames)).flatten(2)
