@@ -76,7 +76,7 @@ SECTIONS = (
     ),
     (
         ("tts", "uniwav", "`tts_conf`"),
-        ("tasks.tts:UniWavTTS", "tts.synthesizer:Synthesizer"),
+        ("tasks.tts:UniWavTTS", "tts.network:SynthesizerNetwork"),
     ),
     (
         ("distil", "of `tts: uniwav`", "the dictionary itself"),

@@ -17,7 +17,7 @@ from espnet_uniwav.ssl.dinosr import DinoSR
 from espnet_uniwav.ssl.encoder import Encoder
 from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.ssl.teacher import EMATeacher
-from espnet_uniwav.tts.synthesizer import Synthesizer
+from espnet_uniwav.tts.synthesizer import FrameSynthesizer
 
 NUM_MELS = 12
 DIM = 32
@@ -140,10 +140,10 @@ def make_model(**overrides):
 
 
 def make_synthesizer(num_tokens=8, visible_only=False, **overrides):
-    """A tiny ``Synthesizer`` that has seen all its tokens."""
+    """A tiny ``FrameSynthesizer`` that has seen all its tokens."""
     torch.manual_seed(0)
     model = make_model(encoder=dict(TRANSFORMER, visible_only=visible_only))
-    synthesizer = Synthesizer(model, num_tokens, dropout=0.0, **overrides)
+    synthesizer = FrameSynthesizer(model, num_tokens, dropout=0.0, **overrides)
     synthesizer.known_tokens.fill_(True)
     return synthesizer.eval()
 

@@ -16,7 +16,7 @@ from espnet_uniwav.benchmark.worker import synchronize
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tokenizer import UniWavTokenizer
 from espnet_uniwav.tts.context import Context
-from espnet_uniwav.tts.synthesizer import Synthesizer
+from espnet_uniwav.tts.synthesizer import FrameSynthesizer
 
 NUM_TOKENS, NUM_CODEBOOKS, CODEBOOK_SIZE = 40, 4, 256
 FRAMES_PER_TOKEN = 5
@@ -41,7 +41,9 @@ def check_speaking(plan: Plan) -> Iterator[dict]:
         Rows of ``check``, ``value`` and whether it is ``ok``.
     """
     torch.manual_seed(0)
-    here = Synthesizer(UniWav.from_config(configure(plan)), NUM_TOKENS, dropout=0.0)
+    here = FrameSynthesizer(
+        UniWav.from_config(configure(plan)), NUM_TOKENS, dropout=0.0
+    )
     here.known_tokens.fill_(True)
     expected = draw_equally(lambda: train_to_speak(here, plan))
     there = copy.deepcopy(here).to(plan.device)  # preconditioned equally
@@ -54,7 +56,7 @@ def check_speaking(plan: Plan) -> Iterator[dict]:
     yield speed("speaking", plan, seconds)
 
 
-def train_to_speak(model: Synthesizer, plan: Plan) -> Tensor:
+def train_to_speak(model: FrameSynthesizer, plan: Plan) -> Tensor:
     """The loss of a batch, after its gradient."""
     device = next(model.parameters()).device
     x, lengths = extract(model.uniwav, plan, device)
@@ -76,7 +78,7 @@ def extract(model: UniWav, plan: Plan, device) -> tuple[Tensor, Tensor]:
     return model.features.extract(make_audio(setting).to(device), lengths)
 
 
-def speak(model: Synthesizer, plan: Plan) -> Tensor:
+def speak(model: FrameSynthesizer, plan: Plan) -> Tensor:
     """Frames (T, F) in the voice of a prompt."""
     device = next(model.parameters()).device
     x, _ = extract(model.uniwav, plan, device)

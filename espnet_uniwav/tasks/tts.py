@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,30 +11,19 @@ from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 from typeguard import typechecked
 
-from espnet_uniwav.alignment.word_ends import is_marked
-from espnet_uniwav.features import with_weights
-from espnet_uniwav.files.input import read_lines
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.draws import same_draws
 from espnet_uniwav.nn.precision import bfloat16
 from espnet_uniwav.storage.folder import load_strictly
-from espnet_uniwav.tasks.distillation import (
-    Distillation,
-    build_optimizers,
-    describe_student,
-)
+from espnet_uniwav.tasks.distillation import Distillation
 from espnet_uniwav.tasks.durations import check_batch
-from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.results import report
-from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
-from espnet_uniwav.tasks.tts_features import check_vocoder
+from espnet_uniwav.tasks.tts_task import KEY, PARTS, adapt_task
 from espnet_uniwav.tts.context import Context, check_prompt
-from espnet_uniwav.tts.synthesizer import Synthesizer
+from espnet_uniwav.tts.synthesizer import FrameSynthesizer
 from espnet_uniwav.vocoder import find_vocoder, use_vocoder
-
-KEY, PARTS = "tts_conf", ("features", "encoder", "decoder", "kept_frames")
 
 
 class UniWavTTS(StartsFromCheckpoint, AbsTTS):
@@ -61,7 +48,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         speed: Divides predicted durations.
         distil: Learn the speech of a trained model in fewer steps, see
             ``Distillation``; None: learn from the data.
-        **conf: Arguments of ``Synthesizer``.
+        **conf: Arguments of ``SynthesizerNetwork``.
     """
 
     @typechecked
@@ -90,7 +77,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         _check_architecture(architecture, checkpoint)
         uniwav = self._build(architecture)
         _check_width(odim, uniwav.features.spec.dim)
-        self.synthesizer = Synthesizer(uniwav, idim, **conf)
+        self.synthesizer = FrameSynthesizer(uniwav, idim, **conf)
         self.bf16 = bf16
         self.vocoder = vocoder
         self.voice = voice, voice_text
@@ -104,18 +91,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         # In ESPnet this flag means: inference needs the features of ``speech``.
         self.use_gst = True
 
-    @staticmethod
-    def adapt_task(task: type) -> None:
-        """Make a task save our architecture, and refuse vocoders that do not fit.
-
-        Args:
-            task: ESPnet's TTS task. A second call has no effect.
-        """
-        extend(task, "build_model", _build_model)
-        refuse_wrong_scaling(task)
-        extend(task, "build_optimizers", build_optimizers)
-        extend(task, "build_optimizers", _build_optimizers)
-        extend(task, "build_vocoder_from_file", _build_vocoder)
+    adapt_task = staticmethod(adapt_task)
 
     def check_vocoder(self) -> None:
         """Refuse a vocoder of ``tts_conf`` that is missing or does not fit.
@@ -259,55 +235,6 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         if pretrained is not None:
             load_strictly(uniwav, pretrained.state_dict(), str(self.checkpoint))
         return uniwav
-
-
-def _build_model(build: Callable, args: argparse.Namespace):
-    """Describe architecture and features, then build as the task does."""
-    if args.tts == "uniwav":
-        _describe(args)
-    return build(args)
-
-
-def _build_optimizers(build: Callable, args: argparse.Namespace, model):
-    """Check the vocoder at the start of a training, then build as the task does."""
-    tts = getattr(model, "tts", None)
-    if isinstance(tts, UniWavTTS):
-        tts.check_vocoder()
-    return build(args, model)
-
-
-def _build_vocoder(
-    build: Callable, config_file=None, file=None, model=None, device: str = "cpu"
-):
-    """Check that a vocoder fits our features, then build as the task does."""
-    tts = getattr(model, "tts", None)
-    if file is not None and isinstance(tts, UniWavTTS):
-        path = config_file or Path(file).with_name("config.yml")
-        check_vocoder(path, tts.synthesizer.uniwav.features.spec)
-    return build(config_file, file, model, device)
-
-
-def _describe(args: argparse.Namespace) -> None:
-    """Write architecture and features to the arguments, which ESPnet saves."""
-    for key, expected in (("feats_extract", "uniwav"), ("normalize", None)):
-        if getattr(args, key) != expected:
-            raise ValueError(
-                f"tts: uniwav brings its own features: set {key}: "
-                f"{expected or 'null'}, found {getattr(args, key)}"
-            )
-    if args.tts_conf.get("distil") is not None:
-        args.tts_conf = describe_student(args.tts_conf)
-    conf = args.tts_conf
-    tokens = args.token_list
-    if isinstance(tokens, str):
-        tokens = read_lines(Path(tokens))
-    if any(map(is_marked, tokens)):
-        conf = args.tts_conf = {**conf, "token_list": list(tokens)}
-    if conf.get("architecture") is None:
-        architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
-        args.tts_conf = {**conf, "architecture": architecture}
-    features = args.tts_conf["architecture"]["features"]
-    args.feats_extract_conf = with_weights(features, conf.get("checkpoint"))
 
 
 def _check_architecture(architecture: dict, checkpoint: str | None) -> None:

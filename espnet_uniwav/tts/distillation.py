@@ -9,7 +9,7 @@ from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.distillation import distillation_loss
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.nn.precision import full_precision
-from espnet_uniwav.tts.synthesizer import Synthesizer
+from espnet_uniwav.tts.network import SynthesizerNetwork
 
 
 class Teacher:
@@ -25,7 +25,9 @@ class Teacher:
         num_steps: Steps of the student.
     """
 
-    def __init__(self, synthesizer: Synthesizer, sampling: Sampling, num_steps: int):
+    def __init__(
+        self, synthesizer: SynthesizerNetwork, sampling: Sampling, num_steps: int
+    ):
         self.synthesizer = synthesizer.eval().requires_grad_(False)
         self.sampling = sampling
         self.num_steps = num_steps
@@ -43,7 +45,7 @@ class Teacher:
 
         Args:
             student: Decoder in training.
-            tokens, token_lengths, durations, x, lengths: As of ``Synthesizer``.
+            tokens, token_lengths, durations, x, lengths: As of ``SynthesizerNetwork``.
 
         Returns:
             loss: Scalar in fp32.

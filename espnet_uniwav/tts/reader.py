@@ -17,7 +17,7 @@ from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.sentences import join, join_one_by_one, split_sentences
-from espnet_uniwav.tts.synthesizer import Synthesizer, Utterance
+from espnet_uniwav.tts.synthesizer import FrameSynthesizer, Utterance
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
 # other texts and for half of its text.
@@ -64,7 +64,7 @@ class Reader:
 
     def __init__(
         self,
-        synthesizer: Synthesizer,
+        synthesizer: FrameSynthesizer,
         token_list: Sequence[str],
         tokenize: Callable[[str], list[str]],
         normalize: Callable[[str], str] = str,
@@ -189,7 +189,7 @@ class Reader:
         manner: Manner = Manner(),
         **more,
     ) -> Utterance:
-        """Speak tokens; ``more`` are further arguments of ``Synthesizer.speak``."""
+        """Speak tokens; ``more``: further arguments of ``FrameSynthesizer.speak``."""
         return self.synthesizer.speak(
             self.tokens(names),
             prompt,

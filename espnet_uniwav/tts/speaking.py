@@ -29,7 +29,7 @@ class Synthesizer:
         speech = synthesizer("Hello.", prompt="me.wav", prompt_text="What I say there.")
         write_speech("out.wav", speech, synthesizer.sample_rate)
 
-    The network alone, for training, is ``espnet_uniwav.tts.synthesizer.Synthesizer``.
+    The network alone, for training: ``espnet_uniwav.tts.network.SynthesizerNetwork``.
 
     Args:
         reader: The model with its tokens.

@@ -23,7 +23,7 @@ from espnet_uniwav.tasks.ssl_losses import DinoSRLoss  # noqa: E402
 from espnet_uniwav.tasks.tokenizer import UniWavTokenizerModel  # noqa: E402
 from espnet_uniwav.tasks.tts import UniWavTTS  # noqa: E402
 from espnet_uniwav.tasks.vocoder import UniWavVocoder  # noqa: E402
-from espnet_uniwav.tts.synthesizer import Synthesizer  # noqa: E402
+from espnet_uniwav.tts.synthesizer import FrameSynthesizer  # noqa: E402
 
 REGISTERED = {c for choices in plugin.ESPNET.values() for *_, c in choices}
 # Whose arguments are those of a class that checks them.
@@ -52,7 +52,11 @@ MISTAKES = {
     "warp": (lambda v: Perturb(warp=v), "none", "float"),
     "architecture": (lambda v: UniWavTokenizerModel(architecture=v), "tiny", "dict"),
     "num_steps": (lambda v: UniWavTTS(5, 12, num_steps=v), "8", "int"),
-    "text_layers": (lambda v: Synthesizer(make_model(), 5, text_layers=v), "2", "int"),
+    "text_layers": (
+        lambda v: FrameSynthesizer(make_model(), 5, text_layers=v),
+        "2",
+        "int",
+    ),
     "fft_sizes": (lambda v: UniWavVocoder({}, fft_sizes=v), 512, "sequence"),
 }
 

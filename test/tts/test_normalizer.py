@@ -100,10 +100,10 @@ def test_control_characters_and_length(text, said):
 
 
 def test_a_long_text_takes_no_long_time():
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ("It weighs 5 kg, e.g. on 3/4/2021. " * 3000, "a. " * 33000):
         assert len(normalize(text)) > 90000
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_long_numbers_are_read_digit_by_digit():

@@ -7,4 +7,5 @@ cd "$(dirname "$0")"
 # The longest utterance of test-clean has 35 s; utterances that are cut lose their text.
 exec ../../mini_speech/asr1/run.sh --corpus "$corpus" --data "$PWD/data" \
     --exp "$PWD/exp" --test_sets test --data_args "--max_seconds 36" \
+    --asr_config "$PWD/conf/train_asr_ctc.yaml" \
     --checkpoint "$(realpath -m ../ssl1/exp/train_small/checkpoint)" "${options[@]}"
