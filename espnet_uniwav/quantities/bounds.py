@@ -34,6 +34,7 @@ NUMBERS = {
     "runs": (int, 1, 1000),
     "players": (int, 0, 1000),
     "frame_rate": (float, 1, 1000),
+    "layer_decay": (float, 0.01, 1),
 }
 # The same for the model part of a checkpoint's config.yaml.
 SIZES = {

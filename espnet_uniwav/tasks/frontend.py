@@ -14,9 +14,11 @@ from typeguard import typechecked
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.nn.weighted_sum import WeightedSum
+from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.ssl.mask import SpanMask
 from espnet_uniwav.tasks.extend import extend
+from espnet_uniwav.tasks.layer_decay import build_optimizers
 from espnet_uniwav.tasks.pretrained import (
     StartsFromCheckpoint,
     read_architecture,
@@ -40,6 +42,8 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         freeze_steps: Training batches for which the encoder is frozen, while the
             layers after it are trained. Under DDP it needs ESPnet's
             ``unused_parameters: true``.
+        layer_decay: Layer n of N learns at ``layer_decay ** (N + 1 - n)`` of the rate
+            of the network after it, the projection (n = 0) slowest; 1: all alike.
         mask_prob: Share of frames masked in training, in spans; 0 masks none.
         mask_length: Frames per span.
         channel_mask_prob: Share of channels set to zero in training, in spans.
@@ -63,6 +67,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         layer: int | str = "weighted_sum",
         freeze: bool = False,
         freeze_steps: int = 0,
+        layer_decay: float = 1.0,
         mask_prob: float = 0.0,
         mask_length: int = 10,
         channel_mask_prob: float = 0.0,
@@ -75,6 +80,8 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         self.checkpoint = checkpoint
         self.freeze = freeze
         self.freeze_steps = freeze_steps
+        check_number("layer_decay", layer_decay)
+        self.layer_decay = layer_decay
         architecture = architecture or read_architecture(checkpoint, PARTS, KEY)
         model = _build_encoder(architecture, dropout, layer_drop)
         _check_rate(fs, model.features.spec.sample_rate, checkpoint)
@@ -92,7 +99,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
 
     @staticmethod
     def adapt_task(task: type) -> None:
-        """Make ``build_model`` of a task write the architecture to the saved config.
+        """Make a task save our architecture, and heed ``layer_decay``.
 
         ESPnet saves its arguments after ``build_model``, which may change them. With
         ``--collect_stats`` only lengths are collected, so the encoder does not run.
@@ -101,6 +108,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
             task: An ESPnet task with front ends. A second call has no effect.
         """
         extend(task, "build_model", _build_model)
+        extend(task, "build_optimizers", build_optimizers)
         refuse_wrong_scaling(task)
 
     def output_size(self) -> int:

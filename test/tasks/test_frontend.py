@@ -16,6 +16,7 @@ from espnet_uniwav import plugin  # noqa: E402
 from espnet_uniwav.storage import folder as storage  # noqa: E402
 
 plugin.register()
+from espnet2.tasks.abs_task import scheduler_classes  # noqa: E402
 from espnet2.tasks.asr import ASRTask  # noqa: E402
 
 from espnet_uniwav.bin.export import main as export  # noqa: E402
@@ -164,6 +165,7 @@ def test_channel_mask_is_in_spans_of_whole_utterances(checkpoint, speech):
         (dict(layer=4), "0 to 3"),
         (dict(layer="best"), "weighted_sum or 0 to 3"),
         (dict(fs="8k"), "fs is 8000 Hz.*works at 16000 Hz"),
+        (dict(layer_decay=0.0), "layer_decay: expected a number from 0.01 to 1"),
     ),
 )
 def test_bad_configuration(checkpoint, conf, words):
@@ -239,6 +241,37 @@ def test_one_step_trains(checkpoint, tmp_path):
     loss.backward()
     gradient = model.frontend.encoder.input_projection.weight.grad
     assert loss.isfinite() and gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("norm_first", (False, True))
+def test_lower_layers_learn_more_slowly(tmp_path, norm_first):
+    save(tmp_path / "checkpoint", norm_first=norm_first)
+    conf = dict(checkpoint=str(tmp_path / "checkpoint"), layer_decay=0.5)
+    args = make_args(tmp_path, "--optim", "adamw", **conf)
+    model = ASRTask.build_model(args)
+    (optimizer,) = ASRTask.build_optimizers(args, model)
+    found = {p: g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    rate = args.optim_conf.get("lr", optimizer.defaults["lr"])
+    encoder = model.frontend.encoder
+    transformer = encoder.transformer
+    assert found.keys() == set(model.parameters())
+    assert found[encoder.input_projection.weight] == rate / 2 ** (NUM_LAYERS + 1)
+    for number, layer in enumerate(transformer.layers):
+        assert found[layer.fc1.weight] == rate / 2 ** (NUM_LAYERS - number)
+    norm = found[transformer.norm.weight]
+    assert norm == (rate / 2 if norm_first else rate / 2 ** (NUM_LAYERS + 1))
+    assert found[model.ctc.ctc_lo.weight] == rate
+    first = [group["lr"] for group in optimizer.param_groups]
+    scheduler_classes["warmuplr"](optimizer, warmup_steps=4)
+    later = [group["lr"] for group in optimizer.param_groups]
+    ratios = [new / old for new, old in zip(later, first)]
+    assert ratios == pytest.approx([ratios[0]] * len(ratios)) and ratios[0] < 1
+
+
+def test_all_layers_learn_alike_unless_told(checkpoint, tmp_path):
+    args = make_args(tmp_path, checkpoint=checkpoint[1])
+    (optimizer,) = ASRTask.build_optimizers(args, ASRTask.build_model(args))
+    assert len(optimizer.param_groups) == 1
 
 
 @pytest.mark.parametrize("layer", ["weighted_sum", 2])
