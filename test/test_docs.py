@@ -188,6 +188,7 @@ def recipe_options(script: Path) -> list[str]:
 
 def check_recipe(script: Path, args: list[str]) -> None:
     """A recipe knows its own options; mini LibriSpeech's also those of mini_speech."""
+    script = script.resolve()
     text, known = script.read_text(), recipe_options(script)
     if script.parts[-3] == "mini_librispeech":
         own = ROOT / "egs2/mini_speech" / script.parts[-2] / "run.sh"
