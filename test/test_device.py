@@ -28,6 +28,7 @@ from espnet_uniwav.nn.transformer import TransformerLayer
 from espnet_uniwav.ssl.mask import SpanMask
 from espnet_uniwav.ssl.perturb import Perturb
 from espnet_uniwav.tokenizer import UniWavTokenizer
+from espnet_uniwav.tts.cloze import Batch
 from espnet_uniwav.tts.distillation import Teacher
 
 B, T, L, F = 2, 20, 5, NUM_MELS
@@ -147,15 +148,18 @@ def test_sampling_waits_for_nothing(method):
         assert on_device([x]) and not gpu.found
 
 
+def spoken():
+    tokens = torch.zeros(B, L, dtype=torch.long, device=DEVICE)
+    text = tokens, lengths(L, L - 1), tokens + 4
+    return Batch(*text, frames(), lengths(T, T - 4))
+
+
 def test_training_to_speak_waits_for_nothing():
     synthesizer = make_synthesizer().train()
     synthesizer.uniwav.decoder.precondition._is_fitted = True
     with PretendGPU() as gpu:
         gpu.send(synthesizer)
-        tokens = torch.zeros(B, L, dtype=torch.long, device=DEVICE)
-        loss, stats = synthesizer(
-            tokens, lengths(L, L - 1), tokens + 4, frames(), lengths(T, T - 4)
-        )
+        loss, stats = synthesizer(spoken())
         loss.backward()
         assert on_device([loss, *stats.values()]) and not gpu.found
 
@@ -166,9 +170,7 @@ def test_distillation_waits_for_nothing():
     with PretendGPU() as gpu:
         gpu.send(model)
         gpu.send(student)
-        tokens = torch.zeros(B, L, dtype=torch.long, device=DEVICE)
-        text = tokens, lengths(L, L - 1), tokens + 4
-        loss, stats = teacher.loss(student, *text, frames(), lengths(T, T - 4))
+        loss, stats = teacher.loss(student, spoken())
         loss.backward()
         assert on_device([loss, *stats.values()]) and not gpu.found
 

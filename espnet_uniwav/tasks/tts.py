@@ -21,6 +21,7 @@ from espnet_uniwav.tasks.durations import check_batch
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.results import report
 from espnet_uniwav.tasks.tts_task import KEY, PARTS, adapt_task
+from espnet_uniwav.tts.cloze import Batch
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.synthesizer import FrameSynthesizer
 from espnet_uniwav.vocoder import find_vocoder, use_vocoder
@@ -133,21 +134,21 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             bfloat16(feats.device, self.bf16),
             same_draws(feats.device, not self.training),
         ):
-            batch = text, text_lengths, durations, feats, feats_lengths
-            loss, stats = self._loss(*batch)
+            batch = Batch(text, text_lengths, durations, feats, feats_lengths)
+            loss, stats = self._loss(batch)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(text))
 
-    def _loss(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss and statistics of a batch, from the data or from the teacher."""
         if self.distil is None:
-            return self.synthesizer(*batch)
+            return self.synthesizer(batch)
         if self.teacher is None:
             raise RuntimeError(
                 f"{self.distil.teacher}: the teacher is loaded by tts_train alone: "
                 "train with that, or set tts_conf: {distil: null}"
             )
-        return self.teacher.loss(self.synthesizer.uniwav.decoder, *batch)
+        return self.teacher.loss(self.synthesizer.uniwav.decoder, batch)
 
     def inference(
         self,

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 from espnet_uniwav.tts.durations import tokens_outside
+
+
+class Batch(NamedTuple):
+    """Utterances with their text, time-aligned.
+
+    Attributes:
+        tokens: (B, L).
+        token_lengths: (B,).
+        durations: (B, L) frames of the tokens.
+        x: (B, T, F) features.
+        lengths: (B,) valid frames.
+    """
+
+    tokens: Tensor
+    token_lengths: Tensor
+    durations: Tensor
+    x: Tensor
+    lengths: Tensor
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.distillation import distillation_loss
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.nn.precision import full_precision
+from espnet_uniwav.tts.cloze import Batch
 from espnet_uniwav.tts.network import SynthesizerNetwork
 
 
@@ -35,25 +36,22 @@ class Teacher:
     def loss(
         self,
         student: FlowDecoder,
-        tokens: Tensor,
-        token_lengths: Tensor,
-        durations: Tensor,
-        x: Tensor,
-        lengths: Tensor,
+        batch: Batch,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch, with gaps as in the training of the teacher.
 
         Args:
             student: Decoder in training.
-            tokens, token_lengths, durations, x, lengths: As of ``SynthesizerNetwork``.
+            batch: As of ``SynthesizerNetwork``.
 
         Returns:
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
-        x = x.float()
+        batch = batch._replace(x=batch.x.float())
+        x = batch.x
         with torch.no_grad(), full_precision(x.device):
-            cloze = self.synthesizer.pose(tokens, token_lengths, durations, x, lengths)
+            cloze = self.synthesizer.pose(batch)
             _, z = self.synthesizer.encode(cloze, x)
         loss = distillation_loss(
             student,

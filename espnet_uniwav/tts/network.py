@@ -14,7 +14,7 @@ from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.tts.aligner import PromptAligner
-from espnet_uniwav.tts.cloze import Cloze
+from espnet_uniwav.tts.cloze import Batch, Cloze
 from espnet_uniwav.tts.durations import DurationPredictor, token_of_frame
 from espnet_uniwav.tts.text import TextCondition, TextEncoder
 
@@ -94,30 +94,17 @@ class SynthesizerNetwork(nn.Module):
         self.register_buffer("is_end", ends, persistent=False)
         return int(phones.max()) + 1
 
-    def forward(
-        self,
-        tokens: Tensor,
-        token_lengths: Tensor,
-        durations: Tensor,
-        x: Tensor,
-        lengths: Tensor,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch.
-
-        Args:
-            tokens: (B, L).
-            token_lengths: (B,).
-            durations: (B, L) frames of the tokens.
-            x: (B, T, F) features.
-            lengths: (B,) valid frames.
 
         Returns:
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
-        cloze = self.pose(tokens, token_lengths, durations, x, lengths)
+        cloze, x = self.pose(batch), batch.x
         if self.training:
-            told = ~lengths_to_padding_mask(token_lengths, tokens.shape[1])
+            length = batch.tokens.shape[1]
+            told = ~lengths_to_padding_mask(batch.token_lengths, length)
             self._learn(cloze.phones, told)
         duration = self.duration_predictor.loss(
             cloze.phones, cloze.ends, cloze.durations, cloze.known, cloze.text_padding
@@ -143,15 +130,9 @@ class SynthesizerNetwork(nn.Module):
         loss = loss + self.alignment_weight * losses["alignment"]
         return loss, {f"loss_{name}": v.detach() for name, v in losses.items()}
 
-    def pose(
-        self,
-        tokens: Tensor,
-        token_lengths: Tensor,
-        durations: Tensor,
-        x: Tensor,
-        lengths: Tensor,
-    ) -> Cloze:
-        """Draw the gaps of a batch; arguments as of a call."""
+    def pose(self, batch: Batch) -> Cloze:
+        """Draw the gaps of a batch."""
+        tokens, token_lengths, durations, x, lengths = batch
         length = x.shape[1]
         valid = ~lengths_to_padding_mask(lengths, length)
         padding_mask = drop_if_unpadded(~valid)

@@ -11,6 +11,7 @@ from factories import NUM_MELS, make_synthesizer
 from espnet_uniwav.flow.gap import draw_gap
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.tts.aligner import best_path
+from espnet_uniwav.tts.cloze import Batch
 from espnet_uniwav.tts.context import Context, check_prompt
 from espnet_uniwav.tts.durations import tokens_outside
 
@@ -20,13 +21,12 @@ TOKENS = torch.tensor([2, 3, 4])
 
 @pytest.fixture
 def batch():
-    """Tokens, their lengths and durations, features and their lengths."""
     torch.manual_seed(0)
     tokens = torch.tensor([[2, 3, 4, 5], [3, 2, 0, 0]])
     durations = torch.tensor([[5, 9, 4, 7], [8, 6, 0, 0]])
     lengths = durations.sum(1)
     x = torch.randn(8, NUM_MELS)[tokens].repeat_interleave(7, dim=1)[:, :25]
-    return tokens, torch.tensor([4, 2]), durations, x, lengths
+    return Batch(tokens, torch.tensor([4, 2]), durations, x, lengths)
 
 
 def speak(synthesizer, tokens=TOKENS, seed=0, **more):
@@ -46,7 +46,7 @@ def test_all_losses_fall(batch, visible_only):
     history = []
     for step in range(80):
         torch.manual_seed(step % 4)
-        loss, stats = synthesizer(*batch)
+        loss, stats = synthesizer(batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -63,7 +63,7 @@ def test_all_losses_fall(batch, visible_only):
 def test_durations_alone(batch):
     """No other part is trained, and no speech is encoded."""
     synthesizer = make_synthesizer(durations_only=True).train()
-    loss, stats = synthesizer(*batch)
+    loss, stats = synthesizer(batch)
     loss.backward()
     assert list(stats) == ["loss_duration"]
     trained = {n for n, p in synthesizer.named_parameters() if p.grad is not None}
@@ -88,7 +88,7 @@ def test_ends_of_words_change_durations_alone():
 def test_only_trained_tokens_are_spoken(batch):
     synthesizer = make_synthesizer()
     synthesizer.known_tokens.fill_(False)
-    synthesizer.train()(*batch)
+    synthesizer.train()(batch)
     assert synthesizer.known_tokens.nonzero().flatten().tolist() == [2, 3, 4, 5]
     with pytest.raises(ValueError, match=r"lines 7 of the token list"):
         speak(synthesizer.eval(), torch.tensor([2, 6]))

@@ -9,6 +9,7 @@ import torch
 from factories import NUM_MELS, make_synthesizer
 
 from espnet_uniwav.flow.sampling import SPEAKING, Sampling
+from espnet_uniwav.tts.cloze import Batch
 from espnet_uniwav.tts.distillation import Teacher
 
 TWO = Sampling(2, "euler", guidance_scale=0.0, temperature=SPEAKING.temperature)
@@ -16,11 +17,10 @@ TWO = Sampling(2, "euler", guidance_scale=0.0, temperature=SPEAKING.temperature)
 
 @pytest.fixture
 def batch():
-    """Tokens, their lengths and durations, features and their lengths."""
     tokens = torch.tensor([[2, 3, 4, 5], [3, 2, 0, 0]])
     durations = torch.tensor([[5, 9, 4, 7], [8, 6, 0, 0]])
     x = torch.randn(2, 25, NUM_MELS)
-    return tokens, torch.tensor([4, 2]), durations, x, durations.sum(1)
+    return Batch(tokens, torch.tensor([4, 2]), durations, x, durations.sum(1))
 
 
 def speak(synthesizer, sampling, seed):
@@ -49,7 +49,7 @@ def test_two_evaluations_come_near_sixteen(batch):
     before = copy.deepcopy(student.state_dict())
     for step in range(60):
         optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / 60)
-        loss, stats = teacher.loss(decoder, *batch)
+        loss, stats = teacher.loss(decoder, batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -72,7 +72,7 @@ def test_the_teacher_is_frozen_and_without_dropout(batch):
     losses = []
     for _ in range(2):
         torch.manual_seed(0)
-        losses.append(teacher.loss(decoder, *batch)[0])
+        losses.append(teacher.loss(decoder, batch)[0])
     losses[0].backward()
     assert torch.equal(*losses) and losses[0] > 0
     assert not any(p.requires_grad for p in model.parameters())
