@@ -93,7 +93,7 @@ SECTIONS = (
     ),
     (
         ("tokenizer", "of `uniwav cluster`", "`config.yaml` of the checkpoint"),
-        ("tokenizer.tokenizer:UniWavTokenizer",),
+        ("tokenizer.tokenizer:UniWavTokenizer", "tokenizer.coding:Coding"),
     ),
     ("Vocoder: the GAN codec task", ()),
     (("codec", "uniwav_vocoder", "`codec_conf`"), ("tasks.vocoder:UniWavVocoder",)),

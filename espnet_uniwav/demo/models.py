@@ -15,7 +15,7 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.card import kind_of
 from espnet_uniwav.storage.folder import find_folder, packaged_models, read_config
 from espnet_uniwav.tasks.finetuned import read_arguments
-from espnet_uniwav.tokenizer.checks import LEARNED
+from espnet_uniwav.tokenizer.coding import LEARNED
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.tts.speaking import Synthesizer
 from espnet_uniwav.vocoder import NO_VOCODER, use_vocoder

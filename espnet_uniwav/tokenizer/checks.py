@@ -1,60 +1,9 @@
-"""Checks of a tokenizer's arguments and inputs."""
+"""Checks of a tokenizer's inputs."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from espnet_uniwav.model import UniWav
-
-FEATURES, LEARNED = "features", "learned"
-
-
-def check_arguments(
-    uniwav: UniWav, layer: int | str, num_codebooks: int, codebook_size: int
-) -> None:
-    """Raise ValueError unless ``UniWavTokenizer`` can be made of its arguments."""
-    if uniwav.decoder is None:
-        raise ValueError(
-            "a tokenizer needs a model with a decoder: use a checkpoint trained with "
-            "the flow_matching loss, or add a decoder to its configuration"
-        )
-    layers = range(uniwav.encoder.num_layers + 1)
-    if layer not in (FEATURES, LEARNED) and layer not in layers:
-        raise ValueError(
-            f"layer: expected {layers[0]} to {layers[-1]}, {FEATURES} or {LEARNED}, "
-            f"found {layer}"
-        )
-    if num_codebooks < 0 or codebook_size < 2:
-        raise ValueError(
-            "expected num_codebooks of 0 or more and codebook_size of 2 or more, "
-            f"found {num_codebooks} and {codebook_size}"
-        )
-
-
-def check_sharing(layer: int | str, frames_per_code: int, voice_digits: int) -> None:
-    """Raise ValueError if only learned codes can be shared by frames as it is asked."""
-    if frames_per_code < 1 or voice_digits < 0:
-        raise ValueError(
-            "expected frames_per_code of 1 or more and voice_digits of 0 or more, "
-            f"found {frames_per_code} and {voice_digits}"
-        )
-    if layer != LEARNED and (frames_per_code > 1 or voice_digits):
-        raise ValueError(
-            f"frames_per_code and voice_digits need layer: {LEARNED}, found {layer}"
-        )
-
-
-def check_semantic(layer: int | str, semantic: int | None, num_layers: int) -> None:
-    """Raise ValueError unless clusters of this state can be the first code."""
-    if semantic is None:
-        return
-    if layer != LEARNED:
-        raise ValueError(f"semantic needs layer: {LEARNED}, found {layer}")
-    if semantic not in range(1, num_layers + 1):
-        raise ValueError(
-            f"semantic: expected a state from 1 to {num_layers}, found {semantic}"
-        )
 
 
 def check_codes(codes: Tensor, numbers: range, codebook_size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import read_config
-from espnet_uniwav.tokenizer.checks import LEARNED, check_semantic
+from espnet_uniwav.tokenizer.coding import Coding
 from espnet_uniwav.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
@@ -22,18 +23,10 @@ def cluster(
     checkpoint: str | Path,
     wav_scp: str | Path,
     output: str | Path,
-    layer: int | str,
-    num_codebooks: int = 1,
-    codebook_size: int = 1024,
-    normalise: bool = True,
-    num_axes: int = 64,
-    readout_weight: float = 1.0,
-    frames_per_code: int = 1,
-    voice_digits: int = 0,
-    semantic: int | None = None,
     decoder: str | Path | None = None,
     max_frames: int = 400000,
     seed: int = 0,
+    **coding,
 ) -> str:
     """Cluster frames into codebooks and write the tokenizer.
 
@@ -41,12 +34,10 @@ def cluster(
         checkpoint: Folder of ``uniwav export``.
         wav_scp: Table of names and audio files.
         output: Checkpoint to write.
-        layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight,
-            frames_per_code, voice_digits, semantic:
-            Arguments of ``UniWavTokenizer``.
         decoder: Checkpoint that defines the architecture of the decoder.
         max_frames: Number of frames to cluster at most; more are thinned.
         seed: Seed of k-means.
+        **coding: Arguments of ``Coding``: what the codes are.
 
     Returns:
         What was done, in one line.
@@ -55,26 +46,16 @@ def cluster(
         ValueError, OSError: Naming the file and what to do.
     """
     model, config = load_with_decoder(checkpoint, decoder)
-    check_semantic(layer, semantic, model.encoder.num_layers)
-    if layer == LEARNED:
-        model, config = with_layers(model, config, semantic or 0)
-    conf = dict(
-        layer=layer,
-        num_codebooks=num_codebooks,
-        codebook_size=codebook_size,
-        normalise=normalise,
-        num_axes=num_axes,
-        readout_weight=readout_weight,
-        frames_per_code=frames_per_code,
-        voice_digits=voice_digits,
-        semantic=semantic,
-    )
-    tokenizer = UniWavTokenizer(model, **conf).eval()
+    codes = Coding(**coding)
+    codes.check_model(model)
+    if codes.is_learned:
+        model, config = with_layers(model, config, codes.semantic or 0)
+    tokenizer = UniWavTokenizer(model, **coding).eval()
     usage = []
     if tokenizer.num_codebooks:
         usage.append(_fit(tokenizer, wav_scp, max_frames, seed))
     about = {"checkpoint": str(checkpoint), "wav_scp": str(wav_scp)}
-    save_checkpoint(tokenizer, {**config, "tokenizer": conf}, output, about)
+    save_checkpoint(tokenizer, {**config, "tokenizer": asdict(codes)}, output, about)
     return "; ".join([f"{output}: {tokenizer.extra_repr()}", *usage])
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.teacher import instance_norm
-from espnet_uniwav.tokenizer.checks import FEATURES
+from espnet_uniwav.tokenizer.coding import FEATURES, Coding
 from espnet_uniwav.tokenizer.metric import Metric, Readout
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tokenizer.reading import Reading
@@ -24,30 +24,20 @@ class ClusterQuantizer(Quantizer):
     Args:
         width: Width D of states and condition.
         feature_dim: Width F of the features.
-        layer, num_codebooks, codebook_size, normalise, num_axes, readout_weight: See
-            ``TokenizerNetwork``.
+        coding: What the codes are.
     """
 
     frames_per_code, voice_digits = 1, 0
 
-    def __init__(
-        self,
-        width: int,
-        feature_dim: int,
-        layer: int | str,
-        num_codebooks: int = 1,
-        codebook_size: int = 1024,
-        normalise: bool = True,
-        num_axes: int = 64,
-        readout_weight: float = 1.0,
-    ):
-        metric = Metric(width, feature_dim, num_axes, readout_weight)
-        own = feature_dim if layer == FEATURES else metric.dim
-        super().__init__(own, feature_dim, width, num_codebooks, codebook_size)
+    def __init__(self, width: int, feature_dim: int, coding: Coding):
+        metric = Metric(width, feature_dim, coding.num_axes, coding.readout_weight)
+        own = feature_dim if coding.layer == FEATURES else metric.dim
+        sizes = coding.num_codebooks, coding.codebook_size
+        super().__init__(own, feature_dim, width, *sizes)
         self.metric = metric
         self.readout = Readout(width, feature_dim)
-        self.layer = layer
-        self.normalise = normalise
+        self.layer = coding.layer
+        self.normalise = coding.normalise
 
     def frozen(self, uniwav: UniWav) -> tuple[nn.Module, ...]:
         """Parts that are not trained."""

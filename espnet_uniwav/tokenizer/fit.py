@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
-from espnet_uniwav.tokenizer.checks import FEATURES, LEARNED
+from espnet_uniwav.tokenizer.coding import FEATURES, LEARNED
 from espnet_uniwav.tokenizer.kmeans import kmeans
 from espnet_uniwav.tokenizer.quantizer import Quantizer
 from espnet_uniwav.tokenizer.semantic import SemanticCodebook, join_frames

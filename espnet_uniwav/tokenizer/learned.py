@@ -10,6 +10,7 @@ from espnet_uniwav.flow.precondition import Precondition
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.codebook import nearest
+from espnet_uniwav.tokenizer.coding import Coding
 from espnet_uniwav.tokenizer.digits import (
     DEEPEST,
     DEVIATION,
@@ -43,52 +44,32 @@ class LearnedQuantizer(nn.Module):
     Args:
         width: Width D of the condition.
         feature_dim: Width F of the features.
-        num_codebooks: K.
-        codebook_size: Codewords V of each.
-        frames_per_code: Frames N that share a code.
-        voice_digits: Digits of the voice, two bits each; 0: none.
-        semantic: State of the encoder that the first codebook clusters; None: the
-            features.
-        num_axes: Whitened axes of that state.
+        coding: What the codes are: K codebooks of V codewords.
     """
 
-    def __init__(
-        self,
-        width: int,
-        feature_dim: int,
-        num_codebooks: int,
-        codebook_size: int = 1024,
-        frames_per_code: int = 1,
-        voice_digits: int = 0,
-        semantic: int | None = None,
-        num_axes: int = 64,
-    ):
+    def __init__(self, width: int, feature_dim: int, coding: Coding):
         super().__init__()
-        if num_codebooks < 1:
+        most = DEEPEST * feature_dim
+        if coding.voice_digits > most:
             raise ValueError(
-                f"learned codes need num_codebooks of 1 or more, found {num_codebooks}"
+                f"expected voice_digits of at most {most}, found {coding.voice_digits}"
             )
-        if voice_digits > DEEPEST * feature_dim:
-            raise ValueError(
-                f"expected voice_digits of at most {DEEPEST * feature_dim}, found "
-                f"{voice_digits}"
-            )
-        self.total = self.num_codebooks = num_codebooks
-        self.codebook_size = codebook_size
-        self.frames_per_code = frames_per_code
-        self.voice_digits = voice_digits
-        group = frames_per_code * feature_dim
-        self.codebooks = nn.Parameter(torch.zeros(num_codebooks, codebook_size, group))
+        self.total = self.num_codebooks = coding.num_codebooks
+        self.codebook_size = coding.codebook_size
+        self.frames_per_code = coding.frames_per_code
+        self.voice_digits = voice_digits = coding.voice_digits
+        group = self.frames_per_code * feature_dim
+        size = self.total, self.codebook_size, group
+        self.codebooks = nn.Parameter(torch.zeros(*size))
         self.digits, self.spread = Digits(voice_digits), Spread(voice_digits)
         self.write_voice = nn.Linear(feature_dim, voice_digits, bias=False)
         self.read_voice = nn.Linear(voice_digits, group, bias=False)
-        self.embed = nn.Linear(group, frames_per_code * width)
+        embedded = self.frames_per_code * width
+        self.embed = nn.Linear(group, embedded)
         self.semantic = None
-        if semantic is not None:
-            self.semantic = SemanticCodebook(
-                width, semantic, codebook_size, frames_per_code, num_axes
-            )
-            self.meaning = nn.Embedding(codebook_size, frames_per_code * width)
+        if coding.semantic is not None:
+            self.semantic = SemanticCodebook(width, coding)
+            self.meaning = nn.Embedding(self.codebook_size, embedded)
             nn.init.zeros_(self.meaning.weight)
 
     def frozen(self, uniwav: UniWav) -> tuple[nn.Module, ...]:

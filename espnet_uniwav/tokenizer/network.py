@@ -16,13 +16,8 @@ from espnet_uniwav.flow.matching import flow_matching_loss
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.ssl.codebook import count_codes, perplexity
-from espnet_uniwav.tokenizer.checks import (
-    LEARNED,
-    check_arguments,
-    check_semantic,
-    check_sharing,
-)
 from espnet_uniwav.tokenizer.clusters import ClusterQuantizer
+from espnet_uniwav.tokenizer.coding import Coding
 from espnet_uniwav.tokenizer.learned import LearnedQuantizer
 from espnet_uniwav.tokenizer.reading import Reading
 
@@ -34,28 +29,13 @@ LEARNED_FROM = {"small": PACKAGED}
 class TokenizerNetwork(nn.Module):
     """Features -> codes, and the loss of a decoder that reads codes.
 
-    Codes are either clusters of what the encoder knows, which are final before the
-    decoder learns to read them instead of z (``ClusterQuantizer``), or codewords of
-    groups of frames, learned together with the decoder (``LearnedQuantizer``).
-
     Args:
         uniwav: Model with a decoder; pre-trained or not.
-        layer: ``learned``; or, for clusters, the state that the first codebook
-            clusters, 0 to num_layers; ``features``: all codebooks cluster the features
-            themselves, as a control.
-        num_codebooks: K codes of a frame; of clusters, 0 uses z without quantisation,
-            as a control.
-        codebook_size: Values V of a code.
-        normalise: Clusters: normalise every channel of the state to zero mean and unit
-            variance over the utterance, which removes speaker information.
-        num_axes: Of clusters of a state, see ``Metric``.
-        readout_weight: Clusters: see ``Metric``.
         min_share: Smallest share of an utterance that is generated in training; the
             rest is the prompt.
         whole_prob: Share of utterances generated completely, without a prompt.
         drop_prob: Share of utterances without any condition, for guidance.
-        frames_per_code, voice_digits, semantic: Learned codes: see
-            ``LearnedQuantizer``.
+        **coding: Arguments of ``Coding``: what the codes are.
     """
 
     # Names of tensors in older checkpoints, and what they are now.
@@ -64,49 +44,22 @@ class TokenizerNetwork(nn.Module):
     def __init__(
         self,
         uniwav: UniWav,
-        layer: int | str,
-        num_codebooks: int = 1,
-        codebook_size: int = 1024,
-        normalise: bool = True,
-        num_axes: int = 64,
-        readout_weight: float = 1.0,
         min_share: float = 0.5,
         whole_prob: float = 0.5,
         drop_prob: float = 0.1,
-        frames_per_code: int = 1,
-        voice_digits: int = 0,
-        semantic: int | None = None,
+        **coding,
     ):
         super().__init__()
-        check_arguments(uniwav, layer, num_codebooks, codebook_size)
-        check_sharing(layer, frames_per_code, voice_digits)
-        check_semantic(layer, semantic, uniwav.encoder.num_layers)
+        coding = Coding(**coding)
+        coding.check_model(uniwav)
         self.uniwav = uniwav
-        self.layer = layer
+        self.layer = coding.layer
         self.min_share = min_share
         self.whole_prob = whole_prob
         self.drop_prob = drop_prob
+        quantizer = LearnedQuantizer if coding.is_learned else ClusterQuantizer
         sizes = uniwav.encoder.embed_dim, uniwav.features.spec.dim
-        if layer == LEARNED:
-            self.quantizer = LearnedQuantizer(
-                *sizes,
-                num_codebooks,
-                codebook_size,
-                frames_per_code,
-                voice_digits,
-                semantic,
-                num_axes,
-            )
-        else:
-            self.quantizer = ClusterQuantizer(
-                *sizes,
-                layer,
-                num_codebooks,
-                codebook_size,
-                normalise,
-                num_axes,
-                readout_weight,
-            )
+        self.quantizer = quantizer(*sizes, coding)
         for part in self.quantizer.frozen(uniwav):
             part.requires_grad_(False)
 

@@ -10,6 +10,7 @@ from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.ssl.codebook import nearest
 from espnet_uniwav.ssl.teacher import instance_norm
+from espnet_uniwav.tokenizer.coding import Coding
 from espnet_uniwav.tokenizer.metric import Metric
 
 
@@ -21,26 +22,16 @@ class SemanticCodebook(nn.Module):
 
     Args:
         width: Width D of the state.
-        layer: State, 1 to num_layers.
-        codebook_size: Clusters V.
-        frames_per_code: Frames N that share a code.
-        num_axes: Whitened axes of the state.
+        coding: Names the state, clusters V, frames N and axes.
     """
 
-    def __init__(
-        self,
-        width: int,
-        layer: int,
-        codebook_size: int,
-        frames_per_code: int,
-        num_axes: int = 64,
-    ):
+    def __init__(self, width: int, coding: Coding):
         super().__init__()
-        self.layer = layer
-        self.frames_per_code = frames_per_code
-        self.metric = Metric(width, 0, num_axes, 0.0)
-        group = frames_per_code * self.metric.dim
-        self.register_buffer("centroids", torch.zeros(codebook_size, group))
+        self.layer = coding.semantic
+        self.frames_per_code = coding.frames_per_code
+        self.metric = Metric(width, 0, coding.num_axes, 0.0)
+        group = self.frames_per_code * self.metric.dim
+        self.register_buffer("centroids", torch.zeros(coding.codebook_size, group))
 
     @torch.no_grad()
     def forward(

@@ -5,6 +5,7 @@ import torch
 from factories import make_config, make_model, make_speech
 
 from espnet_uniwav.checkpoint import save_checkpoint
+from espnet_uniwav.tokenizer.coding import Coding
 from espnet_uniwav.tokenizer.fit import fit_tokenizer
 from espnet_uniwav.tokenizer.learned import LearnedQuantizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
@@ -116,7 +117,8 @@ def test_the_first_codebooks_are_codes_of_their_own(tokenizer):
 
 def test_training_leaves_out_the_last_codebooks():
     torch.manual_seed(0)
-    quantizer = LearnedQuantizer(8, 6, 4, 16, voice_digits=4)
+    coding = Coding("learned", 4, 16, voice_digits=4)
+    quantizer = LearnedQuantizer(8, 6, coding)
     number, heard = quantizer.leave_out(torch.ones(4000, 4).bool())
     shares = number.long().flatten().bincount(minlength=5) / 4000
     assert shares[0] == 0 and ((shares[1:] - 0.25).abs() < 0.03).all()
@@ -255,7 +257,10 @@ def test_meaning_is_trained(tmp_path):
     "conf, message",
     [
         ({"semantic": 9}, "state from 1 to [0-9], found 9"),
-        ({"layer": 1, "semantic": 1, "frames_per_code": 1, "voice_digits": 0}, "needs"),
+        (
+            {"layer": 1, "semantic": 1, "frames_per_code": 1, "voice_digits": 0},
+            "need layer",
+        ),
     ],
 )
 def test_semantic_states_that_are_none(conf, message):
