@@ -29,10 +29,15 @@ fetch_corpus() {
     ${python} -m espnet_uniwav.data.asterisk "$corpus" "$@"
 }
 
-# prepare_texts [OPTION ...]: data folders of the utterances with a clean text; options of
-# espnet_uniwav.data.prepare.
+# prepare_texts [OPTION ...]: stage 1, data folders of the utterances with a clean text: of
+# $corpus, or of the English part of the default one, with these options of fetch_corpus.
 prepare_texts() {
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all" "$@"
+    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
+    if [ -z "$corpus" ]; then
+        : "${match:=-en-}"
+        fetch_corpus "$@"
+    fi
+    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all" ${data_args}
     ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
 }
 

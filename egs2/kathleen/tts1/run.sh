@@ -24,6 +24,6 @@ if [ ! -f "$table" ]; then
     mv "$table.partial" "$table"
 fi
 exec ../../mini_speech/tts1/run.sh --corpus "${table%/*}" --data "$PWD/data" \
-    --exp "$PWD/exp" --prepare_args "--test_share 0.053 --dev_share 0.03" --test_sets test \
+    --exp "$PWD/exp" --data_args "--test_share 0.053 --dev_share 0.03" --test_sets test \
     --prompts train --num_lines 60 --checkpoint small \
     --tts_config "$PWD/conf/train_tts_small.yaml" "${options[@]}"

@@ -33,12 +33,7 @@ train=train${minutes:+_${minutes}min}
     expdir=$exp/$(basename "$asr_config" .yaml)${minutes:+_${minutes}min}_seed$seed
 
 if want 1; then
-    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
-    if [ -z "$corpus" ]; then
-        : "${match:=-en-}"
-        fetch_corpus
-    fi
-    prepare_texts ${data_args}
+    prepare_texts
 fi
 
 if want 2; then

@@ -34,12 +34,7 @@ expdir=                 # this experiment; empty: named after tokenizer and conf
 symbols=(--add_symbol "<blank>:0" --add_symbol "<unk>:1" --add_symbol "<sos/eos>:-1")
 
 if want 1; then
-    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
-    if [ -z "$corpus" ]; then
-        : "${match:=-en-}"
-        fetch_corpus
-    fi
-    prepare_texts ${data_args}
+    prepare_texts
 fi
 
 if want 2; then

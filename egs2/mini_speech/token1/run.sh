@@ -25,6 +25,7 @@ systems=                # more systems to score: NAME=FOLDER ...
 num_workers=2           # processes that encode and decode
 decode_args=            # more arguments of `uniwav detokenize`
 score_args=             # more arguments of `uniwav score`
+data_args=              # more arguments of espnet_uniwav.data.prepare
 match=                  # regular expression that an utterance id must contain
 bf16=                   # compute in bfloat16: true, false; empty: if that is faster
 seed=0
@@ -43,12 +44,7 @@ codes_of() {
 }
 
 if want 1; then
-    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
-    if [ -z "$corpus" ]; then
-        : "${match:=-en-}"
-        fetch_corpus --test_share 0.15
-    fi
-    prepare_texts
+    prepare_texts --test_share 0.15
 fi
 
 if want 2; then

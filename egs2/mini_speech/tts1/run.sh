@@ -19,14 +19,15 @@ distil_args=            # more arguments of espnet2.bin.tts_train in the distill
 model=valid.loss.best.pth
 test_sets="dev test"
 num_lines=              # lines to synthesise, of every test set; empty: all
-prompts=                # data folder of the prompts, such as train; empty: test set
+prompts=                # data folder of the prompts, such as train; empty: test set, but
+                        # train of the Asterisk prompts
 vocoder=                # checkpoint or name; none: Griffin-Lim; empty: that of the package
 speak_args=             # more arguments of `uniwav tts`
 samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
     euler-32-0.7-0.4 midpoint-4-0.7-0.4 heun-4-0.7-0.4 euler-8-0-0.4 euler-8-1.5-0.4
     euler-8-0.7-0 euler-8-0.7-0.7 euler-8-0.7-1"  # METHOD-STEPS-GUIDANCE-TEMPERATURE ...
 score_args=             # more arguments of `uniwav score`
-prepare_args=           # more arguments of espnet_uniwav.data.prepare
+data_args=              # more arguments of espnet_uniwav.data.prepare
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
 bf16=                   # compute in bfloat16: true, false; empty: if that is faster
@@ -39,6 +40,7 @@ student=                # experiment of the student; empty: named after this exp
 . ../stages.sh
 . ./path.sh
 [ -n "$expdir" ] || expdir=$exp/$(basename "$tts_config" .yaml)_seed$seed
+[ -n "$corpus" ] || : "${prompts:=train}"
 [ -n "$student" ] || student=${expdir}_$(basename "$distil_config" .yaml)
 
 # train CONF EXPERIMENT [OPTION ...]: espnet2.bin.tts_train, on the data of stage 3.
@@ -59,12 +61,7 @@ speak() {
 }
 
 if want 1; then
-    log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
-    if [ -z "$corpus" ]; then
-        : "${match:=-en-}" "${prompts:=train}"
-        fetch_corpus --test_share 0.15
-    fi
-    prepare_texts ${prepare_args}
+    prepare_texts --test_share 0.15
 fi
 
 if want 2; then
