@@ -6,4 +6,5 @@ cd "$(dirname "$0")"
 . ../corpus.sh
 # The longest utterance of test-clean has 35 s; utterances that are cut lose their text.
 exec ../../mini_speech/asr2/run.sh --corpus "$corpus" --data "$PWD/data" \
-    --exp "$PWD/exp" --test_sets test --data_args "--max_seconds 36" "${options[@]}"
+    --exp "$PWD/exp" --test_sets test --data_args "--max_seconds 36" \
+    --asr_config "$PWD/conf/train_discrete_asr.yaml" "${options[@]}"
