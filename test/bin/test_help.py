@@ -19,6 +19,7 @@ from espnet_uniwav.bin import uniwav
 from espnet_uniwav.cli import command, options
 from espnet_uniwav.flow import sampling, solver
 from espnet_uniwav.tokenizer import network
+from espnet_uniwav.tokenizer.coding import Coding
 
 NAMES = [name for names in uniwav.GROUPS.values() for name in names]
 MODULES = {name: importlib.import_module(f"espnet_uniwav.bin.{name}") for name in NAMES}
@@ -147,7 +148,10 @@ def test_shared_options_stand_in_one_order(name):
 @pytest.mark.parametrize("name", CALLED)
 def test_a_function_takes_the_options_as_keywords(name):
     pytest.importorskip(NEEDED.get(name, "argparse"))
-    parameters = inspect.signature(command.load(MODULES[name].WORK)).parameters
+    work = command.load(MODULES[name].WORK)
+    parameters = dict(inspect.signature(work).parameters)
+    if parameters.pop("coding", None):
+        parameters.update(inspect.signature(Coding).parameters)
     kinds = [parameter.kind for parameter in parameters.values()]
     free = SETTINGS if inspect.Parameter.VAR_KEYWORD in kinds else set()
     actions = {action.dest: action for action in actions_of(name)}
