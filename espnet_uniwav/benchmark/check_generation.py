@@ -15,6 +15,7 @@ from espnet_uniwav.benchmark.setting import HEAD_DIM, make_audio
 from espnet_uniwav.benchmark.worker import synchronize
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tokenizer import UniWavTokenizer
+from espnet_uniwav.tts.cloze import Batch
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.synthesizer import FrameSynthesizer
 
@@ -64,9 +65,8 @@ def train_to_speak(model: FrameSynthesizer, plan: Plan) -> Tensor:
     tokens = torch.arange(number, device=device).expand(len(x), -1) % NUM_TOKENS
     durations = torch.full_like(tokens, FRAMES_PER_TOKEN)
     durations[:, -1] += x.shape[1] - number * FRAMES_PER_TOKEN
-    loss, _ = model.train()(
-        tokens, torch.full_like(lengths, number), durations, x, lengths
-    )
+    text = tokens, torch.full_like(lengths, number), durations
+    loss, _ = model.train()(Batch(*text, x, lengths))
     loss.backward()
     return loss.detach()
 
