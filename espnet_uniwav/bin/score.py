@@ -11,7 +11,7 @@ players, sections.json (the same, for `uniwav report --speech OUT`) and cache.js
 --match, only lines whose reference path matches a regular expression are scored.
 
 examples:
-  uniwav score lines.tsv ours=OUT theirs=OTHER --output SCORES
+  uniwav score lines.tsv ours=OUT theirs=OTHER --output SCORES --baseline theirs
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--cache", type=Path, help="file of cached scores (default: OUT/cache.json)"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="also write the differences of all systems from this one, paired",
     )
     add_vocoder(parser)
     return parser

@@ -166,6 +166,34 @@ def test_means_weigh_words():
     assert str(found["DistillMOS"]) == "3.00 (3.00 to 3.00)"
 
 
+def test_differences_are_paired():
+    """A constant difference has no interval, however the scores vary."""
+    base = [make_score(k, 10, 0.1 * k) for k in range(8)]
+    better = [make_score(k + 1, 10, 0.1 * k + 0.2) for k in range(8)]
+    found = means(better, base)
+    assert str(found["WER %"]) == "10.0 (10.0 to 10.0)"
+    assert str(found["similarity"]) == "0.200 (0.200 to 0.200)"
+
+
+def test_baseline_pairs_the_utterances(lines, judged, capsys):
+    """Quiet has one word of three more wrong in a and c, and none in b."""
+    run(lines, "--vocoder", "none", "--baseline", "good")
+    folder = lines.parent / "out"
+    table = (folder / "scores.md").read_text().split("| system | WER, points |")[1]
+    found = {x.split(" | ")[0][2:]: x for x in table.splitlines() if " to " in x}
+    assert set(found) == {"quiet", RECORDING, COPY, STRANGER}
+    assert "| 22.2 (0.0 to 33.3) |" in found["quiet"]
+    assert "| 0.0 (0.0 to 0.0) |" in found[RECORDING]
+    paired = load_sections(folder / "sections.json")[0].tables[1]
+    assert paired.title == "minus good, utterance by utterance"
+    assert len(paired.rows) == 4
+
+
+def test_unknown_baseline_lists_the_systems(lines, judged):
+    with pytest.raises(SystemExit, match="--baseline better: expected one of .*good"):
+        run(lines, "--vocoder", "none", "--baseline", "better")
+
+
 def test_strangers_are_of_other_speakers(tmp_path):
     lines = [
         Line(name, reference=f"{name}.wav", speaker=speaker)

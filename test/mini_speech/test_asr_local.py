@@ -53,3 +53,36 @@ def test_unknown_hypothesis(script, tmp_path, monkeypatch):
     (tmp_path / "hyp").write_text("u2 AB\n")
     with pytest.raises(SystemExit, match="u2 is not in the reference"):
         run(script("score"), monkeypatch, tmp_path / "ref", f"a={tmp_path / 'hyp'}")
+
+
+@pytest.fixture
+def hypotheses(tmp_path):
+    """A reference, a right hypothesis, and one with every second word wrong."""
+    texts = {"ref": "AB CD", "right": "AB CD", "wrong": "AB CX"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(f"u1 {text}\nu2 {text}\n")
+    return tmp_path
+
+
+def test_differences_from_a_baseline(script, hypotheses, monkeypatch, capsys):
+    """Points of the texts, and share of the baseline's errors; both texts are alike."""
+    systems = [f"{name}={hypotheses / name}" for name in ("right", "wrong")]
+    options = [hypotheses / "ref", *systems, "--baseline", "wrong"]
+    run(script("score"), monkeypatch, *options)
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    cells = [cell.strip() for cell in table[2].strip("|").split("|")]
+    all_gone = "-100.00 (-100.00 to -100.00)"
+    assert cells == [
+        "right",
+        "-20.00 (-20.00 to -20.00)",
+        all_gone,
+        "-50.00 (-50.00 to -50.00)",
+        all_gone,
+    ]
+    assert [line.split("|")[1].strip() for line in table[3:]] == ["floor: AB repeated"]
+
+
+def test_unknown_baseline(script, hypotheses, monkeypatch):
+    options = [hypotheses / "ref", f"a={hypotheses / 'wrong'}", "--baseline", "b"]
+    with pytest.raises(SystemExit, match="--baseline: expected one of a"):
+        run(script("score"), monkeypatch, *options)

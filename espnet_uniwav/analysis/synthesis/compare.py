@@ -5,19 +5,28 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from espnet_uniwav.analysis.page import Page, Table, save_sections, write_page
 from espnet_uniwav.analysis.synthesis.scores import (
     CODED,
     COPY,
     RATE,
     VOCODED,
     Judges,
+    Score,
     fixed_systems,
     judge_system,
 )
-from espnet_uniwav.analysis.synthesis.table import markdown, rows, write_csv
+from espnet_uniwav.analysis.synthesis.table import (
+    HEAD,
+    PAIRED_HEAD,
+    differences,
+    markdown,
+    rows,
+    write_csv,
+)
 from espnet_uniwav.data.audio import read_speech
 from espnet_uniwav.data.kaldi import thin
 from espnet_uniwav.features import AbsFeatures, build_features
@@ -42,8 +51,9 @@ def score(
     players: int = 6,
     frame_rate: int = 50,
     cache: Path | None = None,
+    baseline: str | None = None,
 ) -> str:
-    """Score systems, write the results, and return the table.
+    """Score systems, write the results, and return the tables.
 
     Args:
         lines: Table with ``NEEDED_COLUMNS``.
@@ -57,39 +67,62 @@ def score(
         players: Lines with players on the page.
         frame_rate: Frame rate of the copies' features (Hz).
         cache: File of cached scores; None: cache.json in the folder.
+        baseline: System, or what is scored for comparison; the differences of all
+            others from it are written too.
 
     Returns:
-        The table in markdown.
+        The tables in markdown.
 
     Raises:
         ValueError, OSError, ImportError: Naming the file and what to do.
     """
     _require_packages()
-    from espnet_uniwav.analysis.page import Page, save_sections, write_page
     from espnet_uniwav.analysis.synthesis.page import speech_sections
 
     if not systems and vocoder is None and codec is None:
         raise ValueError("nothing to score: give NAME=FOLDER, --vocoder or --codec")
-    chosen = read_lines(lines, NEEDED_COLUMNS)
-    chosen = choose_lines(chosen, match, num_utterances)
+    chosen = choose_lines(read_lines(lines, NEEDED_COLUMNS), match, num_utterances)
     folders = parse_systems(systems, chosen)
     output.mkdir(parents=True, exist_ok=True)
     judges = Judges(cache or output / "cache.json")
     speakers = fixed_systems(chosen, make_copies(frame_rate, vocoder, codec))
     for name, folder in folders.items():
         speakers[name] = functools.partial(_read, folder, RATE)
-    judged = {
-        name: judge_system(name, chosen, speak, judges)
-        for name, speak in speakers.items()
-    }
-    times = {name: real_time_factor(folder) for name, folder in folders.items()}
-    table = rows(judged, times)
-    write_text(output / "scores.md", markdown(table))
+    _check_baseline(baseline, speakers)
+    judged = {n: judge_system(n, chosen, s, judges) for n, s in speakers.items()}
+    tables = make_tables(judged, folders, baseline)
     write_csv(output / "scores.csv", chosen, judged)
-    sections = speech_sections(title, table, chosen, speakers, players)
+    text = "\n".join(markdown(table.header, table.rows) for table in tables)
+    write_text(output / "scores.md", text)
+    sections = speech_sections(title, tables, chosen, speakers, players)
     save_sections(sections, output / "sections.json")
     write_page(Page(title, "", [], sections), output / "index.html")
-    return markdown(table)
+    return text
+
+
+def _check_baseline(baseline: str | None, names: Collection[str]) -> None:
+    if baseline is not None and baseline not in names:
+        raise ValueError(f"--baseline {baseline}: expected one of {', '.join(names)}")
+
+
+def make_tables(
+    judged: dict[str, list[Score]], folders: dict[str, Path], baseline: str | None
+) -> list[Table]:
+    """Means of every system, and their differences from the baseline.
+
+    Args:
+        judged: System -> scores.
+        folders: System -> its folder, which may tell the real-time factor.
+        baseline: See ``score``.
+    """
+    times = {name: real_time_factor(folder) for name, folder in folders.items()}
+    count = len(next(iter(judged.values())))
+    tables = [Table(f"{count} utterances", list(HEAD), rows(judged, times))]
+    if baseline is not None:
+        title = f"minus {baseline}, utterance by utterance"
+        pairs = differences(judged, baseline)
+        tables.append(Table(title, list(PAIRED_HEAD), pairs))
+    return tables
 
 
 def _require_packages() -> None:

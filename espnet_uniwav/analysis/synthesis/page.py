@@ -9,7 +9,6 @@ import numpy as np
 from espnet_uniwav.analysis.page import Clip, Row, Section, Table
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
 from espnet_uniwav.analysis.synthesis.scores import RATE, RECORDING
-from espnet_uniwav.analysis.synthesis.table import HEAD
 from espnet_uniwav.data.audio import read_speech
 from espnet_uniwav.data.kaldi import thin
 from espnet_uniwav.tts.lines import Line
@@ -24,7 +23,7 @@ LEAD = (
 
 def speech_sections(
     title: str,
-    table: list[list[str]],
+    tables: list[Table],
     lines: list[Line],
     speakers: Mapping[str, Callable[[Line], np.ndarray]],
     count: int,
@@ -33,15 +32,14 @@ def speech_sections(
 
     Args:
         title: Title of the first section.
-        table: Rows in the order of ``HEAD``.
+        tables: Those of the scores.
         lines: All lines; ``count`` of them have players.
         speakers: System -> function from a line to its speech, (S,) samples.
         count: Lines with players.
     """
-    count_title = f"{len(lines)} utterances"
     heard = [listen(line, speakers) for line in thin(lines, count)]
     return [
-        Section(title, LEAD, tables=[Table(count_title, list(HEAD), table)]),
+        Section(title, LEAD, tables=tables),
         Section(f"{title}, to hear", rows=heard),
     ]
 

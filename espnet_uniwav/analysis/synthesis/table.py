@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from espnet_uniwav.tts.lines import Line
 
 METRICS = ("WER %", "CER %", "similarity", "DistillMOS")
 HEAD = ("system", "utterances", *METRICS, "real-time factor")
+PAIRED_HEAD = ("system", "WER, points", "CER, points", *METRICS[2:])
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,38 @@ class Mean:
         return f"{value} ({low} to {high})"
 
 
-def means(scores: list[Score]) -> dict[str, Mean]:
-    """Metric -> mean over the scores of a system."""
+def means(scores: list[Score], baseline: list[Score] | None = None) -> dict[str, Mean]:
+    """Metric -> mean over the scores of a system.
+
+    Args:
+        scores: Of the system.
+        baseline: Scores of another system on the same lines; if given, the means are
+            those of the differences, system minus baseline.
+    """
+    own = parts(scores)
+    others = parts(baseline) if baseline is not None else {}
+    found = {}
+    for metric, (values, counts, scale, digits) in own.items():
+        if metric in others:
+            values = values - others[metric][0]
+        bounds = error_rate(values, counts), *bootstrap_interval(values, counts)
+        found[metric] = Mean(*(bound / scale for bound in bounds), digits)
+    return found
+
+
+def parts(scores: list[Score]) -> dict[str, tuple[np.ndarray, np.ndarray, int, int]]:
+    """Metric -> (N,) values, (N,) counts, divisor of their rate in percent, digits."""
     ones = np.ones(len(scores))
     errors = [score.errors for score in scores]
-    parts = {
+    columns = {
         "WER %": ([e.word_edits for e in errors], [e.words for e in errors], 1, 1),
         "CER %": ([e.char_edits for e in errors], [e.chars for e in errors], 1, 1),
         "similarity": ([s.similarity for s in scores], ones, 100, 3),
         "DistillMOS": ([s.naturalness for s in scores], ones, 100, 2),
     }
     return {
-        metric: Mean(
-            error_rate(sums, counts) / scale,
-            *(bound / scale for bound in bootstrap_interval(sums, counts)),
-            digits,
-        )
-        for metric, (sums, counts, scale, digits) in parts.items()
+        metric: (np.array(values, float), np.array(counts), scale, digits)
+        for metric, (values, counts, scale, digits) in columns.items()
     }
 
 
@@ -72,9 +89,19 @@ def rows(
     return table
 
 
-def markdown(table: list[list[str]]) -> str:
-    """The rows under ``HEAD``."""
-    lines = [HEAD, ["---"] * len(HEAD), *table]
+def differences(systems: dict[str, list[Score]], baseline: str) -> list[list[str]]:
+    """A row of strings per system but the baseline, in the order of ``PAIRED_HEAD``."""
+    table = []
+    for name, scores in systems.items():
+        if name != baseline:
+            found = means(scores, systems[baseline])
+            table.append([name, *(str(found[metric]) for metric in METRICS)])
+    return table
+
+
+def markdown(head: Sequence[str], table: list[list[str]]) -> str:
+    """The rows under a head."""
+    lines = [head, ["---"] * len(head), *table]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -1,11 +1,14 @@
 """Word and character error rates of one or several decoded folders, in one table.
 
     python local/score.py REF_TEXT NAME=HYP_TEXT ... --wav_scp W --group NAME=REGEX ...
+        --baseline NAME
 
 Several hypotheses with the same NAME (seeds) are pooled: the rate is their mean, the
 interval a bootstrap over utterances. A group holds the utterances whose line of wav.scp
-contains REGEX. Writes markdown to stdout and, with --csv, a table. Its last line is a
-baseline: the most frequent word of the reference, repeated to the length of each text.
+contains REGEX. Writes markdown to stdout and, with --csv, a table. Its last line is the
+floor: the most frequent word of the reference, repeated to the length of each text.
+With --baseline, a second table has the differences from a system, paired by utterance:
+in points, and as a share of the baseline's errors.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from espnet_uniwav.analysis.word_errors import (
 from espnet_uniwav.data.kaldi import read_table
 
 COLUMNS = ("system", "group", "runs", "utterances", "metric", "rate", "low", "high")
+METRICS = {"CER": ("char_edits", "chars"), "WER": ("word_edits", "words")}
 
 
 def main() -> None:
@@ -37,12 +41,15 @@ def main() -> None:
     parser.add_argument("--wav_scp", type=Path, help="table that defines the groups")
     parser.add_argument("--group", action="append", default=[], metavar="NAME=REGEX")
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--baseline", metavar="NAME")
     args = parser.parse_args()
     reference = read_table(args.reference)
     systems = defaultdict(list)
     for entry in args.hypotheses:
         name, _, path = entry.partition("=")
         systems[name].append(errors_of(reference, read_table(Path(path)), path))
+    if args.baseline and args.baseline not in systems:
+        sys.exit(f"score.py: --baseline: expected one of {', '.join(systems)}")
     word = Counter(" ".join(reference.values()).split()).most_common(1)[0][0]
     systems[f"floor: {word} repeated"] = [
         {utt: count_errors(text, repeat(word, text)) for utt, text in reference.items()}
@@ -59,6 +66,9 @@ def main() -> None:
         with open(args.csv, "w", newline="", encoding="utf-8") as f:
             csv.writer(f).writerows([COLUMNS, *rows])
     print_markdown(rows, list(groups))
+    if args.baseline:
+        print()
+        print_differences(systems, args.baseline, groups)
 
 
 def errors_of(reference: dict, hypotheses: dict, path: str) -> dict:
@@ -95,17 +105,23 @@ def read_groups(args: argparse.Namespace) -> dict[str, list[str]]:
 def rates(name: str, group: str, runs: list[dict], utts: list[str]) -> list[tuple]:
     """Mean rate over runs and 95 % interval, for characters and words."""
     rows = []
-    for metric, edits, units in (
-        ("CER", "char_edits", "chars"),
-        ("WER", "word_edits", "words"),
-    ):
-        wrong = np.array([[getattr(run[u], edits) for u in utts] for run in runs])
-        total = np.array([getattr(runs[0][u], units) for u in utts])
-        low, high = bootstrap_interval(wrong.mean(axis=0), total)
-        rate = error_rate(wrong.mean(axis=0), total)
-        values = (f"{value:.2f}" for value in (rate, low, high))
+    for metric in METRICS:
+        wrong, total = counts(runs, utts, metric)
+        values = (f"{value:.2f}" for value in with_interval(wrong, total))
         rows.append((name, group, len(runs), len(utts), metric, *values))
     return rows
+
+
+def counts(runs: list[dict], utts: list[str], metric: str) -> tuple:
+    """Edits, averaged over runs, and units of every utterance."""
+    edits, units = METRICS[metric]
+    wrong = np.array([[getattr(run[u], edits) for u in utts] for run in runs])
+    return wrong.mean(axis=0), np.array([getattr(runs[0][u], units) for u in utts])
+
+
+def with_interval(edits, total) -> tuple[float, float, float]:
+    """Rate and its 95 % interval, in percent."""
+    return error_rate(edits, total), *bootstrap_interval(edits, total)
 
 
 def print_markdown(rows: list[tuple], groups: list[str]) -> None:
@@ -118,6 +134,25 @@ def print_markdown(rows: list[tuple], groups: list[str]) -> None:
     for name, runs in dict((row[0], row[2]) for row in rows).items():
         values = [cells[name, group, metric] for group, metric in columns]
         print(f"| {name} | {runs} | " + " | ".join(values) + " |")
+
+
+def print_differences(systems: dict, baseline: str, groups: dict) -> None:
+    """One line per system: its rate minus that of the baseline, on the same texts."""
+    head, lines = [], defaultdict(list)
+    for group, utts in groups.items():
+        for metric in METRICS:
+            base, total = counts(systems[baseline], utts, metric)
+            head += [f"{group}: {metric}, points", f"{group}: {metric}, % of errors"]
+            for name in systems:
+                less = counts(systems[name], utts, metric)[0] - base
+                for units in (total, base):
+                    value = "{:.2f} ({:.2f} to {:.2f})"
+                    lines[name].append(value.format(*with_interval(less, units)))
+    print(f"| minus {baseline} | " + " | ".join(head) + " |")
+    print("|---" * (len(head) + 1) + "|")
+    for name, values in lines.items():
+        if name != baseline:
+            print(f"| {name} | " + " | ".join(values) + " |")
 
 
 if __name__ == "__main__":
