@@ -64,6 +64,11 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add("--decoder", type=Path, help="checkpoint with the decoder's architecture")
     add(
+        "--random_weights",
+        action="store_true",
+        help="of the architecture alone: the control of what pre-training is worth",
+    )
+    add(
         "--max_frames",
         type=count,
         default=400000,

@@ -9,7 +9,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.checkpoint import (
+    load_checkpoint,
+    save_checkpoint,
+    untrained_model,
+)
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.model import UniWav
@@ -24,6 +28,7 @@ def cluster(
     wav_scp: str | Path,
     output: str | Path,
     decoder: str | Path | None = None,
+    random_weights: bool = False,
     max_frames: int = 400000,
     seed: int = 0,
     **coding,
@@ -35,8 +40,10 @@ def cluster(
         wav_scp: Table of names and audio files.
         output: Checkpoint to write.
         decoder: Checkpoint that defines the architecture of the decoder.
+        random_weights: Take the checkpoint's architecture and features alone; the
+            control of what pre-training is worth.
         max_frames: Number of frames to cluster at most; more are thinned.
-        seed: Seed of k-means.
+        seed: Seed of k-means and of random weights.
         **coding: Arguments of ``Coding``: what the codes are.
 
     Returns:
@@ -45,7 +52,8 @@ def cluster(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    model, config = load_with_decoder(checkpoint, decoder)
+    random_seed = seed if random_weights else None
+    model, config = load_with_decoder(checkpoint, decoder, random_seed)
     codes = Coding(**coding)
     codes.check_model(model)
     if codes.is_learned:
@@ -55,6 +63,7 @@ def cluster(
     if tokenizer.num_codebooks:
         usage.append(_fit(tokenizer, wav_scp, max_frames, seed))
     about = {"checkpoint": str(checkpoint), "wav_scp": str(wav_scp)}
+    about["random_weights"] = random_weights
     save_checkpoint(tokenizer, {**config, "tokenizer": asdict(codes)}, output, about)
     return "; ".join([f"{output}: {tokenizer.extra_repr()}", *usage])
 
@@ -90,14 +99,20 @@ def with_layers(model: UniWav, config: dict, num_layers: int) -> tuple[UniWav, d
 
 
 def load_with_decoder(
-    checkpoint: str | Path, decoder: str | Path | None
+    checkpoint: str | Path, decoder: str | Path | None, random_seed: int | None = None
 ) -> tuple[UniWav, dict]:
     """Load a model and its configuration, with an untrained decoder if one is named.
+
+    With a seed, all weights but those of the features are random.
 
     Raises:
         FileNotFoundError, ValueError: If a checkpoint is missing or broken.
     """
-    model, config = load_checkpoint(checkpoint), read_config(checkpoint)["model"]
+    if random_seed is None:
+        model = load_checkpoint(checkpoint)
+    else:
+        model = untrained_model(checkpoint, random_seed)
+    config = read_config(checkpoint)["model"]
     if decoder is not None:
         other = read_config(decoder)["model"]
         config = {

@@ -15,9 +15,16 @@ class Readout(nn.Linear):
 
     @torch.no_grad()
     def fit(self, z: Tensor, x: Tensor) -> None:
-        """Fit to frames of z (N, D) and of the features (N, F)."""
+        """Fit to frames of z (N, D) and of the features (N, F).
+
+        Directions in which z hardly varies, as that which its norm removes, count for
+        little: a plain solution would follow their rounding errors.
+        """
         center, mean = z.mean(0), x.mean(0)
-        self.weight.copy_(torch.linalg.lstsq(z - center, x - mean).solution.T)
+        z, x = (z - center).double(), (x - mean).double()
+        power, axes = torch.linalg.eigh(z.T @ z)
+        power = power.clamp(min=1e-8 * float(power[-1]))
+        self.weight.copy_((axes / power @ (axes.T @ (z.T @ x))).T)
         self.bias.copy_(mean - self.weight @ center)
 
 

@@ -287,3 +287,21 @@ def test_cluster_refuses(folder, tmp_path):
         cluster([*command, *small])
     cluster([*command, *small, "--decoder", f"{folder}/checkpoint"])
     assert UniWavTokenizer.from_pretrained(tmp_path / "out").uniwav.decoder
+
+
+def test_codes_of_a_random_encoder(folder, tmp_path):
+    """Weights and clusters are those of the seed."""
+    small = ["--layer", "1", "--codebook_size", "8", "--random_weights"]
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        command = [f"{folder}/checkpoint", f"{folder}/wav.scp", str(tmp_path / name)]
+        cluster([*command, *small, "--seed", str(seed)])
+    a, b, c = (
+        UniWavTokenizer.from_pretrained(tmp_path / name).state_dict() for name in "abc"
+    )
+    trained = UniWavTokenizer.from_pretrained(folder / "start").state_dict()
+    weights = "uniwav.encoder.input_projection.weight"
+    for key, found in b.items():
+        torch.testing.assert_close(found, a[key], rtol=1e-3, atol=1e-4, msg=key)
+    assert not torch.equal(a[weights], c[weights])
+    assert not torch.equal(a[weights], trained[weights])
+    assert read_config(tmp_path / "a")["about"]["random_weights"]
