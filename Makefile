@@ -1,11 +1,17 @@
 # The two commands: `make report` (the main job) and `make test`. CORPUS is a folder of
 # speech, or mini_librispeech, which is downloaded.
 PYTHON ?= python3
-# The environment is named after its packages, and shared by all checkouts.
-KEY := $(shell cat constraints.txt | sha256sum | cut -c1-12)
-UNIWAV_ENV ?= $(HOME)/.cache/espnet_uniwav/$(KEY)
-FAIRSEQ2_KEY := $(shell cat constraints-fairseq2.txt | sha256sum | cut -c1-12)
-FAIRSEQ2_ENV ?= $(HOME)/.cache/espnet_uniwav/fairseq2-$(FAIRSEQ2_KEY)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# Packages of every Python; the newest ESPnet of 3.11 is older than that of the others.
+PINS_3.11 := constraints.txt
+PINS_3.12 := constraints-3.12.txt
+PINS_3.13 := constraints-3.12.txt
+PINS := $(PINS_$(VERSION))
+# An environment is named after its Python and packages, and shared by all checkouts.
+key = $(shell cat $(1) /dev/null | sha256sum | cut -c1-12)
+UNIWAV_ENV ?= $(HOME)/.cache/espnet_uniwav/$(VERSION)-$(call key,$(PINS))
+FAIRSEQ2_PINS := constraints-fairseq2.txt
+FAIRSEQ2_ENV ?= $(HOME)/.cache/espnet_uniwav/fairseq2-$(call key,$(FAIRSEQ2_PINS))
 CORPUS ?=
 ARGS ?=
 RECIPE := egs2/mini_speech/ssl1
@@ -26,9 +32,10 @@ report: env
 test: env check
 	$(BIN) PYTHONPATH=$(CURDIR) python -m pytest $(ARGS)
 
-# The wheel with unpinned dependencies, as installed by `pip install .`; about 8 GB.
+# The wheel with unpinned dependencies, as installed by `pip install .`, on Python 3.11 and
+# on 3.13 or 3.12 where there is one; about 8 GB and a quarter of an hour each.
 test-install:
-	test/install.sh $(PYTHON)
+	test/install.sh $(PYTHONS)
 
 # The adapter of fairseq2, in an environment of its own: 4 minutes, 8 GB.
 test-fairseq2: $(FAIRSEQ2_ENV)/ready
@@ -44,19 +51,26 @@ check: env
 
 env: $(UNIWAV_ENV)/ready
 
-$(UNIWAV_ENV)/ready: PINS := constraints.txt
-$(FAIRSEQ2_ENV)/ready: PINS := constraints-fairseq2.txt
-# fairseq2 wants libsndfile of the system, or here: soundfile's.
-$(FAIRSEQ2_ENV)/ready: THEN = ln -s $$(find $(@D)/lib -name 'libsndfile_*.so') $(@D)/lib/libsndfile.so.1
-$(UNIWAV_ENV)/ready $(FAIRSEQ2_ENV)/ready:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"the pinned environment needs Python 3.11, found {v}: make PYTHON=python3.11 ...")'
-	@echo "Building the environment in $(@D): about 4 minutes, 8 GB"
-	rm -rf $(@D)
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --no-deps -r $(PINS)
-	$(@D)/bin/python -m pip check
-	$(THEN)
+$(UNIWAV_ENV)/ready:
+	@test -n "$(PINS)" || { echo "The pinned environments are for Python 3.11, 3.12 and 3.13, found $(VERSION): make PYTHON=python3.12 ..."; exit 1; }
+	$(call build,$(PYTHON),$(PINS))
 	touch $@
+
+$(FAIRSEQ2_ENV)/ready:
+	@test "$(VERSION)" = 3.11 || { echo "The environment of fairseq2 is for Python 3.11, found $(VERSION): make PYTHON=python3.11 ..."; exit 1; }
+	$(call build,$(PYTHON),$(FAIRSEQ2_PINS))
+# fairseq2 wants libsndfile of the system, or here: soundfile's.
+	ln -s $$(find $(@D)/lib -name 'libsndfile_*.so') $(@D)/lib/libsndfile.so.1
+	touch $@
+
+# build PYTHON,PINS: the environment in the folder of the target.
+define build
+	@echo "Building the environment in $(@D): about 6 minutes, 8 GB"
+	rm -rf $(@D)
+	$(1) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps -r $(2)
+	$(@D)/bin/python -m pip check
+endef
 
 clean:
 	rm -rf report $(RECIPE)/data $(RECIPE)/exp

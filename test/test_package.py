@@ -34,7 +34,13 @@ EXPECTED = {
     "analysis/report.html.jinja",
 }
 # import -> package, where they differ
-PACKAGES = {"espnet2": "espnet", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+PACKAGES = {
+    "espnet2": "espnet",
+    "g2p_en": "espnet-g2p-en",
+    "sklearn": "scikit-learn",
+    "tacotron_cleaner": "espnet-tts-frontend",
+    "yaml": "pyyaml",
+}
 USE = """
 import sys
 from pathlib import Path
@@ -127,13 +133,13 @@ def test_the_source_archive_holds_the_models(sources, tmp_path):
 
 
 def imported(path):
-    """What is not ours, and imported as soon as a module is."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    """What is not ours, and imported by a module or one of its functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []
         for name in {name.split(".")[0] for name in names} - {"espnet_uniwav"}:
             if name not in sys.stdlib_module_names:
-                yield PACKAGES.get(name, name)
+                yield PACKAGES.get(name, name).lower().replace("_", "-")
 
 
 @pytest.fixture
@@ -146,11 +152,12 @@ def metadata():
 def test_what_is_imported_is_declared(metadata):
     needed = metadata["options"]["install_requires"]
     extras = metadata["options.extras_require"].values()
-    lines = "\n".join([needed, *extras]).split()
-    declared = {re.split("[<>=!]", line)[0].lower() for line in lines}
+    lines = "\n".join([needed, *extras]).strip().splitlines()
+    names = {re.split("[<>=!;]", line)[0].strip() for line in lines}
+    declared = {name.lower().replace("_", "-") for name in names}
     modules = (ROOT / "espnet_uniwav").rglob("*.py")
     found = {name for path in modules for name in imported(path)}
-    assert {"torch", "espnet", "scikit-learn"} <= found <= declared
+    assert {"torch", "espnet", "scikit-learn", "nltk"} <= found <= declared
 
 
 def test_pythons_of_the_metadata(metadata):

@@ -6,8 +6,10 @@
 - torch >= 2.6 does not unpickle the arguments in S3PRL's own checkpoints, so that
   ``run_downstream -m evaluate -e EXPERIMENT`` and ``-a`` fail.
 - pandas >= 2 has no ``Series.iteritems``, which ``s3prl.main`` calls.
+- huggingface_hub >= 1 has no ``HfFolder`` and ``Repository``, which the runner of
+  ``run_downstream`` imports, though it uses them for ``--push_to_hf_hub`` alone.
 
-``plugin.py`` calls ``mend_torch`` before ``s3prl.hub`` runs and ``mend_pandas`` before
+``plugin.py`` calls ``mend_hub`` before ``s3prl.hub`` runs and ``mend_pandas`` before
 the one module that needs it. Not covered: ``torchaudio.save``, ``load_wav``, streams,
 and the SoX effects that ``sox_effects.py`` does not name. Files are read by soundfile
 where torchaudio cannot: wav, flac, ogg, mp3; no video containers.
@@ -62,6 +64,54 @@ def mend_torch() -> list[str]:
     if supplied:
         logging.getLogger(__name__).info("supplied for S3PRL: %s", ", ".join(supplied))
     return supplied
+
+
+def mend_hub() -> None:
+    """Supply what S3PRL needs before ``s3prl.hub`` runs."""
+    mend_torch()
+    mend_huggingface_hub()
+
+
+def mend_huggingface_hub() -> None:
+    """Supply ``HfFolder`` and ``Repository`` where huggingface_hub has none."""
+    import huggingface_hub
+
+    for cls in (HfFolder, Repository):
+        if not hasattr(huggingface_hub, cls.__name__):
+            setattr(huggingface_hub, cls.__name__, cls)
+
+
+class HfFolder:
+    """The user's token for the Hugging Face Hub, by the functions of today."""
+
+    @staticmethod
+    def get_token() -> str | None:
+        """The token in the environment or in the file of ``hf auth login``."""
+        from huggingface_hub import get_token
+
+        return get_token()
+
+    @staticmethod
+    def save_token(token: str) -> None:
+        """Save the token."""
+        from huggingface_hub import login
+
+        login(token)
+
+
+class Repository:
+    """A clone of a repository of the hub, which huggingface_hub no longer makes.
+
+    Raises:
+        ImportError: When it is used.
+    """
+
+    def __init__(self, *args, **kwargs):
+        raise ImportError(
+            "S3PRL's --push_to_hf_hub needs huggingface_hub.Repository, found "
+            "huggingface_hub 1.0 or newer, which has none; upload the experiment with "
+            "`hf upload`"
+        )
 
 
 def mend_pandas() -> None:

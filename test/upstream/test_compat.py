@@ -164,3 +164,19 @@ def test_stock_hub_imports_beside_a_stripped_torchaudio():
         "espnet_uniwav.upstream.sox_effects espnet_uniwav.upstream.compat",
     ):
         assert line in result.stdout.splitlines(), result.stderr
+
+
+@pytest.mark.parametrize("version", (0, 1))
+def test_huggingface_hub(monkeypatch, version):
+    """1.0 and later lack two names that ``run_downstream`` imports."""
+    hub = SimpleNamespace(get_token=lambda: "secret", login=print)
+    if version == 0:
+        hub.HfFolder = hub.Repository = "theirs"
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    compat.mend_huggingface_hub()
+    if version == 0:
+        assert hub.HfFolder == hub.Repository == "theirs"
+        return
+    assert hub.HfFolder.get_token() == "secret"
+    with pytest.raises(ImportError, match="huggingface_hub 1.0"):
+        hub.Repository(local_dir="x", clone_from="y")
