@@ -161,9 +161,10 @@ class Pretraining(nn.Module):
         """Of (B, T, F) frames and (V * B, T) masks of V views."""
         embedded = self.encoder.embed(x)
         views = embedded.repeat(len(mask) // len(x), 1, 1)
-        states = self.encoder(views, None, mask)
+        num_ffn = self.objective.num_ffn
+        states, ffn = self.encoder.outputs(views, None, mask, num_ffn=num_ffn)
         masked = mask.flatten().nonzero().squeeze(1)
-        return self.objective(embedded, states, None, masked)[0]
+        return self.objective(embedded, states, None, masked, ffn)[0]
 
     def after_optimizer_step(self):
         self.objective.after_optimizer_step(self.encoder)

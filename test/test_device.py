@@ -101,15 +101,16 @@ def test_masks_and_perturbations_wait_for_nothing():
         assert on_device([perturbed, *masks]) and not gpu.found
 
 
+@pytest.mark.parametrize("heads", ("last", "own_ffn"))
 @pytest.mark.parametrize("visible_only", (False, True))
-def test_clustering_waits_for_nothing(visible_only):
-    model = Pretraining()
+def test_clustering_waits_for_nothing(visible_only, heads):
+    model = Pretraining(visible_only, heads=heads)
     with PretendGPU() as gpu:
         gpu.send(model)
         embedded = model.encoder.embed(frames())
         masked = torch.zeros(9, dtype=torch.long, device=DEVICE)
-        states = model.encoder(embedded, padding())
-        loss, stats = model.objective(embedded, states, padding(), masked)
+        states, ffn = model.encoder.outputs(embedded, padding(), num_ffn=2)
+        loss, stats = model.objective(embedded, states, padding(), masked, ffn)
         loss.backward()
         model.after_optimizer_step()
         assert on_device([loss, *stats.values()]) and not gpu.found

@@ -83,9 +83,14 @@ class Pretraining(nn.Module):
             bfloat16(speech.device, self.bf16),
             same_draws(speech.device, not self.training),
         ):
-            views = self.num_views if self.training else 1
             batch = masked_pass(
-                self.encoder, self.span_mask, self.perturb, x, lengths, views
+                self.encoder,
+                self.span_mask,
+                self.perturb,
+                x,
+                lengths,
+                self.num_views if self.training else 1,
+                0 if self.dinosr is None else self.dinosr.num_ffn,
             )
             loss, stats = self._losses(batch)
         return loss, {"loss": loss.detach(), **stats}, batch["masked"].numel()
@@ -95,7 +100,11 @@ class Pretraining(nn.Module):
         total, stats = 0.0, {}
         if self.dinosr is not None:
             total, more = self.dinosr(
-                batch["embedded"], states, padding_mask, batch["masked"]
+                batch["embedded"],
+                states,
+                padding_mask,
+                batch["masked"],
+                batch["ffn_outputs"],
             )
             stats = {"loss_dinosr": total.detach(), "accuracy": more["accuracy"]}
         if self.flow_matching is not None:

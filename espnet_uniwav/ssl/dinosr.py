@@ -19,6 +19,7 @@ from espnet_uniwav.ssl.teacher import EMATeacher
 
 # Of the predictor, as in data2vec 2.0.
 PREDICTOR_KERNEL = 7
+HEADS = ("last", "own_ffn", "own_state")
 COLLAPSE_SHARE = 0.1
 COLLAPSE_EPOCHS = 2
 
@@ -27,14 +28,23 @@ class DinoSR(nn.Module):
     """Self-distillation with online clustering (Liu et al. 2023).
 
     The teacher reads the unmasked input. Each of its top K layers has its own
-    codebook. K linear heads on the student's last state predict the codes of the
-    masked frames. The loss is the cross-entropy, averaged over heads and masked frames.
+    codebook. K linear heads on the student predict the codes of the masked frames.
+    The loss is the cross-entropy, averaged over heads and masked frames.
+
+    All heads read the student's last state (``heads: last``), or each reads the
+    student's own layer of the depth of its codebook: what the FFN adds there, as the
+    targets are (``own_ffn``, SpidR, Poli et al. 2025), or its output
+    (``own_state``). This loss does not train the last norm with ``own_ffn``, and a
+    dropped layer would have no FFN output: that needs ``layer_drop: 0.0``. With
+    ``own_state`` a dropped layer's head reads the layer below.
+
     With ``unmasked_weight``, visible frames count too (as in HuBERT). The student
     learns these much sooner, because it sees them.
 
     The student may see several views of every utterance, each with its own mask, for
     one pass of the teacher (data2vec 2.0). An encoder with ``visible_only`` has no
-    states at masked frames: a few convolutions before the heads fill the gaps.
+    states at masked frames: a few convolutions before the heads fill the gaps. They
+    are the same for all layers that the heads read, and run on each.
 
     A codebook is reported as collapsing if, for COLLAPSE_EPOCHS epochs in a row, it
     used less than COLLAPSE_SHARE of its codes, or its perplexity stayed below
@@ -47,13 +57,19 @@ class DinoSR(nn.Module):
         codebook_decay: Of the codewords.
         ema_decay: First decay of the teacher.
         ema_end_decay: Last decay of the teacher.
-        anneal_steps: Updates between the two.
+        anneal_steps: Updates between the two, see ``EMATeacher``.
         freeze_step: Update after which the teacher is frozen, or None.
         codebook_init: ``random`` (DinoSR) or ``data``, see ``OnlineCodebook``.
         unmasked_weight: Weight of an unmasked frame in the average; 0 (DinoSR) leaves
             such frames out, of the codebooks too.
         predictor_layers: Convolutions before the heads; None: 4 if the encoder leaves
             masked frames out (``visible_only``), else 0.
+        heads: ``last`` (DinoSR), ``own_ffn`` (SpidR) or ``own_state``, see above.
+        ema_schedule: ``linear`` (DinoSR) or ``exponential`` (SpidR), see
+            ``EMATeacher``.
+
+    Attributes:
+        num_ffn: Top layers whose FFN outputs ``forward`` needs.
     """
 
     @typechecked
@@ -70,12 +86,15 @@ class DinoSR(nn.Module):
         codebook_init: str = "random",
         unmasked_weight: float = 0.0,
         predictor_layers: int | None = None,
+        heads: str = "last",
+        ema_schedule: str = "linear",
     ):
         super().__init__()
         if unmasked_weight < 0:
             raise ValueError(
                 f"unmasked_weight must not be negative, found {unmasked_weight}"
             )
+        _check_heads(heads, encoder.transformer.layer_drop)
         if num_codebooks is None:
             num_codebooks = round(encoder.num_layers * 2 / 3)
         if not 1 <= num_codebooks <= encoder.num_layers:
@@ -86,8 +105,15 @@ class DinoSR(nn.Module):
         self.num_codebooks = num_codebooks
         self.codebook_size = codebook_size
         self.unmasked_weight = unmasked_weight
+        self.reads = heads
+        self.num_ffn = num_codebooks if heads == "own_ffn" else 0
         self.teacher = EMATeacher(
-            encoder.transformer, ema_decay, ema_end_decay, anneal_steps, freeze_step
+            encoder.transformer,
+            ema_decay,
+            ema_end_decay,
+            anneal_steps,
+            freeze_step,
+            ema_schedule,
         )
         self.codebooks = OnlineCodebook(
             num_codebooks,
@@ -114,6 +140,7 @@ class DinoSR(nn.Module):
         hidden_states: list[Tensor],
         padding_mask: Tensor | None,
         masked: Tensor,
+        ffn_outputs: list[Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch.
 
@@ -123,22 +150,19 @@ class DinoSR(nn.Module):
                 utterances of the first view before those of the second.
             padding_mask: (B, T), True = padding.
             masked: (N,) indices of the masked frames in the flattened (V * B * T).
+            ffn_outputs: Of the top ``num_ffn`` layers, like ``hidden_states``.
 
         Returns:
             loss: Scalar in fp32.
             stats: Detached scalars, of the masked frames.
         """
-        student = hidden_states[-1]
-        views = len(student) // len(embedded)
+        views = len(hidden_states[-1]) // len(embedded)
         padding = None if padding_mask is None else padding_mask.repeat(views, 1)
-        frames = self._frames(student, padding, masked)
+        frames = self._frames(hidden_states[-1], padding, masked)
         targets = self.teacher(embedded.detach(), padding_mask, self.num_codebooks)
         codes = self._assign(targets.flatten(1, 2), frames, views)
-        if len(self.predictor.layers):
-            student = student + self.predictor(student, padding)
-        student = student.flatten(0, 1)[frames]
-        logits = self.heads(student).unflatten(-1, (self.num_codebooks, -1))
-        logits = logits.transpose(0, 1).float()
+        outputs = ffn_outputs if self.reads == "own_ffn" else hidden_states
+        logits = self._logits(self._student(outputs, padding, frames)).float()
         number = len(masked)
         losses = F.cross_entropy(
             logits.flatten(0, 1), codes.flatten(), reduction="none"
@@ -154,6 +178,27 @@ class DinoSR(nn.Module):
         """Update codebooks and teacher, once per optimiser step actually taken."""
         self.codebooks.update()
         self.teacher.update(encoder.transformer)
+
+    def _student(
+        self, outputs: list[Tensor], padding: Tensor | None, frames: Tensor
+    ) -> Tensor:
+        """Frames that the heads read, (K, N, D), or (1, N, D) if all read the same."""
+        number = 1 if self.reads == "last" else self.num_codebooks
+        layers = outputs[-number:]
+        if len(self.predictor.layers):
+            x = torch.stack(layers)
+            padding = None if padding is None else padding.repeat(number, 1)
+            layers = x + self.predictor(x.flatten(0, 1), padding).view_as(x)
+        return torch.stack([x.flatten(0, 1).index_select(0, frames) for x in layers])
+
+    def _logits(self, student: Tensor) -> Tensor:
+        """Map (K, N, D), or (1, N, D) for all heads, to (K, N, V)."""
+        if self.reads == "last":
+            logits = self.heads(student[0]).unflatten(-1, (self.num_codebooks, -1))
+            return logits.transpose(0, 1)
+        weight = self.heads.weight.unflatten(0, (self.num_codebooks, -1))
+        bias = self.heads.bias.view(self.num_codebooks, 1, -1)
+        return torch.baddbmm(bias, student, weight.transpose(1, 2))
 
     def _assign(self, targets: Tensor, frames: Tensor, views: int) -> Tensor:
         """Codes (K, N); a frame used in several views is clustered once.
@@ -232,3 +277,13 @@ class DinoSR(nn.Module):
                     100 * perplexity[k],
                     100 * COLLAPSE_SHARE,
                 )
+
+
+def _check_heads(heads: str, layer_drop: float) -> None:
+    if heads not in HEADS:
+        raise ValueError(f"heads must be one of {HEADS}, found {heads!r}")
+    if heads == "own_ffn" and layer_drop:
+        raise ValueError(
+            "heads: own_ffn needs the FFN of every layer: set layer_drop: 0.0, "
+            f"found {layer_drop}, or heads: own_state"
+        )

@@ -87,22 +87,48 @@ class Encoder(nn.Module):
         """Run the transformer on embedded features.
 
         Args:
-            embedded: (B, T, D) from ``embed``.
-            padding_mask: (B, T), True = padding.
-            mask: (B, T), True = masked: replaced by the mask embedding, before the
-                layers or, with ``visible_only``, in all states.
-            visible: Fewest and most visible frames, see ``VisibleFrames``.
+            embedded, padding_mask, mask, visible: See ``outputs``.
 
         Returns:
             num_layers + 1 hidden states, each (B, T, D).
         """
-        if mask is None:
-            return self.transformer(embedded, padding_mask)[0]
-        if self.visible_only:
+        return self.outputs(embedded, padding_mask, mask, visible)[0]
+
+    def outputs(
+        self,
+        embedded: Tensor,
+        padding_mask: Tensor | None = None,
+        mask: Tensor | None = None,
+        visible: tuple[int, int] | None = None,
+        num_ffn: int = 0,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Run the transformer, and keep what its top layers add to their input.
+
+        Args:
+            embedded: (B, T, D) from ``embed``.
+            padding_mask: (B, T), True = padding.
+            mask: (B, T), True = masked: replaced by the mask embedding, before the
+                layers or, with ``visible_only``, in all states and FFN outputs.
+            visible: Fewest and most visible frames, see ``VisibleFrames``.
+            num_ffn: Top layers whose FFN outputs are kept.
+
+        Returns:
+            hidden_states: num_layers + 1 times (B, T, D).
+            ffn_outputs: num_ffn times (B, T, D), see ``TransformerLayer``.
+        """
+        packed = None
+        if mask is not None and self.visible_only:
             hidden = mask if padding_mask is None else mask | padding_mask
             packed = VisibleFrames(hidden, visible)
-            states = self.transformer(embedded, visible=packed)[0]
-            return [packed.unpack(state, self.mask_embedding) for state in states]
-        hidden = self.mask_embedding.to(embedded.dtype)
-        embedded = torch.where(mask[..., None], hidden, embedded)
-        return self.transformer(embedded, padding_mask)[0]
+        elif mask is not None:
+            hidden = self.mask_embedding.to(embedded.dtype)
+            embedded = torch.where(mask[..., None], hidden, embedded)
+        states, ffn = self.transformer(embedded, padding_mask, packed)
+        ffn = ffn[len(ffn) - num_ffn :]
+        if packed is None:
+            return states, ffn
+        states, ffn = (
+            [packed.unpack(x, self.mask_embedding) for x in part]
+            for part in (states, ffn)
+        )
+        return states, ffn

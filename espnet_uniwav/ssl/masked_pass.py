@@ -17,6 +17,7 @@ def masked_pass(
     features: Tensor,
     lengths: Tensor,
     views: int = 1,
+    num_ffn: int = 0,
 ) -> dict:
     """Draw masks and run the encoder on all views.
 
@@ -29,6 +30,7 @@ def masked_pass(
         features: (B, T, F).
         lengths: (B,) valid frames.
         views: Masked views V of every utterance.
+        num_ffn: Top layers whose FFN outputs are wanted.
 
     Returns:
         Inputs of the objectives. ``embedded``, the teacher's input, is computed from
@@ -53,6 +55,7 @@ def masked_pass(
         student = encoder.embed(seen)
     else:
         student = embedded if views == 1 else embedded.repeat(views, 1, 1)
+    states, ffn = encoder.outputs(student, padding, mask, tuple(visible), num_ffn)
     return dict(
         features=features,
         lengths=lengths,
@@ -61,5 +64,6 @@ def masked_pass(
         mask=mask[: len(features)],
         masked=mask.flatten().nonzero_static(size=masked).squeeze(1),
         embedded=embedded,
-        hidden_states=encoder(student, padding, mask, tuple(visible)),
+        hidden_states=states,
+        ffn_outputs=ffn,
     )

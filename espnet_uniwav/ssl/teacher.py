@@ -12,19 +12,28 @@ from espnet_uniwav.nn.precision import full_precision
 from espnet_uniwav.nn.processes import whole
 from espnet_uniwav.nn.transformer import Transformer
 
+SCHEDULES = ("linear", "exponential")
+NEGLIGIBLE = 1e-7  # of 1 - decay
+
 
 class EMATeacher(nn.Module):
     """theta_teacher = decay * theta_teacher + (1 - decay) * theta_student, in fp32.
 
-    Convolutional positions are copied, not averaged (DinoSR). The decay rises
-    linearly from ema_decay to ema_end_decay over the first anneal_steps updates.
+    Convolutional positions are copied, not averaged (DinoSR). The decay of update t
+    rises by one of two schedules:
+
+    - ``linear`` (DinoSR): from ema_decay to ema_end_decay over the first anneal_steps
+      updates.
+    - ``exponential`` (SpidR, Poli et al. 2025): 1 - (1 - ema_decay) *
+      exp(-t / anneal_steps), and 1 as soon as it is closer to 1 than 1e-7.
 
     Args:
         student: The student's transformer.
         ema_decay: First decay.
-        ema_end_decay: Last decay.
-        anneal_steps: Updates between the two.
+        ema_end_decay: Last decay; of ``linear`` alone.
+        anneal_steps: Updates between the two, or the time constant of ``exponential``.
         freeze_step: Updates after which the teacher is frozen, or None.
+        ema_schedule: ``linear`` or ``exponential``.
     """
 
     def __init__(
@@ -34,13 +43,19 @@ class EMATeacher(nn.Module):
         ema_end_decay: float = 0.9999,
         anneal_steps: int = 30000,
         freeze_step: int | None = None,
+        ema_schedule: str = "linear",
     ):
         super().__init__()
+        if ema_schedule not in SCHEDULES:
+            raise ValueError(
+                f"ema_schedule must be one of {SCHEDULES}, found {ema_schedule!r}"
+            )
         self.network = copy.deepcopy(student).float().requires_grad_(False).eval()
         self.ema_decay = ema_decay
         self.ema_end_decay = ema_end_decay
         self.anneal_steps = anneal_steps
         self.freeze_step = freeze_step
+        self.ema_schedule = ema_schedule
         self.register_buffer("num_updates", torch.zeros((), dtype=torch.long))
 
     def train(self, mode: bool = True) -> EMATeacher:
@@ -50,12 +65,15 @@ class EMATeacher(nn.Module):
     def decay(self) -> Tensor:
         """Decay of the next update, a scalar on the device of the teacher."""
         progress = (self.num_updates + 1) / max(self.anneal_steps, 1)
-        progress = progress.clamp(max=1.0)
-        decay = torch.lerp(
-            torch.full_like(progress, self.ema_decay),
-            torch.full_like(progress, self.ema_end_decay),
-            progress,
-        )
+        if self.ema_schedule == "exponential":
+            rest = (1 - self.ema_decay) * (-progress).exp()
+            decay = torch.where(rest < NEGLIGIBLE, 1.0, 1 - rest)
+        else:
+            decay = torch.lerp(
+                torch.full_like(progress, self.ema_decay),
+                torch.full_like(progress, self.ema_end_decay),
+                progress.clamp(max=1.0),
+            )
         if self.freeze_step is not None:
             decay = torch.where(self.num_updates >= self.freeze_step, 1.0, decay)
         return decay

@@ -194,6 +194,7 @@ class UniWavSSLModel(ESPnetSSLModel):
             features,
             lengths,
             self.num_views if self.training else 1,
+            max(loss.num_ffn for loss in self.losses),
         )
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):

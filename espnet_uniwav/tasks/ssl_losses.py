@@ -27,6 +27,7 @@ class UniWavLoss(AbsSSLLoss):
     """
 
     name: str
+    num_ffn = 0  # top layers whose FFN outputs it needs
     util_attributes = ["span_mask", "perturb"]
     required_inputs = ["embedded", "hidden_states", "padding_mask", "masked"]
 
@@ -61,9 +62,11 @@ class DinoSRLoss(UniWavLoss):
     """``loss: dinosr``: see ``DinoSR`` for the arguments."""
 
     name = "dinosr"
+    required_inputs = [*UniWavLoss.required_inputs, "ffn_outputs"]
 
     def attach(self, encoder: Encoder, feature_dim: int) -> None:
         self.objective = DinoSR(encoder, **self.conf)
+        self.num_ffn = self.objective.num_ffn
 
     def after_optimizer_step(self, encoder: Encoder) -> None:
         self.objective.after_optimizer_step(encoder)

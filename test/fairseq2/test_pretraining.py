@@ -32,6 +32,18 @@ def test_bf16_leaves_targets_codebooks_and_loss_in_fp32(speech, bf16):
     assert model.encoder.input_projection.weight.grad.dtype == torch.float32
 
 
+@pytest.mark.parametrize("heads", ["last", "own_ffn", "own_state"])
+def test_heads_read_their_own_layers(speech, heads):
+    """The last norm is in the loss, unless the heads read FFN outputs alone."""
+    dinosr = {**case.CONFIG.dinosr, "heads": heads}
+    model = Pretraining(replace(case.CONFIG, dinosr=dinosr, decoder=None, num_views=2))
+    loss, _, _ = model(*speech)
+    loss.backward()
+    last = model.encoder.transformer.layers[-1]
+    assert last.fc2.weight.grad.abs().sum() > 0
+    assert (last.ffn_norm.weight.grad is None) == (heads == "own_ffn")
+
+
 def test_layers_of_encoder_decoder_and_teacher_are_compiled(monkeypatch):
     compiled = []
     monkeypatch.setattr(

@@ -26,19 +26,30 @@ def indices(mask):
 
 
 def run(objective, encoder, embedded, padding_mask, mask):
-    states = encoder(embedded, padding_mask, mask)
-    return objective(embedded, states, padding_mask, indices(mask))
+    """Of (B, T, D) frames and (V * B, T) masks of V views."""
+    views = len(mask) // len(embedded)
+    padding = None if padding_mask is None else padding_mask.repeat(views, 1)
+    inputs = embedded.repeat(views, 1, 1)
+    states, ffn = encoder.outputs(inputs, padding, mask, num_ffn=objective.num_ffn)
+    return objective(embedded, states, padding_mask, indices(mask), ffn)
 
 
-def test_loss_is_the_mean_cross_entropy_of_all_heads(batch):
+every_head = pytest.mark.parametrize("heads", ("last", "own_ffn", "own_state"))
+
+
+@every_head
+def test_loss_is_the_mean_cross_entropy_of_all_heads(batch, heads):
+    """The top two of three layers have codebooks."""
     encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    objective = make_dinosr(encoder, heads=heads)
     embedded, padding_mask, mask = batch
     loss, stats = run(objective, encoder, *batch)
     targets = objective.teacher(embedded, padding_mask, 2)
-    student = encoder(embedded, padding_mask, mask)[-1]
+    hidden = torch.where(mask[..., None], encoder.mask_embedding, embedded)
+    states, ffn = encoder.transformer(hidden, padding_mask)
+    read = dict(last=[states[3]] * 2, own_ffn=ffn[1:], own_state=states[2:])[heads]
     losses, correct = [], []
-    for k in range(2):
+    for k, student in enumerate(read):
         words = objective.codebooks.codewords[k]
         for frame in indices(mask):
             target = targets[k].flatten(0, 1)[frame]
@@ -77,20 +88,14 @@ def views_of(batch, number=3):
     return embedded, padding_mask, mask
 
 
-def run_views(objective, encoder, embedded, padding_mask, mask):
-    views = len(mask) // len(embedded)
-    inputs = embedded.repeat(views, 1, 1)
-    states = encoder(inputs, padding_mask.repeat(views, 1), mask)
-    return objective(embedded, states, padding_mask, indices(mask))
-
-
+@every_head
 @pytest.mark.parametrize("visible_only", (False, True))
 @pytest.mark.parametrize("weight", (0.0, 0.5))
-def test_loss_of_several_views_is_that_of_each(batch, visible_only, weight):
+def test_loss_of_several_views_is_that_of_each(batch, visible_only, weight, heads):
     encoder = make_encoder(visible_only=visible_only)
-    objective = make_dinosr(encoder, unmasked_weight=weight)
+    objective = make_dinosr(encoder, unmasked_weight=weight, heads=heads)
     embedded, padding_mask, mask = views_of(batch)
-    loss, stats = run_views(objective, encoder, embedded, padding_mask, mask)
+    loss, stats = run(objective, encoder, embedded, padding_mask, mask)
     total, number, accuracy = 0.0, 0.0, 0.0
     for own in mask.split(2):
         part, own_stats = run(objective, encoder, embedded, padding_mask, own)
@@ -105,7 +110,7 @@ def test_a_frame_of_several_views_is_clustered_once(batch):
     encoder = make_encoder()
     objective = make_dinosr(encoder)
     embedded, padding_mask, mask = views_of(batch)
-    run_views(objective, encoder, embedded, padding_mask, mask)
+    run(objective, encoder, embedded, padding_mask, mask)
     collected = objective.codebooks.pending_sum.clone()
     objective.codebooks.pending_sum.zero_()
     objective.codebooks.pending_count.zero_()
@@ -121,7 +126,7 @@ def test_the_teacher_reads_every_utterance_once(batch):
     seen = []
     objective.teacher.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
     embedded, padding_mask, mask = views_of(batch)
-    run_views(objective, encoder, embedded, padding_mask, mask)
+    run(objective, encoder, embedded, padding_mask, mask)
     assert len(seen) == 1 and torch.equal(seen[0], embedded)
 
 
@@ -139,6 +144,27 @@ def test_predictor_fills_gaps_from_their_neighbours(batch):
     for name, parameter in objective.predictor.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
     assert encoder.mask_embedding.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("heads", ("own_ffn", "own_state"))
+def test_one_predictor_fills_the_gaps_of_every_layer(batch, heads):
+    """Of a layer as if it were the only one; the layers are one batch."""
+    encoder = make_encoder(visible_only=True)
+    objective = make_dinosr(encoder, predictor_layers=2, heads=heads)
+    embedded, padding_mask, mask = batch
+    states, ffn = encoder.outputs(embedded, padding_mask, mask, num_ffn=2)
+    layers = ffn if heads == "own_ffn" else states[-2:]
+    filled = [x + objective.predictor(x, padding_mask) for x in layers]
+    calls = []
+    objective.predictor.register_forward_hook(lambda *a: calls.append(1))
+    loss, _ = objective(embedded, states, padding_mask, indices(mask), ffn)
+    assert calls == [1]
+    whole = make_dinosr(encoder, predictor_layers=0, heads=heads)
+    for part in ("heads", "teacher", "codebooks"):
+        getattr(whole, part).load_state_dict(getattr(objective, part).state_dict())
+    states[-2:] = filled
+    expected, _ = whole(embedded, states, padding_mask, indices(mask), filled)
+    torch.testing.assert_close(loss, expected)
 
 
 @pytest.mark.parametrize("visible_only, layers", ((False, 0), (True, 4)))
@@ -159,11 +185,12 @@ def test_refuses_a_negative_weight():
         make_dinosr(unmasked_weight=-0.5)
 
 
+@every_head
 @pytest.mark.parametrize("visible_only", (False, True))
-def test_padding_changes_neither_loss_nor_statistics(batch, visible_only):
+def test_padding_changes_neither_loss_nor_statistics(batch, visible_only, heads):
     embedded, padding_mask, mask = batch
     encoder = make_encoder(position="conv_alibi", visible_only=visible_only)
-    objective = make_dinosr(encoder)
+    objective = make_dinosr(encoder, heads=heads)
     loss, _ = run(objective, encoder, *batch)
     collected = objective.codebooks.pending_sum.clone()
     objective.codebooks.pending_sum.zero_()
@@ -241,6 +268,71 @@ def test_gradients_reach_student_and_heads_only(batch):
     assert all(p.grad is None for p in objective.teacher.parameters())
     assert (states[-1].grad.abs().sum(-1) > 0).equal(mask)
     assert objective.heads.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "heads, untrained",
+    (("last", ()), ("own_state", ()), ("own_ffn", ("layers.2.ffn_norm.",))),
+)
+def test_which_layers_the_heads_train(batch, heads, untrained):
+    """What an FFN adds does not depend on the norm after it."""
+    encoder = make_encoder()
+    objective = make_dinosr(encoder, heads=heads)
+    run(objective, encoder, *batch)[0].backward()
+    for name, parameter in encoder.transformer.named_parameters():
+        if name.startswith(untrained or "none"):
+            assert parameter.grad is None, name
+        else:
+            assert parameter.grad.abs().sum() > 0, name
+    for k in range(2):
+        rows = slice(16 * k, 16 * k + 16)
+        assert objective.heads.weight.grad[rows].abs().sum() > 0
+
+
+@pytest.mark.parametrize("heads", ("own_ffn", "own_state"))
+def test_own_heads_reach_their_layer_alone(batch, heads):
+    encoder = make_encoder()
+    objective = make_dinosr(encoder, heads=heads)
+    embedded, padding_mask, mask = batch
+    states = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(4)]
+    ffn = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(2)]
+    loss, _ = objective(embedded, states, padding_mask, indices(mask), ffn)
+    loss.backward()
+    read, left = (ffn, states) if heads == "own_ffn" else (states[2:], states[:2] + ffn)
+    for layer in read:
+        assert (layer.grad.abs().sum(-1) > 0).equal(mask)
+    assert all(layer.grad is None for layer in left)
+    assert all(p.grad is None for p in objective.teacher.parameters())
+
+
+def test_heads_are_saved_alike():
+    """Their kind is no part of the weights; those of ``last`` are as ever."""
+    shapes = [
+        {k: v.shape for k, v in make_dinosr(heads=heads).state_dict().items()}
+        for heads in ("last", "own_ffn", "own_state")
+    ]
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert shapes[0]["heads.weight"] == (2 * 16, DIM)
+    parts = {name.split(".")[0] for name in shapes[0]}
+    assert parts == {"teacher", "codebooks", "heads", "low_epochs"}
+
+
+def test_unknown_heads_are_an_error():
+    choices = "'last', 'own_ffn', 'own_state'"
+    with pytest.raises(ValueError, match=f"heads.*{choices}.*found 'own'"):
+        make_dinosr(heads="own")
+
+
+def test_dropped_layers_have_no_ffn_output():
+    """Its head reads the state below, if it reads states."""
+    encoder = make_encoder(layer_drop=0.5)
+    with pytest.raises(ValueError, match="layer_drop: 0.0, found 0.5"):
+        make_dinosr(encoder, heads="own_ffn")
+    objective = make_dinosr(encoder, heads="own_state")
+    loss, _ = run(
+        objective, encoder, torch.randn(1, 9, DIM), None, torch.ones(1, 9) > 0
+    )
+    assert loss.isfinite()
 
 
 def test_one_call_updates_teacher_and_codebooks_once(batch):
@@ -341,9 +433,10 @@ def test_number_of_codebooks():
             make_dinosr(encoder, num_codebooks=wrong)
 
 
-def test_batch_without_masked_frames_has_no_loss(batch):
+@every_head
+def test_batch_without_masked_frames_has_no_loss(batch, heads):
     encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    objective = make_dinosr(encoder, heads=heads)
     embedded, padding_mask, mask = batch
     loss, _ = run(objective, encoder, embedded, padding_mask, torch.zeros_like(mask))
     assert loss.item() == 0.0

@@ -6,6 +6,8 @@ import pytest
 import torch
 from factories import NUM_MELS, POSITIONS, make_encoder
 
+from espnet_uniwav.nn.visible import VisibleFrames
+
 
 def run(encoder, x, padding_mask=None, mask=None):
     return encoder(encoder.embed(x), padding_mask, mask)
@@ -49,6 +51,31 @@ def test_visible_only_leaves_masked_frames_out(position):
     for ours, theirs in zip(states, run(encoder, x, hidden)):
         torch.testing.assert_close(ours[~hidden], theirs[~hidden], atol=2e-5, rtol=1e-4)
         assert (ours[mask] == encoder.mask_embedding).all()
+
+
+@both_ways
+@pytest.mark.parametrize("num_ffn", (0, 2))
+def test_ffn_outputs_are_those_of_the_top_layers(visible_only, num_ffn):
+    """Those of the layers' own FFN, in the frames that the layers read."""
+    encoder = make_encoder(visible_only=visible_only).eval()
+    x = torch.randn(2, 25, NUM_MELS)
+    padding_mask = torch.arange(25) >= torch.tensor([[25], [11]])
+    mask = (torch.rand(2, 25) < 0.5) & ~padding_mask
+    hidden = mask if visible_only else torch.zeros_like(mask)
+    calls = []
+    for layer in encoder.transformer.layers[3 - num_ffn :]:
+        layer.fc2.register_forward_hook(lambda m, i, o: calls.append(o))
+    embedded = encoder.embed(x)
+    states, ffn = encoder.outputs(embedded, padding_mask, mask, num_ffn=num_ffn)
+    assert len(calls) == len(ffn) == num_ffn
+    packed = VisibleFrames(hidden | padding_mask)
+    for ours, theirs in zip(ffn, calls):
+        if visible_only:
+            theirs = packed.unpack(theirs, encoder.mask_embedding)
+        valid = ~padding_mask
+        assert torch.equal(ours[valid], theirs[valid])
+    for a, b in zip(states, encoder(embedded, padding_mask, mask)):
+        assert torch.equal(a, b)
 
 
 def test_without_a_mask_visible_only_changes_nothing():

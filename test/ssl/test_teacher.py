@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -34,6 +35,26 @@ def test_weights_follow_the_formula():
         for name, value in teacher.network.named_parameters():
             torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=1e-5)
     assert int(teacher.num_updates) == 6
+
+
+def test_exponential_decay():
+    """1 - 0.2 exp(-t / 4), and 1 when nothing is left to average."""
+    teacher = make_teacher(ema_schedule="exponential")
+    for update in (1, 4, 40, 57):
+        teacher.num_updates.fill_(update - 1)
+        expected = 1 - 0.2 * math.exp(-update / 4)
+        assert float(teacher.decay()) == pytest.approx(expected, abs=1e-7)
+    for update in (59, 1000):  # 0.2 exp(-59 / 4) is below 1e-7
+        teacher.num_updates.fill_(update - 1)
+        assert float(teacher.decay()) == 1.0
+    teacher.freeze_step = 3
+    teacher.num_updates.fill_(3)
+    assert float(teacher.decay()) == 1.0
+
+
+def test_unknown_schedule_is_an_error():
+    with pytest.raises(ValueError, match="'linear', 'exponential'.*found 'cosine'"):
+        make_teacher(ema_schedule="cosine")
 
 
 def test_frozen_teacher_stands_still():

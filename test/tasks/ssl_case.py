@@ -23,6 +23,11 @@ FLOW_MATCHING = dict(
 )
 
 
+def with_conf(loss, **conf):
+    """The entry of a loss with other arguments."""
+    return {**loss, "conf": {**loss["conf"], **conf}}
+
+
 def make_args(tmp_path, **overrides):
     """Parse them from a configuration file, with overrides of its keys."""
     (tmp_path / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")

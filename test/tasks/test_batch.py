@@ -10,7 +10,7 @@ from espnet_uniwav import plugin  # noqa: E402
 
 plugin.register()
 from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import DINOSR, FLOW_MATCHING, make_args  # noqa: E402
+from ssl_case import DINOSR, FLOW_MATCHING, make_args, with_conf  # noqa: E402
 
 from espnet_uniwav.nn.draws import same_draws  # noqa: E402
 from espnet_uniwav.storage.folder import load_strictly  # noqa: E402
@@ -129,6 +129,21 @@ def test_every_loss_reads_the_same_masked_pass(model, speech):
     assert torch.equal(seen["flow_matching"]["mask"], expected["mask"])
 
 
+@pytest.mark.parametrize("heads, kept", (("last", 0), ("own_state", 0), ("own_ffn", 2)))
+def test_ffn_outputs_are_kept_for_a_loss_that_reads_them(
+    make_model, speech, heads, kept
+):
+    model = make_model(loss=[FLOW_MATCHING, with_conf(DINOSR, heads=heads)])
+    batch = encode(model, speech)
+    made = []
+    for layer in model.encoder.encoder.transformer.layers[3 - kept :]:
+        layer.fc2.register_forward_hook(lambda m, i, o: made.append(o))
+    encode(model, speech)
+    assert len(batch["ffn_outputs"]) == kept
+    for a, b in zip(batch["ffn_outputs"], made):
+        assert torch.equal(a, b)
+
+
 def test_padding_changes_no_state_of_the_masked_pass(model, speech):
     batch = encode(model, speech)
     encoder = model.encoder.encoder
@@ -152,7 +167,7 @@ def test_padding_mask_of_the_caller_reaches_the_encoder(model, speech):
 def test_losses_are_weighted_and_the_statistics_are_not(make_model, speech):
     def run(**weights):
         losses = [
-            {**loss, "conf": {**loss["conf"], "weight": weights[loss["name"]]}}
+            with_conf(loss, weight=weights[loss["name"]])
             for loss in (DINOSR, FLOW_MATCHING)
         ]
         model = make_model(loss=losses)

@@ -13,7 +13,7 @@ plugin.register()
 from espnet2.tasks.ssl import SSLTask  # noqa: E402
 from pretend_gpu import DEVICE, PretendGPU  # noqa: E402
 from ssl_case import make_args  # noqa: E402
-from test_ssl import VISIBLE  # noqa: E402
+from test_ssl import OWN_FFN, VISIBLE  # noqa: E402
 
 from espnet_uniwav.ssl import masked_pass  # noqa: E402
 from espnet_uniwav.tasks import results  # noqa: E402
@@ -29,7 +29,7 @@ def make_speech_there():
     return torch.randn(2, 4000, device=DEVICE), torch.stack(lengths)
 
 
-@pytest.mark.parametrize("mode", ({}, VISIBLE), ids=("", "visible"))
+@pytest.mark.parametrize("mode", ({}, VISIBLE, OWN_FFN), ids=("", "visible", "own"))
 def test_a_step_reads_the_device_once_and_reports_once(tmp_path, monkeypatch, mode):
     asked = []
 

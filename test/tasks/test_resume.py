@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import signal
@@ -62,13 +63,17 @@ def data(tmp_path_factory):
     (folder / "wav.scp").write_text("".join(lines))
     (folder / "shape").write_text("".join(shapes))
     (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    conf = {**yaml.safe_load(CONF.read_text()), **TINY}
+    conf = {**yaml.safe_load(CONF.read_text()), **copy.deepcopy(TINY)}
     (folder / "conf.yaml").write_text(yaml.safe_dump(conf))
+    conf["loss"][0]["conf"].update(heads="own_ffn", ema_schedule="exponential")
+    (folder / "own_ffn.yaml").write_text(yaml.safe_dump(conf))
     return folder
 
 
-# Several views of visible frames, beside gradient accumulation.
-VISIBLE = dict(encoder_conf="visible_only=true", model_conf="num_views=2")
+# Several views of visible frames and heads of their own, beside gradient accumulation.
+VISIBLE = dict(
+    config="own_ffn.yaml", encoder_conf="visible_only=true", model_conf="num_views=2"
+)
 
 
 def start(data, output_dir, accum_grad):
@@ -83,8 +88,8 @@ def start(data, output_dir, accum_grad):
         output_dir=output_dir,
         accum_grad=accum_grad,
         ngpu=0,
-        **(VISIBLE if accum_grad > 1 else {}),
     )
+    options.update(VISIBLE if accum_grad > 1 else {})
     command = [sys.executable, "-m", "espnet_uniwav.run", "-m", "espnet2.bin.ssl_train"]
     for name, value in options.items():
         command += [f"--{name}", str(value)]

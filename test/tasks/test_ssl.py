@@ -20,6 +20,7 @@ from ssl_case import (  # noqa: E402
     FLOW_MATCHING,
     HUBERT,
     make_args,
+    with_conf,
 )
 
 
@@ -60,10 +61,20 @@ VISIBLE = dict(
     ),
     util=[dict(name="span_mask", conf=dict(mask_prob=0.5, exact=True))],
 )
-MODES = ({}, VIEWS, VISIBLE, {**VISIBLE, **VIEWS})
-every_mode = pytest.mark.parametrize(
-    "mode", MODES, ids=("", "views", "visible", "visible-views")
+OWN_FFN, OWN_STATE = (
+    dict(loss=[with_conf(DINOSR, heads=heads), FLOW_MATCHING])
+    for heads in ("own_ffn", "own_state")
 )
+MODES = {
+    "": {},
+    "views": VIEWS,
+    "visible": VISIBLE,
+    "visible-views": {**VISIBLE, **VIEWS},
+    "own_ffn": OWN_FFN,
+    "visible-views-own_ffn": {**VISIBLE, **VIEWS, **OWN_FFN},
+    "own_state": OWN_STATE,
+}
+every_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 
 
 def make_optimizer(model, lr=2e-3):
@@ -93,7 +104,7 @@ def test_one_step_trains_every_parameter(make_model, speech, mode):
 
 
 @pytest.mark.parametrize(
-    "change", (*MODES, dict(loss=[DINOSR]), dict(loss=[FLOW_MATCHING]))
+    "change", (*MODES.values(), dict(loss=[DINOSR]), dict(loss=[FLOW_MATCHING]))
 )
 def test_loss_falls_on_a_fixed_batch(make_model, speech, change):
     model = make_model(**{"util": [{"name": "span_mask", "conf": {}}], **change})
@@ -129,7 +140,9 @@ def test_statistics(make_model, speech, mode):
     assert 0 < share < 1
 
 
-@pytest.mark.parametrize("mode", ({}, {**VISIBLE, **VIEWS}), ids=("", "visible"))
+@pytest.mark.parametrize(
+    "mode", ({}, {**VISIBLE, **VIEWS}, OWN_FFN), ids=("", "visible", "own_ffn")
+)
 @pytest.mark.parametrize("saving", ["checkpointing", "compile"])
 def test_savings_change_no_number(make_model, speech, saving, mode):
     if saving == "compile" and shutil.which("g++") is None:
@@ -154,7 +167,7 @@ def test_savings_change_no_number(make_model, speech, saving, mode):
 
 
 def test_loss_is_the_weighted_sum(make_model, speech):
-    heavy = {**FLOW_MATCHING, "conf": {**FLOW_MATCHING["conf"], "weight": 3.0}}
+    heavy = with_conf(FLOW_MATCHING, weight=3.0)
     model = make_model(loss=[DINOSR, heavy])
     loss, stats, _ = model(speech=speech[0], speech_lengths=speech[1])
     expected = stats["loss_dinosr"] + 3 * stats["loss_flow_matching"]
@@ -276,6 +289,12 @@ def test_wrong_parts_are_named(make_model, overrides, message):
 def test_no_view_is_an_error(make_model):
     with pytest.raises(ValueError, match="num_views must be 1 or more, found 0"):
         make_model(model_conf=dict(num_views=0))
+
+
+@pytest.mark.parametrize("key", ("heads", "ema_schedule"))
+def test_unknown_choices_are_errors(make_model, key):
+    with pytest.raises(ValueError, match=f"{key} must be one of .* found 'mine'"):
+        make_model(loss=[with_conf(DINOSR, **{key: "mine"})])
 
 
 def test_unknown_keys_are_errors(make_model):
