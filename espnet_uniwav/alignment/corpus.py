@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from espnet_uniwav.alignment.folder import write_folder
-from espnet_uniwav.data.jobs import FAILED, do_all
+from espnet_uniwav.data.jobs import conclude, do_all
 from espnet_uniwav.data.kaldi import read_data_folder, spread
 
 # ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
@@ -27,6 +27,7 @@ def align(
     num_utterances: int | None = None,
     num_workers: int | None = None,
     device: str = "cpu",
+    allow_failed: bool = False,
 ) -> str:
     """Align the utterances of a data folder, write the result, and summarise it.
 
@@ -41,6 +42,7 @@ def align(
         num_utterances: Approximate number, a few of each of some speakers; None: all.
         num_workers: Processes of ``pocketsphinx``; None: one per core.
         device: Torch device of the model.
+        allow_failed: Some utterances may fail, see ``conclude``.
 
     Returns:
         What was done, in one line.
@@ -68,13 +70,11 @@ def align(
         else:
             aligned[own.name] = own.value
     summary = f"{output}: {len(aligned)} of {len(utterances)} utterances aligned"
-    reasons.update(left_over())
-    write_folder(output, aligned, reasons, unit)
-    if reasons:
-        summary += f"; {len(reasons)} lines in {output / FAILED} say what was not"
-    if not aligned:
-        raise ValueError(summary)
-    return summary
+    failed = len(reasons)
+    if unused := left_over():
+        summary += f"; {len(unused)} alignments belong to none of them"
+    write_folder(output, aligned, {**reasons, **unused}, unit)
+    return conclude(summary, output, len(aligned), failed, allow_failed)
 
 
 def use_pocketsphinx(data: Path, num_workers: int | None) -> Method:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.files.input import read_lines
+from espnet_uniwav.files.input import fields, is_field, is_there, read_lines
 from espnet_uniwav.files.output import whole_file
 
 SILENCE = "SIL"
@@ -61,7 +61,7 @@ def read_ctm(path: str | Path) -> dict[str, list[Segment]]:
             or overlaps the one before.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(f"{path}: no such file; make it with `uniwav align`")
     alignments: dict[str, list[Segment]] = {}
     last = ""
@@ -90,7 +90,7 @@ def check_segments(place: str, utt: str, segments: Sequence[Segment]) -> list[Se
     checked: list[Segment] = []
     for segment in segments:
         for name in (utt, segment.label):
-            if name.split() != [name]:
+            if not is_field(name):
                 raise ValueError(f"{place}: expected a name without blanks: {name!r}")
         segment = Segment(_round(segment.start), _round(segment.end), segment.label)
         _check_order(place, checked[-1] if checked else None, segment)
@@ -153,17 +153,17 @@ def _format(path: Path, utt: str, segments: Sequence[Segment]) -> Iterator[str]:
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(read_lines(path), 1):
-        if line.strip() and not line.startswith(";;"):
+        if fields(line) and not line.startswith(";;"):
             yield f"{path}, line {number}", line
 
 
 def _parse(place: str, line: str) -> tuple[str, Segment]:
-    fields = line.split()
-    if len(fields) not in (5, 6) or fields[1] not in CHANNELS:
+    cells = fields(line)
+    if len(cells) not in (5, 6) or cells[1] not in CHANNELS:
         raise ValueError(
-            f"{place}: expected `utt 1 start duration label`, found {line.strip()!r}"
+            f"{place}: expected `utt 1 start duration label`, found {line!r}"
         )
-    utt, _, start, duration, label = fields[:5]
+    utt, _, start, duration, label = cells[:5]
     first = parse_seconds(place, "start", start)
     end = first + parse_seconds(place, "duration", duration)
     return utt, Segment(_round(first), _round(end), label)

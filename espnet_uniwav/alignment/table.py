@@ -9,7 +9,7 @@ from espnet_uniwav.alignment.ctm import Segment, parse_seconds
 from espnet_uniwav.alignment.folder import Alignment
 from espnet_uniwav.alignment.tiers import are_arpabet, check_seconds, make_alignment
 from espnet_uniwav.data.audio import seconds_of
-from espnet_uniwav.files.input import read_rows
+from espnet_uniwav.files.input import BLANKS, is_there, read_rows
 
 COLUMNS = ("utt", "tier", "start", "end", "label")
 TIERS = ("words", "phones")
@@ -33,7 +33,7 @@ class AlignmentTable:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.tiers: dict[str, dict[str, list[Segment]]] = {}
-        if not self.path.is_file():
+        if not is_there(self.path):
             raise FileNotFoundError(f"{path}: no such file; name a table of alignments")
         columns, rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)
         self._check_columns(columns)
@@ -54,7 +54,8 @@ class AlignmentTable:
             return
         start, end = (parse_seconds(place, k, row[k] or "") for k in ("start", "end"))
         tiers = self.tiers.setdefault(row["utt"], {name: [] for name in TIERS})
-        tiers[row["tier"]].append(Segment(start, end, (row["label"] or "").strip()))
+        label = (row["label"] or "").strip(BLANKS)
+        tiers[row["tier"]].append(Segment(start, end, label))
 
     def _write_phones_in_capitals(self) -> None:
         for own in self.tiers.values():

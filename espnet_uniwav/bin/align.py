@@ -1,8 +1,9 @@
 """Align the utterances of a data folder with their texts.
 
-Reads a Kaldi-style data folder (wav.scp, text, utt2spk). Writes start and duration of
-phones and words (phones.ctm and words.ctm, `utt 1 start duration label`, seconds), and
-failed.tsv: utterances that could not be aligned, with the reason.
+Reads a Kaldi-style data folder (wav.scp, segments, text, utt2spk). Writes start and
+duration of phones and words (phones.ctm and words.ctm, `utt 1 start duration label`,
+seconds), and failed.tsv: utterances that could not be aligned, with the reason (exit
+status 1).
 
 methods:
   pocketsphinx  English texts; offline, in processes; phones in ARPAbet
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
+    add_allow_failed,
     add_device,
     add_model,
     add_num_utterances,
@@ -49,6 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
     add_model(parser, required=False)
     add_num_utterances(parser)
     add_workers(parser, "--nj", default=None)
+    add_allow_failed(parser)
     add_device(parser)
     return parser
 

@@ -2,9 +2,9 @@
 
 CODES is a folder written by `uniwav tokenize`, or a wav.scp, whose recordings are
 encoded and decoded in one pass (as a control also without codebooks). Writes to OUT:
-NAME.wav, failed.tsv (utterances that failed, with the reason) and times.tsv (seconds of
-computing, of speech). With a prompt of another speaker the speech is in that voice, as
-far as the codes hold no speaker information.
+NAME.wav, failed.tsv (utterances that failed, with the reason; exit status 1) and
+times.tsv (seconds of computing, of speech). With a prompt of another speaker the speech
+is in that voice, as far as the codes hold no speaker information.
 
 examples:
   uniwav detokenize CODES OUT
@@ -20,6 +20,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
     SPEAKING,
+    add_allow_failed,
     add_device,
     add_prompt,
     add_sampling,
@@ -47,6 +48,7 @@ def get_parser() -> argparse.ArgumentParser:
     add_seed(parser)
     add_vocoder(parser)
     add_workers(parser)
+    add_allow_failed(parser)
     add_device(parser)
     return parser
 

@@ -2,7 +2,8 @@
 
 Writes to OUT: Kaldi archives (feats.scp, feats_shape), the spec of the features
 (spec.yaml), a checksum of every archive (checksums, for `sha256sum -c checksums`) and
-failed.tsv. If run again, it resumes after the last complete archive. To train:
+failed.tsv. If run again, it resumes after the last complete archive, and extracts again
+what has changed (recordings.tsv). Exit status 1: a file failed. To train:
 
   frontend_conf: {extracted: OUT, ...}
   --train_data_path_and_name_and_type OUT/feats.scp,speech,kaldi_ark
@@ -18,7 +19,7 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.cli.command import make_parser, run_command
-from espnet_uniwav.cli.options import add_device, add_workers
+from espnet_uniwav.cli.options import add_allow_failed, add_device, add_workers
 from espnet_uniwav.quantities.units import count
 
 WORK = "espnet_uniwav.tasks.extract:extract"
@@ -39,6 +40,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--shard_size", type=count, default=1000, help="utterances per archive"
     )
     add_workers(parser)
+    add_allow_failed(parser)
     add_device(parser)
     return parser
 

@@ -3,7 +3,8 @@
 Writes to OUT: codes_1 to codes_K, one line per utterance (name, then the code of every
 frame), the format of ESPnet's recipes for discrete tokens, or NAME.npz with `codes`
 (K, T); failed.tsv (files left out, with the reason); and times.tsv (seconds of
-computing, of speech). If run again, it resumes an interrupted run.
+computing, of speech). If run again, it resumes an interrupted run, and encodes again
+what has changed (recordings.tsv). Exit status 1: a file failed.
 
 examples:
   uniwav tokenize wav.scp CODES --num_workers 2
@@ -17,7 +18,12 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.cli.command import make_parser, run_command
-from espnet_uniwav.cli.options import add_device, add_tokenizer, add_workers
+from espnet_uniwav.cli.options import (
+    add_allow_failed,
+    add_device,
+    add_tokenizer,
+    add_workers,
+)
 
 WORK = "espnet_uniwav.tokenizer.recordings:tokenize"
 
@@ -37,6 +43,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--format", choices=["text", "npz"], default="text", help="format of the codes"
     )
     add_workers(parser)
+    add_allow_failed(parser)
     add_device(parser)
     return parser
 

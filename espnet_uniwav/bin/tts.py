@@ -3,8 +3,8 @@
 The table of --lines has a header and the columns name and text. Optional columns are
 prompt and prompt_text, which replace the options, and phones and durations (frames,
 separated by blanks), which replace the predicted ones. Writes to the folder: name.wav,
-failed.tsv (lines that failed, with the reason) and times.tsv (seconds of computing, of
-speech).
+failed.tsv (lines that failed, with the reason; exit status 1) and times.tsv (seconds of
+computing, of speech).
 
 --output - writes wav to standard output, every sentence as soon as it is computed.
 
@@ -30,6 +30,7 @@ from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
     SPEAKING,
     VOICE,
+    add_allow_failed,
     add_device,
     add_model,
     add_prompt,
@@ -69,6 +70,7 @@ def get_parser() -> argparse.ArgumentParser:
     add_sampling(parser, SPEAKING, of_model=True)
     add_seed(parser)
     add_vocoder(parser)
+    add_allow_failed(parser)
     add_device(parser)
     return parser
 

@@ -162,6 +162,15 @@ def add_workers(
     )
 
 
+def add_allow_failed(parser: argparse.ArgumentParser) -> None:
+    """``--allow_failed``, see ``conclude``."""
+    parser.add_argument(
+        "--allow_failed",
+        action="store_true",
+        help="exit with status 0 if some failed, but not all",
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """``--device``."""
     parser.add_argument("--device", default="cpu", help="torch device, such as cuda")

@@ -4,44 +4,59 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
-from espnet_uniwav.data.pipe import Pipe
-from espnet_uniwav.files.output import whole_file
+from espnet_uniwav.data.samples import (
+    UNKNOWN,
+    Sound,
+    read_sound,
+    read_times,
+    to_mono,
+    to_rate,
+)
+from espnet_uniwav.data.source import Entry, Source, Stretch, as_source
+from espnet_uniwav.files.output import file_of, whole_file
 
 # Hz; and the number of samples of all channels: 18 hours at 16 kHz.
 RATES, MOST_SAMPLES = (1000, 768000), 2**30
 # Largest sample. Some files go slightly beyond 1; unscaled integers go to 32768.
 LOUDEST = 1000.0
-BLOCK = 2**20
-# libsndfile's note about a truncated wav file (bytes). A program that does not know the
-# length in advance writes about the largest number.
-SHORTER = re.compile(r"data : (\d+) \(should be (\d+)\)")
-STREAMED = 2**31 - 2**16
 
 
-def seconds_of(path: str | Path | Pipe) -> float:
-    """Duration of an audio file in seconds, from its header; a command is run for it.
+def seconds_of(path: str | Source) -> float:
+    """Duration of a recording in seconds, from its header; a command is run for it.
 
     Raises:
         FileNotFoundError, ValueError: As of ``read_speech``.
     """
-    with _opened(path) as file:
-        return file.frames / file.samplerate
+    source = _find(path)
+    with _named(path):
+        count, rate = read_times(source, _check_header(source))
+        _check_count(source, count)
+    return count / rate
 
 
-def read_speech(path: str | Path | Pipe, sample_rate: int) -> np.ndarray:
-    """Read a file, mix its channels and resample it.
+def rate_of(path: str | Source) -> int:
+    """Samples per second (Hz) of a recording; errors as of ``read_speech``."""
+    source = _find(path)
+    with _named(path):
+        return read_times(source, _check_header(source))[1]
+
+
+def read_speech(path: str | Source, sample_rate: int) -> np.ndarray:
+    """Read a recording, mix its channels and resample it.
+
+    Of a damaged one what is there is read. Samples beyond 1 are scaled down. Of
+    channels that cancel each other one is used. All of these give a warning.
 
     Args:
-        path: Audio file, or a command that prints one.
+        path: Audio file or pipe; or what a table names: a command that prints audio, an
+            entry of a Kaldi archive, a stretch of any of these.
         sample_rate: Wanted rate (Hz).
 
     Returns:
@@ -51,37 +66,26 @@ def read_speech(path: str | Path | Pipe, sample_rate: int) -> np.ndarray:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no audio, is empty, has a rate or length that no speech
             has, or holds NaN, infinite or huge samples; or if the command fails.
-
-    A truncated file is read to its end, with a warning.
     """
-    with _opened(path) as file:
-        blocks = [block for block in _blocks(file) if len(block)]
-        promised, rate = _promised(file), file.samplerate
-    samples = np.concatenate(blocks or [np.zeros((0, 1), np.float32)])
-    _check_samples(path, len(samples))
-    if len(samples) < promised:
-        logging.warning(
-            "%s: is cut off: its header says %d samples, found %d",
-            path,
-            promised,
-            len(samples),
-        )
-    if not np.isfinite(samples).all():
-        count = int((~np.isfinite(samples)).sum())
-        raise ValueError(
-            f"{path}: expected finite samples, found {count} NaN or infinite ones; "
-            "write the file again without them"
-        )
-    if (peak := float(np.abs(samples).max())) > LOUDEST:
-        raise ValueError(
-            f"{path}: expected samples from -1 to 1, found {peak:g}; scale them"
-        )
-    return resample(samples.mean(axis=1), rate, sample_rate)
+    sound = _read(path)
+    speech, mixed = to_mono(sound.samples)
+    speech, scaled = to_rate(speech, sound.rate, sample_rate)
+    for note in {**sound.notes, **mixed, **scaled}.values():
+        logging.warning("%s: %s", path, note)
+    return speech
 
 
-def resample(speech: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Resample (S,) samples to the wanted rate (Hz); no change if rates are equal."""
-    return speech if rate == wanted else soxr.resample(speech, rate, wanted)
+def as_file(path: Source, folder: Path, name: str) -> Path:
+    """Where ``read_speech`` finds a recording that only a table can name otherwise.
+
+    A command's output or a stretch is written to the folder as NAME.wav.
+    """
+    if isinstance(path, (Path, Entry)):
+        return Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    file, rate = file_of(folder.absolute(), name, ".wav"), rate_of(path)
+    write_speech(file, read_speech(path, rate), rate)
+    return file
 
 
 def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None:
@@ -98,7 +102,7 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
 
 
 def to_int16(path: str | Path, speech: np.ndarray) -> np.ndarray:
-    """Convert samples to 16 bits.
+    """Convert samples to 16 bits; those beyond 1 are clipped, with a warning.
 
     Raises:
         ValueError: Naming the path to write, if a sample is NaN or infinite.
@@ -108,73 +112,83 @@ def to_int16(path: str | Path, speech: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"{path}: nothing was written: the model generated NaN or infinite samples"
         )
+    if over := int((np.abs(speech) > 1).sum()):
+        text = "%s: %d of %d samples are beyond 1: they are clipped"
+        logging.warning(text, path, over, speech.size)
     return (speech * 32768).round().clip(-32768, 32767).astype(np.int16)
 
 
+def _read(path: str | Source) -> Sound:
+    """All samples of a recording, which are plausible."""
+    source = _find(path)
+    with _named(path):
+        sound = read_sound(source, _check_header(source), MOST_SAMPLES)
+        samples = sound.samples
+        _check_count(source, len(samples), damaged=bool(sound.notes))
+        if samples.size > MOST_SAMPLES:
+            raise _too_long("more")
+        if not np.isfinite(samples).all():
+            count = int((~np.isfinite(samples)).sum())
+            raise ValueError(
+                f"expected finite samples, found {count} NaN or infinite ones; "
+                "write the file again without them"
+            )
+        if (peak := float(np.abs(samples).max())) > LOUDEST:
+            raise ValueError(
+                f"expected samples from -1 to 1, found {peak:g}; scale them"
+            )
+    return sound
+
+
 @contextmanager
-def _opened(path: str | Path | Pipe) -> Iterator[soundfile.SoundFile]:
-    """Open a file and check its header; libsndfile's errors become ValueErrors."""
-    source = _source(path)
+def _named(path: str | Source) -> Iterator[None]:
     try:
-        with soundfile.SoundFile(source) as file:
-            _check_samples(path, file.frames)
-            _check_header(path, file)
-            yield file
-    except soundfile.LibsndfileError as error:
-        raise _not_audio(path, error) from error
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _check_header(path: str | Path | Pipe, file: soundfile.SoundFile) -> None:
-    if not RATES[0] <= file.samplerate <= RATES[1]:
-        raise ValueError(
-            f"{path}: expected {RATES[0]} to {RATES[1]} samples per second, found "
-            f"{file.samplerate}; correct the header"
-        )
-    if (count := file.frames * file.channels) > MOST_SAMPLES:
-        raise ValueError(
-            f"{path}: expected at most {MOST_SAMPLES} samples, the header says "
-            f"{count}; cut the file into utterances"
-        )
+def _check_header(source: Source):
+    """A check of a header; only a stretch may be one of a longer recording."""
+
+    def check(file: soundfile.SoundFile) -> None:
+        if not RATES[0] <= file.samplerate <= RATES[1]:
+            raise ValueError(
+                f"expected {RATES[0]} to {RATES[1]} samples per second, found "
+                f"{file.samplerate}; correct the header"
+            )
+        count = 0 if file.frames == UNKNOWN else file.frames * file.channels
+        if count > MOST_SAMPLES and not isinstance(source, Stretch):
+            raise _too_long(f"{count} in the header")
+
+    return check
 
 
-def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Read blocks (S, C) to the end, so that no memory is reserved by the header."""
-    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-        yield block
+def _too_long(found: str) -> ValueError:
+    return ValueError(
+        f"expected at most {MOST_SAMPLES} samples, found {found}; cut the file into "
+        "utterances"
+    )
 
 
-def _promised(file: soundfile.SoundFile) -> int:
-    """Samples according to the header, also if libsndfile found the file shorter."""
-    if not (found := SHORTER.search(file.extra_info)):
-        return file.frames
-    promised, held = (int(size) for size in found.groups())
-    streamed = not 0 < promised < STREAMED
-    return file.frames if streamed else file.frames * promised // max(held, 1)
-
-
-def _source(path: str | Path | Pipe) -> str | io.BytesIO:
-    """Input for soundfile: path of an existing file, or the output of a command."""
-    if isinstance(path, Pipe):
-        try:
-            return io.BytesIO(path.read())
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-    if not Path(path).is_file():
-        name = str(path)
-        fix = "check the path"
+def _find(path: str | Source) -> Source:
+    """The recording of a path; a file must be there."""
+    source = as_source(path)
+    file = source.recording if isinstance(source, Stretch) else source
+    if isinstance(file, Path) and not file.is_file():
+        name, fix = str(file), "check the path"
         if name.endswith("|"):
             command = name.rstrip("| ")
             fix = f"commands are only run from a wav.scp: {command} > FILE.wav"
-        raise FileNotFoundError(f"{path}: no such audio file; {fix}")
-    return str(path)
+        raise FileNotFoundError(f"{file}: no such audio file; {fix}")
+    return source
 
 
-def _check_samples(path: str | Path | Pipe, count: int) -> None:
-    if not count:
-        raise ValueError(f"{path}: expected audio, found 0 samples; record it again")
-
-
-def _not_audio(path: str | Path | Pipe, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path}: cannot be read as audio ({error}); convert it to wav or flac"
-    )
+def _check_count(source: Source, count: int, damaged: bool = False) -> None:
+    if count:
+        return
+    fix = "the file is damaged: copy it again" if damaged else "record it again"
+    if isinstance(source, Stretch):
+        seconds = seconds_of(source.recording)
+        fix = f"the recording lasts {seconds:.2f} s: correct segments"
+    raise ValueError(f"expected audio, found 0 samples; {fix}")

@@ -12,8 +12,9 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from espnet_uniwav.data.kaldi import SEGMENTS, parse_segment, table_lines
+from espnet_uniwav.data.source import ENTRY
 from espnet_uniwav.data.table import TABLE, read_cells
-from espnet_uniwav.files.input import read_lines
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".sph")
 SPLITS = {
@@ -141,7 +142,7 @@ def read_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Ski
     sources = dict(_columns(folder / "wav.scp"))
     speakers = dict(_columns(folder / "utt2spk"))
     texts = dict(_columns(folder / "text"))
-    if not (folder / "segments").is_file():
+    if not (folder / SEGMENTS).is_file():
         recordings = []
         for utt, source in _columns(folder / "wav.scp"):
             utterance = _utterance(utt, speakers.get(utt, ""), texts.get(utt, ""))
@@ -149,10 +150,15 @@ def read_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Ski
             recordings.append(Recording(_locate(source, folder), cuts))
         return recordings, []
     cuts, skips = defaultdict(list), []
-    for utt, value in _columns(folder / "segments"):
-        recording, start, end = _parse_segment(value)
-        if start is None or recording not in sources:
-            skips.append(Skip(utt, str(folder / "segments"), f"bad segment: {value!r}"))
+    for utt, value in _columns(folder / SEGMENTS):
+        try:
+            recording, start, end = parse_segment(value)
+        except ValueError as error:
+            skips.append(Skip(utt, str(folder / SEGMENTS), f"bad segment: {error}"))
+            continue
+        if recording not in sources:
+            reason = f"bad segment: no recording {recording!r}"
+            skips.append(Skip(utt, str(folder / SEGMENTS), reason))
             continue
         utterance = _utterance(utt, speakers.get(utt, ""), texts.get(utt, ""), split)
         cuts[recording].append(replace(utterance, start=start, end=end))
@@ -223,23 +229,10 @@ def _audio_files(folder: Path, ignore: Path):
 
 
 def _columns(path: Path) -> list[tuple[str, str]]:
-    """Splits each line of a Kaldi table into its key and the rest."""
+    """Key and value of each line of a Kaldi table; none if there is no table."""
     if not path.is_file():
         return []
-    lines = [line.strip() for line in read_lines(path, mark=True)]
-    return [(*line.split(maxsplit=1), "")[:2] for line in lines if line]
-
-
-def _parse_segment(value: str) -> tuple[str, float | None, float | None]:
-    """Reads `recording start end`; an end of -1 is the end of the recording."""
-    try:
-        recording, start, end = value.split()[:3]
-        start, end = float(start), float(end)
-    except ValueError:
-        return "", None, None
-    if start < 0 or (end <= start and end != -1):
-        return recording, None, None
-    return recording, start, None if end == -1 else end
+    return [(key, value) for _, key, value in table_lines(path, mark=True)]
 
 
 def _locate(source: str, folder: Path) -> str:
@@ -247,7 +240,9 @@ def _locate(source: str, folder: Path) -> str:
     if source.endswith("|"):
         return source
     beside = folder / source
-    return os.path.abspath(beside if beside.exists() else source)
+    entry = ENTRY.fullmatch(str(beside))
+    there = beside.exists() or (entry and Path(entry[1]).exists())
+    return os.path.abspath(beside if there else source)
 
 
 def _audio_names() -> str:

@@ -6,7 +6,6 @@ so is not copied; anything else is written as 16-bit FLAC.
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from dataclasses import dataclass
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from espnet_uniwav.data.corpus import Recording, Skip, Utterance
 from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.samples import NotAudio, Sound, read_sound, to_mono, to_rate
+from espnet_uniwav.data.source import Entry, as_source
 
 SAMPLE_RATE = 16000
 SILENCE_FLOOR = 5e-4
-READ_BLOCK = 1 << 16
-SALVAGE_BLOCK = 1 << 11
 
 
 class BadAudio(Exception):
@@ -96,13 +94,26 @@ def decode(recording: Recording) -> Decoded:
     Raises:
         BadAudio: missing, empty, not audio, or with samples that are not finite.
     """
-    if recording.is_command:
-        data = _run(recording.source)
-        samples, changes = _read(lambda: io.BytesIO(data))
-        changes = ("from a pipe", *(name for name in changes if name != "truncated"))
-        return Decoded(samples, changes)
-    _check_file(recording.source)
-    return Decoded(*_read(lambda: recording.source))
+    name = recording.source
+    source = Pipe(name) if recording.is_command else as_source(name)
+    if isinstance(source, Path):
+        _check_file(name)
+    try:
+        sound = read_sound(source, _check_rate)
+    except NotAudio as error:
+        raise BadAudio(f"not audio: {error}") from error
+    except ValueError as error:
+        raise BadAudio(str(error)) from error
+    if len(sound.samples) == 0:
+        raise BadAudio("empty: no sample could be decoded")
+    if not np.isfinite(sound.samples).all():
+        bad = int(np.count_nonzero(~np.isfinite(sound.samples)))
+        raise BadAudio(f"not finite: {bad} NaN or infinite samples")
+    samples, changes = _convert(sound)
+    if not isinstance(source, Path):
+        archive = isinstance(source, Entry)
+        changes = ("from an archive" if archive else "from a pipe", *changes)
+    return Decoded(samples, changes)
 
 
 def _check_file(path: str) -> None:
@@ -114,67 +125,22 @@ def _check_file(path: str) -> None:
         raise BadAudio("empty: 0 bytes")
 
 
-def _run(command: str) -> bytes:
-    try:
-        return Pipe(command).read()
-    except ValueError as error:
-        raise BadAudio(str(error)) from error
+def _check_rate(header: soundfile.SoundFile) -> None:
+    if not 4000 <= header.samplerate <= 384000:
+        raise BadAudio(f"odd sample rate: {header.samplerate} Hz")
 
 
-def _read(open_source) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Decodes to the end, or as far as the stream is sound, then converts."""
-    try:
-        samples, header, state = _decode_blocks(open_source(), READ_BLOCK)
-        if state == "broken":
-            samples, header, state = _decode_blocks(open_source(), SALVAGE_BLOCK)
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise BadAudio(f"not audio: {' '.join(str(error).split())}") from error
-    if len(samples) == 0:
-        raise BadAudio("empty: no sample could be decoded")
-    if not np.isfinite(samples).all():
-        bad = int(np.count_nonzero(~np.isfinite(samples)))
-        raise BadAudio(f"not finite: {bad} NaN or infinite samples")
-    return _convert(samples, header, state != "whole")
-
-
-def _decode_blocks(source, block: int):
-    """Reads (S,) float32, mixed down, block by block until the end or an error.
-
-    Returns:
-        Samples, header, and a state: "whole", "short" (the header promised more) or
-        "broken" (the decoder gave up, and what it had of the last block is lost).
-    """
-    blocks, state = [], "whole"
-    with soundfile.SoundFile(source) as audio:
-        if not 4000 <= audio.samplerate <= 384000:
-            raise BadAudio(f"odd sample rate: {audio.samplerate} Hz")
-        try:
-            for part in audio.blocks(block, dtype="float32", always_2d=True):
-                blocks.append(part.mean(axis=1))
-        except soundfile.LibsndfileError:
-            state = "broken"
-        samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-        promised_more = "should be" in audio.extra_info or len(samples) < audio.frames
-        if promised_more and state == "whole":
-            state = "short"
-    return samples, audio, state
-
-
-def _convert(samples: np.ndarray, header, truncated: bool):
-    """Brings mono samples to 16 kHz and to [-1, 1]; names every change."""
-    changes = []
-    if truncated:
-        changes.append("truncated")
-    if header.format not in ("WAV", "WAVEX", "FLAC"):
+def _convert(sound: Sound) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Brings samples to one channel, 16 kHz and [-1, 1]; names every change."""
+    changes = list(sound.notes)
+    if sound.format not in ("WAV", "WAVEX", "FLAC"):
         changes.append("other format")
-    if header.channels > 1:
-        changes.append("mixed down")
-    peak = float(np.abs(samples).max())
-    if peak > 1:
-        samples = samples / peak
-        changes.append("scaled down")
-    if header.samplerate != SAMPLE_RATE:
-        samples = soxr.resample(samples, header.samplerate, SAMPLE_RATE).clip(-1, 1)
+    samples, mixed = to_mono(sound.samples)
+    if sound.samples.shape[1] > 1:
+        changes += mixed or ["mixed down"]
+    samples, scaled = to_rate(samples, sound.rate, SAMPLE_RATE)
+    changes += scaled
+    if sound.rate != SAMPLE_RATE:
         changes.append("resampled")
     return samples, tuple(changes)
 

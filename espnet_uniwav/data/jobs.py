@@ -73,6 +73,9 @@ def do_all(
 def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
     """Write failed.tsv, and times.tsv (name, seconds of computing, of speech).
 
+    Rows of earlier runs stay in times.tsv; a new row replaces that of its name. Every
+    row is written at once, so that an interrupted run leaves its rows.
+
     Args:
         folder: An existing folder.
         outcomes: Their values are seconds of speech.
@@ -80,21 +83,64 @@ def write_outcomes(folder: Path, outcomes: Iterable[Outcome]) -> int:
     Returns:
         How many failed.
     """
-    reasons, times = {}, ["name\tspent\tspoken\n"]
-    for own in outcomes:
-        if own.reason:
-            reasons[own.name] = own.reason
-        else:
-            times.append(f"{own.name}\t{own.spent:.4f}\t{own.value:.4f}\n")
+    reasons, times = {}, _read_times(folder / TIMES)
+    _write_times(folder / TIMES, times)
+    with open(folder / TIMES, "a", encoding="utf-8", newline="") as file:
+        for own in outcomes:
+            times.pop(own.name, None)
+            if own.reason:
+                reasons[own.name] = own.reason
+                continue
+            times[own.name] = f"{own.name}\t{own.spent:.4f}\t{own.value:.4f}\n"
+            file.write(times[own.name])
+            file.flush()
     write_failed(folder, reasons)
-    write_text(folder / TIMES, "".join(times))
+    _write_times(folder / TIMES, times)
     return len(reasons)
+
+
+def _read_times(path: Path) -> dict[str, str]:
+    """Name -> whole row; the last one of a name, as an interrupted run leaves it."""
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    rows = [line for line in lines[1:-1] if line.count("\t") == 2]
+    return {row.partition("\t")[0]: f"{row}\n" for row in rows}
+
+
+def _write_times(path: Path, rows: Mapping[str, str]) -> None:
+    write_text(path, "".join(["name\tspent\tspoken\n", *rows.values()]))
 
 
 def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
     """Write failed.tsv (name, reason) to an existing folder."""
     lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
     write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
+
+
+def conclude(
+    said: str, folder: Path, done: int, failed: int, allow_failed: bool = False
+) -> str:
+    """What a command says at its end, and whether it succeeded.
+
+    Args:
+        said: What was done.
+        folder: Holds failed.tsv.
+        done: Items that are done, now or by an earlier run.
+        failed: Items that are not.
+        allow_failed: Some may fail; not all.
+
+    Returns:
+        The summary.
+
+    Raises:
+        ValueError: With the summary, if nothing is done or something failed.
+    """
+    if failed:
+        said += f"; {failed} failed, see {folder / FAILED}"
+    if not done or (failed and not allow_failed):
+        raise ValueError(said)
+    return said
 
 
 def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.data.pipe import FIX, Pipe, pipes_allowed
-from espnet_uniwav.files.input import read_lines
+from espnet_uniwav.data.source import Source, Stretch, as_source
+from espnet_uniwav.files.input import fields, is_there, read_lines
 
 MIN_UTTERANCES = 4
-BLANKS = " \t"
+SEGMENTS = "segments"
+# Seconds, 115 days: no recording is so long.
+LATEST = 1e7
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Utterance:
     """One line of a Kaldi data folder."""
 
     name: str
-    path: Path | Pipe
+    path: Source
     speaker: str = ""
     text: str = ""
 
@@ -39,20 +43,50 @@ def read_table(path: str | Path) -> dict[str, str]:
         ValueError: Naming file and line, see ``read_lines``, or if a key is in two
             lines.
     """
-    path = Path(path)
-    if not path.is_file():
+    return {key: value for key, (_, value) in _read_places(path).items()}
+
+
+def table_lines(path: str | Path, mark: bool = False) -> Iterator[tuple[str, str, str]]:
+    """Place (for errors), key and value of every line of a table that is not empty."""
+    for number, line in enumerate(read_lines(path, mark), 1):
+        if found := fields(line, 2):
+            yield f"{path}, line {number}", found[0], "".join(found[1:])
+
+
+def parse_segment(value: str) -> tuple[str, float, float | None]:
+    """Read ``recording start end`` of a line of ``segments``.
+
+    Returns:
+        Name, start and end (seconds); None, written -1: the end of the recording.
+
+    Raises:
+        ValueError: Naming what was found.
+    """
+    try:
+        recording, start, end = fields(value)
+        first, last = float(start), float(end)
+    except ValueError:
+        raise ValueError(
+            f"expected `utterance recording start end`, found {value!r}"
+        ) from None
+    if not (0 <= first <= LATEST and (last == -1 or first < last <= LATEST)):
+        raise ValueError(
+            f"expected a start from 0 s on and a later end, found {start} to {end}"
+        )
+    return recording, first, None if last == -1 else last
+
+
+def _read_places(path: str | Path) -> dict[str, tuple[str, str]]:
+    """Key -> place and value; arguments and errors as of ``read_table``."""
+    if not is_there(path):
         raise FileNotFoundError(f"{path} is missing: run the stage that makes it first")
-    table: dict[str, str] = {}
-    for number, line in enumerate(read_lines(path), 1):
-        if not (line := line.strip(BLANKS)):
-            continue
-        key, *value = re.split(f"[{BLANKS}]+", line, maxsplit=1)
+    table: dict[str, tuple[str, str]] = {}
+    for place, key, value in table_lines(path):
         if key in table:
             raise ValueError(
-                f"{path}, line {number}: {key} is in the file twice; remove or "
-                "rename one of the two"
+                f"{place}: {key} is in the file twice; remove or rename one of the two"
             )
-        table[key] = "".join(value)
+        table[key] = place, value
     return table
 
 
@@ -64,46 +98,84 @@ def thin(items: list, count: int | None) -> list:
 
 
 def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
-    """Read ``wav.scp`` and, where they are, ``utt2spk`` and ``text`` beside it.
+    """Read ``wav.scp`` and, where they are, ``segments``, ``utt2spk`` and ``text``.
 
     An entry that ends in ``|`` is a shell command, run whenever the audio is read; only
-    if the environment variable ``UNIWAV_ALLOW_PIPES`` is 1.
+    if the environment variable ``UNIWAV_ALLOW_PIPES`` is 1. Where ``segments`` stands
+    beside a ``wav.scp``, an utterance is a line of it: a stretch of a recording.
 
     Raises:
         FileNotFoundError: If there is no ``wav.scp``.
         ValueError: If a line is no pair of name and path, or of name and command; if
-            there is none; or if there are commands, which are not allowed.
+            there is none; or if there are commands, which are not allowed. If a line
+            of ``segments`` has no recording or no times.
     """
     wav_scp = Path(wav_scp)
     speakers, texts = (
         read_table(path) if path.is_file() else {}
         for path in (wav_scp.with_name("utt2spk"), wav_scp.with_name("text"))
     )
-    utterances = []
-    for name, path in read_table(wav_scp).items():
+    sources = _read_sources(wav_scp)
+    segments = wav_scp.with_name(SEGMENTS)
+    if segments.is_file():
+        if wav_scp.name == "wav.scp":
+            sources = _cut(sources, segments)
+        else:
+            logging.warning("%s belongs to wav.scp: not to %s", segments, wav_scp)
+    if not sources:
+        raise ValueError(f"{wav_scp}: expected utterances, found none")
+    return [
+        Utterance(name, source, speakers.get(name, ""), texts.get(name, ""))
+        for name, source in sources.items()
+    ]
+
+
+def refuse_segments(folder: Path) -> None:
+    """Raise a ValueError if utterances of a data folder are parts of recordings."""
+    if (folder / SEGMENTS).is_file():
+        raise ValueError(
+            f"{folder / SEGMENTS}: expected a file for every utterance, found parts of "
+            "recordings: cut them by `python -m espnet_uniwav.data.prepare`"
+        )
+
+
+def _read_sources(wav_scp: Path) -> dict[str, Source]:
+    """Name -> recording of every line of a ``wav.scp``."""
+    sources: dict[str, Source] = {}
+    commands = []
+    for name, (place, path) in _read_places(wav_scp).items():
         if not path.rstrip("| "):
             raise ValueError(
                 f"{wav_scp}: {name}: expected the path of an audio file, or a command "
                 f"that prints one and `|`, found {path!r}"
             )
-        source = Pipe(path) if path.endswith("|") else Path(path)
-        speaker, text = speakers.get(name, ""), texts.get(name, "")
-        utterances.append(Utterance(name, source, speaker, text))
-    if not utterances:
-        raise ValueError(f"{wav_scp}: expected utterances, found none")
-    _check_pipes(wav_scp, [u.path for u in utterances if isinstance(u.path, Pipe)])
-    return utterances
+        if path.endswith("|"):
+            commands.append((place, path))
+        sources[name] = Pipe(path) if path.endswith("|") else as_source(path)
+    if commands and not pipes_allowed():
+        place, first = commands[0]
+        raise ValueError(
+            f"{place}: expected an audio file, found the shell command {first!r}, one "
+            f"of {len(commands)}; {FIX}"
+        )
+    return sources
 
 
-def _check_pipes(wav_scp: Path, commands: list[Pipe]) -> None:
-    if not commands or pipes_allowed():
-        return
-    first, lines = commands[0], enumerate(read_lines(wav_scp), 1)
-    number = next(n for n, line in lines if line.strip(BLANKS).endswith(first))
-    raise ValueError(
-        f"{wav_scp}, line {number}: expected an audio file, found the shell command "
-        f"{str(first)!r}, one of {len(commands)}; {FIX}"
-    )
+def _cut(recordings: dict[str, Source], segments: Path) -> dict[str, Source]:
+    """Name -> stretch of every line of ``segments``."""
+    cut: dict[str, Source] = {}
+    for name, (place, value) in _read_places(segments).items():
+        try:
+            recording, start, end = parse_segment(value)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+        if recording not in recordings:
+            raise ValueError(
+                f"{place}: expected a recording of wav.scp, found {recording!r}; "
+                "remove the line, or add the recording"
+            )
+        cut[name] = Stretch(recordings[recording], start, end)
+    return cut
 
 
 def write_data_folder(folder: Path, tables: dict[str, dict[str, object]]) -> None:

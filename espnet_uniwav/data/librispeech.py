@@ -30,7 +30,7 @@ from espnet_uniwav.data.table import (
     read_table,
     write_table,
 )
-from espnet_uniwav.files.input import read_lines
+from espnet_uniwav.files.input import BLANKS, read_lines
 
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2", "test": "test-clean"}
 NUM_HELD_OUT = 3
@@ -181,7 +181,7 @@ def read_part(root: Path, part: str, split: str = "") -> list[Row]:
     rows = []
     for path in tqdm(transcripts, desc=part, unit="chapter", disable=None):
         for line in read_lines(path):
-            utt, _, text = line.strip().partition(" ")
+            utt, _, text = line.strip(BLANKS).partition(" ")
             if not text:
                 raise ValueError(f"{path}: expected `utt text`, found {line!r}")
             audio = path.with_name(f"{utt}.flac").absolute()

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
-from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.data.kaldi import read_table, refuse_segments
 from espnet_uniwav.data.split import hash_share
 
 SAMPLE_RATE = 16000
@@ -32,6 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 def keep_minutes(args: argparse.Namespace) -> str:
     """Write the smaller data folder; say what is in it."""
+    refuse_segments(args.data)
     tables = {name: read_table(args.data / name) for name in TABLES}
     samples = {utt: int(value) for utt, value in tables["speech_shape"].items()}
     chosen = choose(samples, args.minutes * 60 * SAMPLE_RATE)

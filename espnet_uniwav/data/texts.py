@@ -15,7 +15,7 @@ import unicodedata
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
-from espnet_uniwav.data.kaldi import read_table, write_data_folder
+from espnet_uniwav.data.kaldi import read_table, refuse_segments, write_data_folder
 
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
@@ -89,6 +89,7 @@ def normalise(text: str) -> list[str]:
 
 def copy_folder(source: Path, target: Path, texts: dict[str, str]) -> None:
     """Write a data folder with the chosen utterances and their clean texts."""
+    refuse_segments(source)
     tables = {name: read_table(source / name) for name in TABLES}
     kept = {name: {utt: table[utt] for utt in texts} for name, table in tables.items()}
     write_data_folder(target, {**kept, "text": texts})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import torch
 from fairseq2.data.data_pipeline import DataPipeline, read_sequence
@@ -14,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.source import Source
 
 DATASET = "uniwav_speech"
 
@@ -87,7 +86,7 @@ class SpeechDataset:
         )
 
 
-def _build(paths: list[Path | Pipe], gangs: Gangs, reading: SpeechReading):
+def _build(paths: list[Source], gangs: Gangs, reading: SpeechReading):
     """Order, share among processes, batch, read, pad."""
     builder = read_sequence(list(range(len(paths))))
     if reading.shuffle:
@@ -105,7 +104,7 @@ def _build(paths: list[Path | Pipe], gangs: Gangs, reading: SpeechReading):
     return batches
 
 
-def _read(paths: list[Path | Pipe], sample_rate: int, batch: list[int]):
+def _read(paths: list[Source], sample_rate: int, batch: list[int]):
     speech = [torch.from_numpy(read_speech(paths[i], sample_rate)) for i in batch]
     lengths = [len(samples) for samples in speech]
     return SequenceBatch(pad_sequence(speech, batch_first=True), lengths)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from espnet_uniwav.features.base import FeatureSpec, check_spec
-from espnet_uniwav.files.input import blamed_on, read_lines, read_yaml
+from espnet_uniwav.files.input import blamed_on, fields, read_lines, read_yaml
 from espnet_uniwav.files.output import write_text
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
@@ -26,17 +27,30 @@ class FeatureWriter:
         folder: Created if missing.
         spec: Spec of the features.
         shard_size: Utterances per archive.
+        stale: Utterances whose features are to be written again; the old ones stay in
+            their archives, which no table names.
+
+    Attributes:
+        done: Utterances that have features.
+        stale: Those whose features were removed.
 
     Raises:
         ValueError: If the folder holds features of another spec.
     """
 
-    def __init__(self, folder: Path, spec: FeatureSpec, shard_size: int = 1000):
+    def __init__(
+        self,
+        folder: Path,
+        spec: FeatureSpec,
+        shard_size: int = 1000,
+        stale: Collection[str] = (),
+    ):
         self.folder, self.shard_size = folder.absolute(), shard_size
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / SPEC).is_file():
             check_spec(read_spec(folder), spec, str(folder))
         write_text(folder / SPEC, yaml.safe_dump(spec.to_dict(), sort_keys=False))
+        self.stale = set(stale)
         self.done = self._read_done()
         self.number = len(_lines(folder / CHECKSUMS))
         self.shapes: list[str] = []
@@ -64,16 +78,18 @@ class FeatureWriter:
         return self.folder / f"feats.{self.number + 1}.ark"
 
     def _read_done(self) -> set[str]:
-        """Names in complete archives; all others are removed from the tables."""
+        """Names in complete archives, if not stale; the tables lose all others."""
         with blamed_on(self.folder / CHECKSUMS):
-            whole = {line.split()[1] for line in _lines(self.folder / CHECKSUMS)}
+            whole = {fields(line)[1] for line in _lines(self.folder / CHECKSUMS)}
         with blamed_on(self.folder / SCP):
-            rows = [line.split(maxsplit=1) for line in _lines(self.folder / SCP)]
+            rows = [fields(line, 2) for line in _lines(self.folder / SCP)]
             places = {name: Path(place.rsplit(":", 1)[0]).name for name, place in rows}
         done = {name for name, archive in places.items() if archive in whole}
+        self.stale &= done
+        done -= self.stale
         for table in (SCP, SHAPES):
             kept = [
-                own for own in _lines(self.folder / table) if own.split()[0] in done
+                own for own in _lines(self.folder / table) if fields(own)[0] in done
             ]
             write_text(self.folder / table, "".join(f"{line}\n" for line in kept))
         return done
@@ -137,4 +153,4 @@ def file_checksum(path: Path) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    return read_lines(path) if path.is_file() else []
+    return list(filter(fields, read_lines(path))) if path.is_file() else []

@@ -15,9 +15,33 @@ from pathlib import Path
 import yaml
 
 MARK = "\ufeff"
+# What divides the columns of a table. Names may hold any other space, such as U+00A0.
+BLANKS = " \t"
 LINE_ENDS = re.compile("[\0\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 # Largest configuration (bytes), far above ESPnet's longest ones with token lists.
 LARGEST_CONFIG = 2**25
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether a path is a file, or a pipe such as ``/dev/stdin``."""
+    return Path(path).is_file() or Path(path).is_fifo()
+
+
+def fields(line: str, most: int | None = None) -> list[str]:
+    """Split a line of a table at blanks and tabs, and at no other space.
+
+    Args:
+        line: Without its end.
+        most: Columns, the last of which holds the rest; None: as many as there are.
+    """
+    line = line.strip(BLANKS)
+    cuts = 0 if most is None else most - 1
+    return re.split(f"[{BLANKS}]+", line, maxsplit=cuts) if line else []
+
+
+def is_field(text: str) -> bool:
+    """Whether a text can stand in one column of a table."""
+    return fields(text) == [text] and not re.search(f"\n|{LINE_ENDS.pattern}", text)
 
 
 def read_lines(path: str | Path, mark: bool = False) -> list[str]:
@@ -33,7 +57,7 @@ def read_lines(path: str | Path, mark: bool = False) -> list[str]:
             at which only some programs end a line.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(f"{path}: no such file")
     lines = []
     content = path.read_bytes()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from espnet_uniwav.files.input import fields, read_lines
+
 
 class LibriPhoneDataset(Dataset):
     """Audio paths and phone ids, the longest phone sequence first.
@@ -23,8 +25,8 @@ class LibriPhoneDataset(Dataset):
         self.bucket_size = bucket_size
         sounds = {}
         for path in lexicon:
-            for line in Path(path).read_text(encoding="utf-8").splitlines():
-                word, *phones = line.split()
+            for line in read_lines(path):
+                word, *phones = fields(line)
                 sounds.setdefault(word, phones)
         with open(Path(csv_dir) / split_csv, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

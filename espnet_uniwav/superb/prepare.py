@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
             options = {"oov": args.oov} if task == "pr" else {}
             folder = fresh_folder(args.out / task)
             print("\n".join(WRITERS[task](utterances, folder, **options)))
-    except (LayoutError, OSError) as error:
+    except (LayoutError, OSError, ValueError) as error:
         print(f"prepare: error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_curve
 
 from espnet_uniwav.analysis.word_errors import bootstrap_interval, error_rate
 from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.files.input import fields, read_lines
 from espnet_uniwav.superb.folders import read_utterances
 from espnet_uniwav.superb.tasks import TASKS
 from espnet_uniwav.superb.utterances import LayoutError
@@ -127,9 +128,8 @@ def _count(metric: str, pairs: dict[str, tuple[str, str]]) -> Counts:
 
 def _read_trials(found: dict, run: Path, data: Path, split: str) -> Trials:
     names, same, scores = [], [], []
-    lines = (data / f"{split}_trials.txt").read_text(encoding="utf-8").splitlines()
-    for line in lines:
-        label, *paths = line.split()
+    for line in read_lines(data / f"{split}_trials.txt"):
+        label, *paths = fields(line)
         pair = tuple("-".join(Path(p).with_suffix("").parts[-3:]) for p in paths)
         if "_".join(pair) not in found:
             raise LayoutError(f"{run}: no score for the trial {pair} of {data}")

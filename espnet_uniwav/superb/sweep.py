@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         for upstream in upstreams:
             for task in args.tasks:
                 sweep(task, upstream, args, place)
-    except (LayoutError, HarnessError, OSError) as error:
+    except (LayoutError, HarnessError, OSError, ValueError) as error:
         print(f"sweep: error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         table = markdown(cells, chosen)
         (args.exp / "table.md").write_text(table, encoding="utf-8")
         print(table, end="")
-    except (LayoutError, OSError) as error:
+    except (LayoutError, OSError, ValueError) as error:
         print(f"table: error: {error}", file=sys.stderr)
         return 1
     return 0

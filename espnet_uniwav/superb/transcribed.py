@@ -10,6 +10,7 @@ import csv
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from espnet_uniwav.files.input import fields
 from espnet_uniwav.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.superb.phones import guess_phones, pronounce, read_lexicon
 from espnet_uniwav.superb.utterances import SPLITS, LayoutError, Utterance, safe_name
@@ -44,7 +45,7 @@ def write_pr(utterances: list[Utterance], out: Path, oov: str = "guess") -> list
     lines = [f"{word} {' '.join(sounds[word])}" for word in sorted(sounds)]
     write_lines(out / "lexicon.txt", lines)
     write_lines(
-        out / "guessed.txt", [line for line in lines if line.split()[0] in guessed]
+        out / "guessed.txt", [line for line in lines if fields(line)[0] in guessed]
     )
     phones = sorted({phone for word in sounds for phone in sounds[word]})
     write_lines(out / "phones.txt", phones)

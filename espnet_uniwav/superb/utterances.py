@@ -11,7 +11,7 @@ from pathlib import Path
 
 import soundfile
 
-from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.data.kaldi import read_table, refuse_segments
 from espnet_uniwav.data.texts import normalise
 
 SAMPLE_RATE = 16000
@@ -54,7 +54,7 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[Utterance]:
             of wav.scp of theirs matches it, and their utterances with them.
 
     Raises:
-        FileNotFoundError: a table is missing.
+        FileNotFoundError, ValueError: a table is missing, or cannot be read.
         LayoutError: an audio file is missing, audio is not 16 kHz mono, a pattern
             matches nothing, or two ids become one name.
     """
@@ -102,6 +102,7 @@ def by_speaker(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
 
 
 def _read_split(folder: Path, split: str) -> list[Utterance]:
+    refuse_segments(folder)
     paths = read_table(folder / "wav.scp")
     texts, speakers = (read_table(folder / name) for name in ("text", "utt2spk"))
     return [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from espnet_uniwav.files.input import blamed_on, read_yaml
+from espnet_uniwav.files.input import blamed_on, is_there, read_yaml
 
 DEEPEST = 20
 
@@ -27,7 +27,7 @@ def resolve(path: str | Path, depth: int = 0) -> dict:
         ValueError: If it is not a mapping, or includes itself.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(f"{path} is missing: name a configuration file")
     own = read_yaml(path)
     included = own.pop("include", None)

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from espnet_uniwav.data.audio import read_speech
-from espnet_uniwav.data.jobs import do_all, write_failed
+from espnet_uniwav.data.jobs import conclude, do_all, write_failed
 from espnet_uniwav.data.kaldi import read_data_folder
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.source import Source
+from espnet_uniwav.data.stamps import changed, remember, said_again
 from espnet_uniwav.features import AbsFeatures, build_features, with_weights
 from espnet_uniwav.features.stored import FeatureWriter, check_stored
 from espnet_uniwav.files.input import blamed_on
@@ -30,8 +31,11 @@ def extract(
     shard_size: int = 1000,
     num_workers: int = 0,
     device: str = "cpu",
+    allow_failed: bool = False,
 ) -> str:
     """Write features; resumes after the last complete archive.
+
+    Features of recordings that have changed since are extracted again.
 
     Args:
         wav_scp: Table of names and audio files.
@@ -40,6 +44,7 @@ def extract(
         shard_size: Utterances per archive.
         num_workers: Processes, see ``do_all``.
         device: Torch device.
+        allow_failed: Some recordings may fail, see ``conclude``.
 
     Returns:
         What was done, in one line.
@@ -53,8 +58,10 @@ def extract(
     prepare = functools.partial(_prepare, load if num_workers else lambda: features)
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
-        with FeatureWriter(output, features.spec, shard_size) as writer:
-            before = len(writer.done)
+        stale = changed(output, files)
+        with FeatureWriter(output, features.spec, shard_size, stale) as writer:
+            remember(output, files)
+            before = len(writer.done & files.keys())
             todo = {n: path for n, path in files.items() if n not in writer.done}
             for own in do_all(prepare, todo, num_workers, "extract"):
                 if own.reason:
@@ -63,11 +70,12 @@ def extract(
                     writer.write(own.name, own.value)
         write_failed(output, reasons)
         check_stored(output)
-    spec = features.spec
-    return (
-        f"{output}: {len(files) - len(reasons)} of {len(files)} files, {before} "
-        f"of them before; {spec.name}, {spec.dim} at {spec.frame_rate:g} Hz"
+    spec, done = features.spec, len(files) - len(reasons)
+    said = (
+        f"{output}: {done} of {len(files)} files, {before} of them before"
+        f"{said_again(writer.stale)}; {spec.name}, {spec.dim} at {spec.frame_rate:g} Hz"
     )
+    return conclude(said, output, done, len(reasons), allow_failed)
 
 
 def load_features(config: Path, device: str) -> AbsFeatures:
@@ -90,11 +98,11 @@ def load_features(config: Path, device: str) -> AbsFeatures:
         return build_features(**conf).to(device)
 
 
-def _prepare(load: Callable[[], AbsFeatures]) -> Callable[[Path | Pipe], np.ndarray]:
+def _prepare(load: Callable[[], AbsFeatures]) -> Callable[[Source], np.ndarray]:
     """Path -> features (T, F)."""
     features = load()
 
-    def run(path: Path | Pipe) -> np.ndarray:
+    def run(path: Source) -> np.ndarray:
         speech = read_speech(path, features.spec.sample_rate)
         return features.extract_one(torch.from_numpy(speech)).numpy()
 

@@ -17,6 +17,7 @@ from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.ssl.mask import SpanMask
+from espnet_uniwav.tasks.checked_data import check_data
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.layer_decay import build_optimizers
 from espnet_uniwav.tasks.pretrained import (
@@ -110,6 +111,7 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         extend(task, "build_model", _build_model)
         extend(task, "build_optimizers", build_optimizers)
         refuse_wrong_scaling(task)
+        check_data(task)
 
     def output_size(self) -> int:
         """Width D of a frame."""

@@ -17,6 +17,7 @@ from espnet_uniwav.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.features.neural_codec import read_codec
 from espnet_uniwav.features.stored import read_spec
 from espnet_uniwav.quantities.units import parse_rate
+from espnet_uniwav.tasks.checked_data import check_data
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.scaling import refuse_wrong_scaling
 
@@ -65,6 +66,7 @@ class UniWavFrontend(AbsFrontend):
         extend(task, "build_model", _build_model)
         refuse_wrong_scaling(task)
         extend(task, "build_collate_fn", _build_collate_fn)
+        check_data(task)
 
     def output_size(self) -> int:
         """Width F of a frame."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from espnet_uniwav.alignment.word_ends import is_marked
 from espnet_uniwav.features import with_weights
 from espnet_uniwav.files.input import read_lines
+from espnet_uniwav.tasks.checked_data import check_data
 from espnet_uniwav.tasks.distillation import build_optimizers, describe_student
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
@@ -26,6 +27,7 @@ def adapt_task(task: type) -> None:
     """
     extend(task, "build_model", _build_model)
     refuse_wrong_scaling(task)
+    check_data(task)
     extend(task, "build_optimizers", build_optimizers)
     extend(task, "build_optimizers", _build_optimizers)
     extend(task, "build_vocoder_from_file", _build_vocoder)

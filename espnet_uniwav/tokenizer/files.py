@@ -8,14 +8,14 @@ voice add a table ``voices``, or ``voice`` (digits,) to every npz.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from espnet_uniwav.data.kaldi import read_table
-from espnet_uniwav.files.input import read_lines, read_yaml
+from espnet_uniwav.files.input import fields, read_lines, read_yaml
 from espnet_uniwav.files.output import file_of, whole_file, write_text
 
 FORMATS = ("text", "npz")
@@ -33,6 +33,11 @@ class CodeWriter:
         form: One of ``FORMATS``.
         origin: Identifies the tokenizer; saved in tokenizer.yaml.
         voice_digits: Digits of a voice; 0: none are written.
+        stale: Utterances whose codes are to be written again.
+
+    Attributes:
+        done: Utterances that have codes.
+        stale: Those whose codes were removed.
 
     Raises:
         ValueError: If the folder holds codes of another tokenizer or format.
@@ -45,21 +50,28 @@ class CodeWriter:
         form: str = "text",
         origin: dict | None = None,
         voice_digits: int = 0,
+        stale: Collection[str] = (),
     ):
         self.folder, self.form = folder, form
         folder.mkdir(parents=True, exist_ok=True)
         _check_origin(folder / ORIGIN, {**(origin or {}), "format": form})
         self.tables = []
         if form == "npz":
-            self.done = {path.stem for path in folder.glob("*.npz")}
+            found = {path.stem: path for path in folder.glob("*.npz")}
+            self.stale = set(stale) & found.keys()
+            for name in self.stale:
+                found.pop(name).unlink()
+            self.done = set(found)
             return
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
         if voice_digits:
             paths.append(folder / VOICES)
         kept = _whole_lines(paths)
+        self.stale = set(stale) & kept[0].keys()
         for path, lines in zip(paths, kept):
-            write_text(path, "".join(lines.values()))
-        self.done = set(kept[0])
+            fresh = (own for name, own in lines.items() if name not in self.stale)
+            write_text(path, "".join(fresh))
+        self.done = kept[0].keys() - self.stale
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
     def write(self, name: str, codes: np.ndarray, voice: Sequence[int] = ()) -> None:
@@ -98,7 +110,7 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
     codes = {}
     for name in tables[0]:
         try:
-            rows = [[int(code) for code in table[name].split()] for table in tables]
+            rows = [list(map(int, fields(table[name]))) for table in tables]
             codes[name] = np.array(rows, dtype=np.int64)
         except (KeyError, ValueError, OverflowError) as error:
             raise ValueError(
@@ -122,7 +134,7 @@ def read_voices(folder: Path) -> dict[str, np.ndarray]:
     voices = {}
     for name, line in read_table(folder / VOICES).items():
         try:
-            voices[name] = np.array([int(digit) for digit in line.split()])
+            voices[name] = np.array(list(map(int, fields(line))))
         except ValueError as error:
             raise ValueError(
                 f"{folder / VOICES}: {name}: expected whole numbers; make the codes "
@@ -166,6 +178,6 @@ def _whole_lines(paths: list[Path]) -> list[dict[str, str]]:
         lines = read_lines(path) if path.is_file() else []
         if lines and not path.read_bytes().endswith(b"\n"):
             lines.pop()
-        tables.append({line.split()[0]: f"{line}\n" for line in lines if line.strip()})
+        tables.append({fields(own)[0]: f"{own}\n" for own in lines if fields(own)})
     whole = set.intersection(*map(set, tables))
     return [{k: v for k, v in table.items() if k in whole} for table in tables]

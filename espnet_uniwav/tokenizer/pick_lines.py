@@ -10,10 +10,11 @@ voice the codes of OUT/wav.scp are decoded. Both are tables for `uniwav score`.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
-from espnet_uniwav.data.audio import seconds_of
+from espnet_uniwav.data.audio import as_file, seconds_of
 from espnet_uniwav.data.kaldi import Utterance, draw_one, read_data_folder, thin
 from espnet_uniwav.tts.lines import Line, write_lines
 
@@ -45,10 +46,12 @@ def pick(args: argparse.Namespace) -> str:
             f"speaker of {SECONDS[0]} to {SECONDS[1]} s"
         )
     args.out.mkdir(parents=True, exist_ok=True)
+    others = [(u, draw_one(u.name, other_voices(u, voices))) for u, _ in pairs]
+    pairs = [on_disk(pair, args.out / "recordings") for pair in pairs]
     write_lines(args.out / "lines.tsv", [line(*pair) for pair in pairs])
     write_table(args.out / "wav.scp", {u.name: u.path for u, _ in pairs})
-    others = [(u, draw_one(u.name, other_voices(u, voices))) for u, _ in pairs]
     if all(voice for _, voice in others):
+        others = [on_disk(pair, args.out / "recordings") for pair in others]
         write_lines(args.out / "voices.tsv", [line(*pair) for pair in others])
         write_table(args.out / "voices.scp", {u.name: v.path for u, v in others})
     return f"{args.out}: {len(pairs)} of {len(found)} utterances"
@@ -63,6 +66,11 @@ def own_voices(utterance: Utterance, voices: list[Utterance]) -> list[Utterance]
 def other_voices(utterance: Utterance, voices: list[Utterance]) -> list[Utterance]:
     """Recordings of other speakers."""
     return [v for v in voices if v.speaker != utterance.speaker]
+
+
+def on_disk(pair: tuple[Utterance, ...], folder: Path) -> tuple[Utterance, ...]:
+    """Utterances with recordings that any program can read, see ``as_file``."""
+    return tuple(replace(u, path=as_file(u.path, folder, u.name)) for u in pair)
 
 
 def line(utterance: Utterance, voice: Utterance) -> Line:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from espnet_uniwav.data.audio import read_speech, seconds_of, write_speech
-from espnet_uniwav.data.jobs import Outcome, do_all, write_outcomes
+from espnet_uniwav.data.jobs import Outcome, conclude, do_all, write_outcomes
 from espnet_uniwav.data.kaldi import read_data_folder
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.source import Source, as_source
+from espnet_uniwav.data.stamps import changed, remember, said_again
 from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.quantities.bounds import check_number
@@ -33,8 +34,11 @@ def tokenize(
     format: str = "text",
     num_workers: int = 0,
     device: str = "cpu",
+    allow_failed: bool = False,
 ) -> str:
     """Encode recordings to codes; resumes an interrupted run.
+
+    Recordings that have changed since are encoded again.
 
     Args:
         wav_scp: Table of names and audio files.
@@ -45,6 +49,7 @@ def tokenize(
         format: ``text`` or ``npz``.
         num_workers: Processes, as of ``do_all``.
         device: Torch device.
+        allow_failed: Some recordings may fail, see ``conclude``.
 
     Returns:
         What was done, in one line.
@@ -60,25 +65,22 @@ def tokenize(
     loaded = load()
     prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
     output.mkdir(parents=True, exist_ok=True)
+    form = loaded.num_codebooks, format, loaded.origin(), loaded.voice_digits
     with (
         locked(output),
-        CodeWriter(
-            output, loaded.num_codebooks, format, loaded.origin(), loaded.voice_digits
-        ) as writer,
+        CodeWriter(output, *form, changed(output, files)) as writer,
     ):
+        remember(output, files)
         todo = {name: path for name, path in files.items() if name not in writer.done}
         outcomes = do_all(prepare, todo, num_workers, "tokenize")
         written = _write(writer, outcomes, loaded.frame_rate)
         failed = write_outcomes(output, written)
-    said = [
-        f"{output}: {len(files) - failed} of {len(files)} files encoded, "
-        f"{len(files) - len(todo)} of them before",
-        loaded.extra_repr(),
-    ]
-    if codes := list(read_codes(output).values()):
-        codes = torch.from_numpy(np.concatenate(codes, axis=1))
-        said.append(describe_usage(codes, loaded.codebook_size))
-    return "; ".join(said)
+    done = len(files) - failed
+    said = (
+        f"{output}: {done} of {len(files)} files encoded, {len(files) - len(todo)} of "
+        f"them before{said_again(writer.stale)}; {_describe(loaded, output)}"
+    )
+    return conclude(said, output, done, failed, allow_failed)
 
 
 def detokenize(
@@ -91,6 +93,7 @@ def detokenize(
     vocoder: str | Path | None = None,
     num_workers: int = 0,
     device: str = "cpu",
+    allow_failed: bool = False,
     **sampling,
 ) -> str:
     """Decode codes to speech.
@@ -107,6 +110,7 @@ def detokenize(
         vocoder: See ``use_vocoder``.
         num_workers: Processes, as of ``do_all``.
         device: Torch device.
+        allow_failed: Some utterances may fail, see ``conclude``.
         **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
 
     Returns:
@@ -127,7 +131,18 @@ def detokenize(
     with locked(output):
         outcomes = do_all(prepare, items, num_workers, "detokenize")
         failed = write_outcomes(output, outcomes)
-    return f"{output}: {len(found) - failed} of {len(found)} spoken"
+    done = len(found) - failed
+    said = f"{output}: {done} of {len(found)} spoken"
+    return conclude(said, output, done, failed, allow_failed)
+
+
+def _describe(tokenizer: UniWavTokenizer, folder: Path) -> str:
+    """The tokenizer, and how its codes are used in a folder."""
+    said, codes = tokenizer.extra_repr(), list(read_codes(folder).values())
+    if not codes:
+        return said
+    codes = torch.from_numpy(np.concatenate(codes, axis=1))
+    return f"{said}; {describe_usage(codes, tokenizer.codebook_size)}"
 
 
 def _sources(
@@ -139,7 +154,7 @@ def _sources(
         found = {name: (own, voices.get(name)) for name, own in found.items()}
     else:
         found = {u.name: u.path for u in read_data_folder(codes)}
-    recordings = dict.fromkeys(found, prompt)
+    recordings = dict.fromkeys(found, prompt and as_source(prompt))
     if prompts:
         recordings = {u.name: u.path for u in read_data_folder(prompts)}
     if missing := sorted(found.keys() - recordings.keys()):
@@ -158,11 +173,11 @@ def _load(
 
 def _encoder(
     load: Callable[[], UniWavTokenizer],
-) -> Callable[[Path | Pipe], tuple[np.ndarray, np.ndarray]]:
+) -> Callable[[Source], tuple[np.ndarray, np.ndarray]]:
     """Path -> codes (K, T) and voice (voice_digits,)."""
     tokenizer = load()
 
-    def encode(path: Path | Pipe) -> tuple[np.ndarray, np.ndarray]:
+    def encode(path: Source) -> tuple[np.ndarray, np.ndarray]:
         if (seconds := seconds_of(path)) > MAX_SECONDS:
             raise ValueError(
                 f"{path}: lasts {seconds:.0f} s, expected at most {MAX_SECONDS:.0f}: "

@@ -15,6 +15,7 @@ from espnet_uniwav.alignment.durations import token_durations
 from espnet_uniwav.alignment.word_ends import mark_word_ends
 from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.data.kaldi import Utterance
+from espnet_uniwav.data.source import Source, as_source
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.reader import Manner, Reader
@@ -56,6 +57,7 @@ def edit(
         ValueError, OSError: Naming the file and what to do.
     """
     manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
+    input = as_source(input)
     phones, stretch = align_words(input, text, replace)
     # Imported here because tasks is above this file and imports it.
     from espnet_uniwav.tasks.reader import load_reader
@@ -70,7 +72,7 @@ def edit(
 
 
 def align_words(
-    input: str | Path, text: str, phrase: str
+    input: str | Source, text: str, phrase: str
 ) -> tuple[list[Segment], tuple[float, float]]:
     """Align an English recording and find a phrase in it; needs pocketsphinx.
 
@@ -87,9 +89,9 @@ def align_words(
     """
     from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
 
-    input = Path(input)
     try:
-        alignment = PocketSphinxAligner()(Utterance(input.name, input, text=text))
+        recording = Utterance("recording", as_source(input), text=text)
+        alignment = PocketSphinxAligner()(recording)
         phones = mark_word_ends(alignment.units, alignment.words)
         return phones, find_words(alignment.words, phrase)
     except ValueError as error:

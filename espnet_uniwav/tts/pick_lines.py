@@ -16,7 +16,7 @@ from pathlib import Path
 
 from espnet_uniwav.alignment.ctm import Segment, read_ctm
 from espnet_uniwav.cli.command import run_command
-from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import as_file, read_speech, write_speech
 from espnet_uniwav.data.kaldi import (
     Utterance,
     draw_one,
@@ -54,7 +54,7 @@ def pick(args: argparse.Namespace) -> str:
     phones, durations = (
         read_table(args.data / name) for name in ("phones", "durations")
     )
-    lines, left_out = [], 0
+    lines, left_out, recordings = [], 0, args.out / "recordings"
     for utterance in read_data_folder(args.data / "wav.scp"):
         prompt = choose(prompts.get(utterance.speaker, []), utterance)
         enough = len(utterance.text.split()) >= args.min_words
@@ -70,7 +70,7 @@ def pick(args: argparse.Namespace) -> str:
                 prompt_text=prompt.text.lower(),
                 phones=phones[name],
                 durations=durations[name],
-                reference=str(utterance.path),
+                reference=str(as_file(utterance.path, recordings, name)),
                 speaker=utterance.speaker,
             )
         )

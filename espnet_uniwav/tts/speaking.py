@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from espnet_uniwav.data.audio import read_speech, write_speech
-from espnet_uniwav.data.jobs import do_all, write_outcomes
+from espnet_uniwav.data.jobs import conclude, do_all, write_outcomes
+from espnet_uniwav.files.input import fields
 from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.characters import check_text
@@ -98,9 +99,9 @@ class Synthesizer:
             return self.reader.read(text, context, manner)
         counts = None
         if durations:
-            counts = [int(count) for count in durations.split()]
+            counts = [int(count) for count in fields(durations)]
             counts = torch.tensor(counts, device=self.reader.device)
-        names = phones.split()
+        names = fields(phones)
         spoken = self.reader.speak(names, context, manner, durations=counts)
         return self.reader.wave(spoken)
 
@@ -152,6 +153,7 @@ def synthesize(
     config: str | Path | None = None,
     vocoder: str | Path | None = None,
     device: str = "cpu",
+    allow_failed: bool = False,
     **sampling,
 ) -> str | None:
     """Read one text to a wav file or a pipe, or the lines of a table to a folder.
@@ -166,6 +168,7 @@ def synthesize(
         prompt, prompt_text: For ``text``, and for lines without them.
         seconds, speed, seed: As of ``Synthesizer``.
         config, vocoder, device: As of ``load_reader``.
+        allow_failed: Some lines may fail, see ``conclude``.
         **sampling: As of ``Synthesizer``.
 
     Returns:
@@ -189,7 +192,8 @@ def synthesize(
         return _print_speech(load, text or "", prompt, prompt_text, **manner)
     voice = dict(prompt=str(prompt or ""), prompt_text=prompt_text)
     if lines:
-        return _write_lines(load, read_lines(Path(lines)), output, voice, manner)
+        table = read_lines(Path(lines))
+        return _write_lines(load, table, output, voice, manner, allow_failed)
     if not (folder := output.absolute().parent).is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; make it first")
     spoken = _write_line(load(), Line(text=text or "", **voice), output, manner)
@@ -202,6 +206,7 @@ def _write_lines(
     folder: Path,
     voice: dict,
     manner: dict,
+    allow_failed: bool,
 ) -> str:
     """Write the lines of a table; ``voice`` is that of lines without one."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -215,7 +220,9 @@ def _write_lines(
     items = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
     with locked(folder):
         failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
-    return f"{folder}: {len(table) - failed} of {len(table)} lines read"
+    done = len(table) - failed
+    said = f"{folder}: {done} of {len(table)} lines read"
+    return conclude(said, folder, done, failed, allow_failed)
 
 
 def _write_line(

@@ -94,12 +94,21 @@ def test_a_missing_file_says_how_to_make_it(tmp_path):
         ("u", [Segment(0, 1, "A"), Segment(0.9, 2, "B")]),
         ("u", [Segment(0.1, 0.1001, "A")]),
         ("u", [Segment(-0.1, 0.1, "A")]),
+        ("u", [Segment(0, 1, "A\nB")]),
+        ("u", [Segment(0, 1, "A\u2028B")]),
+        ("u", [Segment(0, 1, "A\tB")]),
     ],
 )
 def test_nothing_is_written_that_could_not_be_read(tmp_path, utt, segments):
     with pytest.raises(ValueError, match=f"x.ctm: {utt}: "):
         write_ctm(tmp_path / "x.ctm", {utt: segments})
     assert not (tmp_path / "x.ctm").exists()
+
+
+def test_names_and_labels_may_hold_other_spaces_than_blanks(tmp_path):
+    alignments = {"u\u00a01": [Segment(0, 1, "New\u00a0York")], "u\u30002": HELLO}
+    write_ctm(tmp_path / "x.ctm", alignments)
+    assert read_ctm(tmp_path / "x.ctm") == alignments
 
 
 def test_frames_take_the_label_at_their_centre():

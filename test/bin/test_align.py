@@ -18,6 +18,7 @@ from espnet_uniwav.data.pipe import ALLOW
 
 TOKENS = ["<blank>", "<unk>", "<space>", *"ABDEHILO", "<sos/eos>"]
 MODEL_FILE = ["--model_file", "model.pth"]
+SOME = "--allow_failed"  # s1-b has no text, s2-d no audio
 TEXTS = {"s1-a": "HELLO ALI", "s1-b": "<unk>", "s2-c": "A BAD IDEA", "s2-d": "BILL"}
 
 
@@ -90,7 +91,9 @@ def save_asr(folder, **conf):
 def test_pocketsphinx(data, tmp_path, capsys):
     pytest.importorskip("pocketsphinx")
     out = tmp_path / "out"
-    align.main([str(data), str(out), "--nj", "1"])
+    with pytest.raises(SystemExit, match=f"; 2 failed, see {out}/failed.tsv"):
+        align.main([str(data), str(out), "--nj", "1"])
+    align.main([str(data), str(out), "--nj", "1", SOME])
     failed = read_failed(out)
     assert failed["s1-b"] == "no text"
     assert "s2-d.wav: no such audio file" in failed["s2-d"]
@@ -101,7 +104,7 @@ def test_pocketsphinx(data, tmp_path, capsys):
 def test_ctc(data, tmp_path, capsys):
     model = save_asr(tmp_path / "exp")
     out = tmp_path / "out"
-    command = [str(data), str(out), "--method", "ctc"]
+    command = [str(data), str(out), "--method", "ctc", SOME]
     align.main([*command, "--model", str(tmp_path / "exp/model.pth")])
     units, words = check(out, "tokens", data, ["s1-a", "s2-c"])
     assert not (out / "phones.ctm").exists()
@@ -159,7 +162,7 @@ def test_mfa(data, tmp_path):
         grid.save(str(path), "long_textgrid", True)
     out = tmp_path / "out"
     grids = str(tmp_path / "grids")
-    align.main([str(data), str(out), "--method", "mfa", "--textgrids", grids])
+    align.main([str(data), str(out), "--method", "mfa", "--textgrids", grids, SOME])
     check(out, "phones", data, ["s1-a", "s2-c"])
     failed = read_failed(out)
     assert set(failed) == {"s1-b", "s2-d", "s3/e.TextGrid"}
@@ -177,7 +180,7 @@ def test_table(data, tmp_path):
         lines.append(f"{name}\tphones\t0.9\t{seconds}\tsil")
     (tmp_path / "a.tsv").write_text("\n".join(lines) + "\n")
     out, table = tmp_path / "out", str(tmp_path / "a.tsv")
-    align.main([str(data), str(out), "--method", "table", "--alignments", table])
+    align.main([str(data), str(out), "--method", "table", "--alignments", table, SOME])
     check(out, "phones", data, ["s1-a", "s2-c"])
     failed = read_failed(out)
     assert set(failed) == {"s1-b", "s2-d", "s3-e"}
@@ -206,7 +209,7 @@ def test_old_files_disappear(data, tmp_path):
     (out / "phones.ctm").write_text("old")
     save_asr(tmp_path / "exp")
     model = str(tmp_path / "exp/model.pth")
-    align.main([str(data), str(out), "--method", "ctc", "--model", model])
+    align.main([str(data), str(out), "--method", "ctc", "--model", model, SOME])
     assert not (out / "phones.ctm").exists()
 
 

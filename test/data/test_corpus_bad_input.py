@@ -94,6 +94,29 @@ def test_stereo_is_the_mean_of_its_channels(prepare, corpus):
     np.testing.assert_allclose(kept, stereo.mean(axis=1), atol=1e-4)
 
 
+def test_opposite_channels_give_one_of_them(prepare, corpus):
+    """Their mean is silent, and would be left out."""
+    samples = noise(0.5)
+    write(corpus / "stereo.wav", np.stack([samples, -samples], axis=1))
+    result = prepare(corpus)
+    assert result.skipped() == {} and "1 one channel" in result.words
+    kept, _ = soundfile.read(result.wavs["stereo"])
+    np.testing.assert_allclose(kept, samples, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_header_that_says_too_little_is_mended(prepare, corpus, size):
+    """ESPnet would read what the header says: the file is written again."""
+    path, samples = corpus / "short.wav", noise(1.0)
+    content = bytearray(write(path, samples).read_bytes())
+    content[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    result = prepare(corpus)
+    assert result.skipped() == {} and "1 header mended" in result.words
+    kept, _ = soundfile.read(result.wavs["short"])
+    np.testing.assert_allclose(kept, samples, atol=1e-4)
+
+
 def test_float_over_full_scale_is_scaled_down(prepare, corpus):
     samples = noise(0.5)
     write(corpus / "loud.wav", 30000 * samples, subtype="FLOAT")

@@ -104,6 +104,27 @@ def test_kaldi_folder_with_segments(prepare, tmp_path):
     assert texts["s-1"] == "hello there" and texts["s-0"] == "<unk>"
 
 
+def test_names_of_a_kaldi_folder_may_hold_other_spaces(prepare, tmp_path):
+    """Only blanks and tabs divide columns; our own ids hold no space at all."""
+    names = [f"x\u00a0{i}" for i in range(3)] + ["x\u30003"]
+    for i in range(4):
+        write(tmp_path / f"{i}.wav", noise(0.5, seed=i))
+    write_kaldi(
+        tmp_path / "in",
+        wav_scp=[f"{name} {tmp_path}/{i}.wav" for i, name in enumerate(names)],
+        utt2spk=[f"{name}\tx" for name in names],
+        text=[f"{name} word {i}" for i, name in enumerate(names)],
+    )
+    result = prepare(tmp_path / "in")
+    assert sorted(result.wavs) == [f"x_{i}" for i in range(4)]
+    tables = {name: {} for name in ("utt2spk", "text")}
+    for name, found in tables.items():
+        for split in result.splits:
+            found.update(table(result.out / split / name))
+    assert set(tables["utt2spk"].values()) == {"x"}
+    assert tables["text"] == {f"x_{i}": f"word {i}" for i in range(4)}
+
+
 @pytest.mark.parametrize("allowed", [True, False])
 def test_kaldi_folders_per_split_and_pipes(prepare, corpus, monkeypatch, allowed):
     monkeypatch.setenv(ALLOW, str(int(allowed)))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from espnet_uniwav.data.jobs import DIED, do_all, write_outcomes
+from espnet_uniwav.data.jobs import DIED, Outcome, conclude, do_all, write_outcomes
 
 ITEMS = {"four": 4, "zero": 0, "two": 2}
 
@@ -63,3 +63,41 @@ def test_tables(tmp_path):
         ["four", "2.0000"],
         ["two", "1.0000"],
     ]
+
+
+def read_times(folder):
+    rows = (folder / "times.tsv").read_text().splitlines()
+    assert rows[0] == "name\tspent\tspoken"
+    return dict(row.split("\t")[::2] for row in rows[1:])
+
+
+def test_times_of_earlier_runs_stay(tmp_path):
+    write_outcomes(tmp_path, [Outcome("a", 1.0, ""), Outcome("b", 2.0, "")])
+    failed = Outcome("b", None, "gone")
+    write_outcomes(tmp_path, [Outcome("a", 3.0, ""), failed, Outcome("c", 4.0, "")])
+    assert read_times(tmp_path) == {"a": "3.0000", "c": "4.0000"}
+
+
+def test_times_of_an_interrupted_run_stay(tmp_path):
+    def interrupted():
+        yield Outcome("a", 1.0, "")
+        raise KeyboardInterrupt
+
+    write_outcomes(tmp_path, [Outcome("z", 9.0, "")])
+    with pytest.raises(KeyboardInterrupt):
+        write_outcomes(tmp_path, interrupted())
+    with open(tmp_path / "times.tsv", "a") as file:
+        file.write("torn\t0.1")
+    write_outcomes(tmp_path, [Outcome("b", 2.0, "")])
+    assert read_times(tmp_path) == {"z": "9.0000", "a": "1.0000", "b": "2.0000"}
+
+
+def test_what_is_a_success(tmp_path):
+    assert conclude("said", tmp_path, 3, 0) == "said"
+    some = f"said; 1 failed, see {tmp_path}/failed.tsv"
+    assert conclude("said", tmp_path, 3, 1, allow_failed=True) == some
+    with pytest.raises(ValueError, match=some):
+        conclude("said", tmp_path, 3, 1)
+    for failed in (0, 2):
+        with pytest.raises(ValueError, match="said"):
+            conclude("said", tmp_path, 0, failed, allow_failed=True)

@@ -61,3 +61,15 @@ def test_minutes_of_a_folder(tmp_path):
     assert set(kept[0]) < set(kept[1])
     with pytest.raises(SystemExit, match="holds 0.7 minutes: ask for fewer"):
         run(subset, tmp_path / "in", tmp_path / "out", 1)
+
+
+def test_parts_of_recordings_are_refused(tmp_path):
+    for split in ("train", "dev", "test"):
+        write_folder(tmp_path / "in" / split, {"a1": "ONE"})
+    (tmp_path / "in/train/segments").write_text("a1 r 0 1\n")
+    for words in (
+        (data_texts, tmp_path / "in", tmp_path / "out"),
+        (subset, tmp_path / "in/train", tmp_path / "out", 1),
+    ):
+        with pytest.raises(SystemExit, match="segments: expected a file for every"):
+            run(*words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -221,3 +222,10 @@ def test_ids_that_become_one_name_are_refused(tmp_path, capsys):
         path.write_text("\n".join(lines))
     status, error = run(corpus, tmp_path / "out", capsys=capsys)
     assert status == 1 and "dev.0-u" in error and "both become dev_0-u" in error
+
+
+def test_parts_of_recordings_are_refused(corpus, tmp_path, capsys):
+    shutil.copytree(corpus, tmp_path / "in")
+    (tmp_path / "in/train/segments").write_text("a r 0 1\n")
+    assert prepare.main([f"{tmp_path}/in", f"{tmp_path}/out"]) == 1
+    assert "segments: expected a file for every utterance" in capsys.readouterr().err

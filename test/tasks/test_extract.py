@@ -65,7 +65,7 @@ def folder(tmp_path, monkeypatch):
 
 def run(folder, *more, out="out"):
     command = [f"{folder}/wav.scp", f"{folder}/{out}", "--shard_size", "2"]
-    extract([*command, "--config", f"{folder}/conf.yaml", *more])
+    extract([*command, "--config", f"{folder}/conf.yaml", "--allow_failed", *more])
     return folder / out
 
 
@@ -110,6 +110,36 @@ def test_goes_on_behind_the_last_whole_archive(folder, capsys):
     assert len((out / "checksums").read_text().splitlines()) == 3
 
 
+def test_a_failed_file_is_an_error_unless_allowed(folder):
+    command = [f"{folder}/wav.scp", f"{folder}/out", "--config", f"{folder}/conf.yaml"]
+    with pytest.raises(SystemExit, match="5 of 6 files, .*; 1 failed, see .*tsv"):
+        extract(command)
+    (folder / "wav.scp").write_text("gone nowhere.wav\n")
+    with pytest.raises(SystemExit, match="0 of 1 files, 0 of them before"):
+        extract([*command, "--allow_failed"])
+
+
+def test_changed_recordings_are_extracted_again(folder, capsys):
+    out = run(folder)
+    before = read(out)
+    speech, _ = make_speech([LENGTHS[0]], seed=9)
+    soundfile.write(folder / "0.wav", speech[0].numpy(), 16000)
+    capsys.readouterr()
+    run(folder)
+    said = "5 of 6 files, 4 of them before, 1 again, of recordings that have changed"
+    assert said in capsys.readouterr().out
+    after = read(out)
+    assert after.keys() == before.keys()
+    expected = build_features(num_mels=12).extract_one(speech[0])
+    np.testing.assert_allclose(after["utt0"], expected, atol=2e-3)
+    for name in before.keys() - {"utt0"}:
+        np.testing.assert_array_equal(after[name], before[name])
+    shapes = (out / "feats_shape").read_text().splitlines()
+    assert sorted(line.split()[0] for line in shapes) == sorted(before)
+    run(folder)
+    assert "5 of them before;" in capsys.readouterr().out
+
+
 def test_interrupted_extraction_leaves_no_half_archive(folder):
     spec = build_features(num_mels=12).spec
     with pytest.raises(KeyboardInterrupt):
@@ -123,6 +153,16 @@ def test_interrupted_extraction_leaves_no_half_archive(folder):
         writer.write("c", np.ones((3, 12), np.float32))
     found = read(folder / "out")
     assert list(found) == ["a", "b", "c"] and found["c"].all()
+
+
+def test_names_may_hold_other_spaces_than_blanks(folder):
+    spec, names = build_features(num_mels=12).spec, ["a\u00a0b", "a\u3000c"]
+    for known, name in enumerate(names):
+        with FeatureWriter(folder / "out", spec, 1) as writer:
+            assert writer.done == set(names[:known])
+            writer.write(name, np.zeros((3, 12), np.float32))
+    lines = (folder / "out/feats.scp").read_text(encoding="utf-8").splitlines()
+    assert [line.split(" ")[0] for line in lines] == names
 
 
 def test_broken_archive_is_named(folder):
@@ -149,9 +189,10 @@ def test_other_features_are_refused(folder):
 def test_a_checkpoint_names_the_features_too(folder, packaged):
     save_checkpoint(make_model(), make_config(), folder / "ckpt")
     command = [f"{folder}/wav.scp", f"{folder}/other"]
+    command[0] = f"{folder}/good.scp"
     extract([*command, "--config", f"{folder}/ckpt/config.yaml"])
     assert read_spec(folder / "other") == make_model().features.spec
-    command = [f"{folder}/wav.scp", f"{folder}/named"]
+    command = [f"{folder}/good.scp", f"{folder}/named"]
     extract([*command, "--config", "tiny-test"])
     assert read_spec(folder / "named") == make_model().features.spec
     (folder / "odd.yaml").write_text("x: 1\n")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import threading
+
 import numpy as np
 import pytest
 import soundfile
@@ -20,6 +24,7 @@ from espnet_uniwav.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.data.pipe import ALLOW  # noqa: E402
 from espnet_uniwav.storage.folder import read_config  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
+from espnet_uniwav.tokenizer.files import read_codes  # noqa: E402
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
 
 CONF = dict(
@@ -209,22 +214,24 @@ def test_commands_list_every_file(
     (tmp_path / "wav.scp").write_text(good + lines)
     command = [str(tmp_path / "wav.scp"), str(tmp_path / "codes")]
     command += ["--tokenizer", f"{folder}/start", "--format", form]
-    tokenize([*command, "--num_workers", str(num_workers)])
-    said = capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        tokenize([*command, "--num_workers", str(num_workers)])
+    said = str(end.value)
     assert "6 of 10 files encoded, 0 of them before" in said
     assert "codebook 2: " in said and "of 4.00 bits" in said
+    assert said.endswith(f"; 4 failed, see {tmp_path}/codes/failed.tsv")
     failed = (tmp_path / "codes/failed.tsv").read_text().splitlines()[1:]
     reasons = ("cannot be read as audio", "0 samples", "121 s", "no such audio file")
     assert len(failed) == 4
     for line, name, reason in zip(failed, bad, reasons):
         assert line.startswith(f"{name}\t") and reason in line
+    tokenize([*command, "--allow_failed"])
+    assert "6 of 10 files encoded, 6 of them before" in capsys.readouterr().out
     times = (tmp_path / "codes/times.tsv").read_text().splitlines()[1:]
-    assert [row.split("\t")[::2] for row in times[:2]] == [
+    assert len(times) == 6 and [row.split("\t")[::2] for row in times[:2]] == [
         ["utt0", "0.8000"],
         ["utt1", "0.8200"],
     ]
-    tokenize(command)
-    assert "6 of 10 files encoded, 6 of them before" in capsys.readouterr().out
 
     command = [str(tmp_path / "codes"), str(tmp_path / "speech"), *QUICK]
     detokenize([*command, "--tokenizer", f"{folder}/start"])
@@ -269,9 +276,91 @@ def test_codes_of_another_tokenizer_are_listed(folder, tmp_path, capsys):
     (tmp_path / "codes_1").write_text("a 1 2\nb 1 16\n")
     (tmp_path / "codes_2").write_text("a 1 2\nb 1 2\n")
     command = [str(tmp_path), str(tmp_path / "out"), *QUICK]
-    detokenize([*command, "--tokenizer", f"{folder}/start"])
-    assert "1 of 2 spoken" in capsys.readouterr().out
+    command += ["--tokenizer", f"{folder}/start"]
+    with pytest.raises(SystemExit, match="1 of 2 spoken; 1 failed, see .*failed.tsv"):
+        detokenize(command)
     assert "from 1 to 16" in (tmp_path / "out/failed.tsv").read_text()
+    detokenize([*command, "--allow_failed"])
+    assert "1 of 2 spoken" in capsys.readouterr().out
+    for table in ("b 1 16\n", ""):
+        (tmp_path / "codes_1").write_text(table)
+        with pytest.raises(SystemExit, match="detokenize: .*: 0 of . spoken"):
+            detokenize([*command, "--allow_failed"])
+
+
+@pytest.mark.parametrize("form", ["text", "npz"])
+def test_changed_recordings_are_encoded_again(folder, tmp_path, capsys, form):
+    scp, codes = tmp_path / "wav.scp", tmp_path / "codes"
+    for i, place in enumerate((0, 1, 5)):
+        shutil.copy2(folder / f"{place}.wav", tmp_path / f"{i}.wav")
+    names = ("a", "b\u00a0c", "b\u3000d")
+    lines = [f"{name} {tmp_path}/{i}.wav\n" for i, name in enumerate(names)]
+    scp.write_text("".join(lines), encoding="utf-8")
+    command = [str(scp), str(codes), "--tokenizer", f"{folder}/start", "--format", form]
+    tokenize(command)
+    before = read_codes(codes)
+    assert before.keys() == set(names)
+    tokenize(command)
+    assert "3 of 3 files encoded, 3 of them before;" in capsys.readouterr().out
+    assert read_codes(codes).keys() == set(names)
+    shutil.copy(folder / "0.wav", tmp_path / "2.wav")
+    tokenize(command)
+    said = "3 of 3 files encoded, 2 of them before, 1 again, of recordings that have"
+    assert said in capsys.readouterr().out
+    after = read_codes(codes)
+    assert np.array_equal(after[names[2]], before["a"])
+    assert not np.array_equal(before[names[2]], before["a"])
+    assert all(np.array_equal(after[name], before[name]) for name in names[:2])
+    times = (codes / "times.tsv").read_text(encoding="utf-8").splitlines()
+    assert sorted(row.split("\t")[0] for row in times[1:]) == sorted(names)
+
+
+def test_segments_are_encoded_one_by_one(folder, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    samples = [soundfile.read(folder / f"{i}.wav")[0] for i in (0, 1)]
+    soundfile.write(data / "r.wav", np.concatenate(samples), 16000)
+    (data / "wav.scp").write_text(f"r {data}/r.wav\n")
+    end = len(samples[0]) / 16000
+    (data / "segments").write_text(f"one r 0 {end}\ntwo r {end} -1\n")
+    tokenizer = ["--tokenizer", f"{folder}/start"]
+    for scp, name in ((data / "wav.scp", "cut"), (folder / "wav.scp", "files")):
+        tokenize([str(scp), str(tmp_path / name), *tokenizer])
+    cut, files = (read_codes(tmp_path / name) for name in ("cut", "files"))
+    assert list(cut) == ["one", "two"]
+    assert np.array_equal(cut["one"], files["utt0"])
+    assert np.array_equal(cut["two"], files["utt1"])
+
+
+def test_a_prompt_that_is_a_pipe(folder, tmp_path):
+    tokenizer = ["--tokenizer", f"{folder}/start", *QUICK]
+    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer[:2]])
+    os.mkfifo(tmp_path / "fifo")
+    content = (folder / "5.wav").read_bytes()
+    writer = threading.Thread(target=(tmp_path / "fifo").write_bytes, args=(content,))
+    writer.start()
+    for prompt, out in ((tmp_path / "fifo", "a"), (folder / "5.wav", "b")):
+        command = [f"{tmp_path}/codes", f"{tmp_path}/{out}", *tokenizer]
+        detokenize([*command, "--prompt", str(prompt)])
+    writer.join(5)
+    heard = [soundfile.read(tmp_path / out / "utt3.wav")[0] for out in "ab"]
+    assert np.array_equal(*heard)
+
+
+def test_codes_of_an_older_version_are_kept(folder, tmp_path, capsys):
+    """There is no table of recordings: they count as unchanged, until they change."""
+    shutil.copy2(folder / "0.wav", tmp_path / "a.wav")
+    (tmp_path / "wav.scp").write_text(f"a {tmp_path}/a.wav\n")
+    command = [f"{tmp_path}/wav.scp", f"{tmp_path}/codes"]
+    command += ["--tokenizer", f"{folder}/start"]
+    tokenize(command)
+    (tmp_path / "codes/recordings.tsv").unlink()
+    shutil.copy(folder / "1.wav", tmp_path / "a.wav")
+    tokenize(command)
+    assert "1 of them before;" in capsys.readouterr().out
+    shutil.copy(folder / "5.wav", tmp_path / "a.wav")
+    tokenize(command)
+    assert "0 of them before, 1 again" in capsys.readouterr().out
 
 
 def test_cluster_refuses(folder, tmp_path):

@@ -201,8 +201,12 @@ def test_our_command(exp, folder, tmp_path, capsys):
     ]
     (tmp_path / "lines.tsv").write_text("\n".join(lines) + "\n")
     out = tmp_path / "out"
-    tts([*model, "--lines", f"{tmp_path}/lines.tsv", "--output", str(out)])
-    assert "2 of 4 lines read" in capsys.readouterr().out
+    lines = ["--lines", f"{tmp_path}/lines.tsv", "--output", str(out)]
+    said = f"2 of 4 lines read; 2 failed, see {out}/failed.tsv"
+    with pytest.raises(SystemExit, match=said):
+        tts([*model, *lines])
+    tts([*model, *lines, "--allow_failed"])
+    assert said in capsys.readouterr().out
     assert soundfile.info(out / "told.wav").frames == 12 * 320
     failed = (out / "failed.tsv").read_text()
     assert "strange\t" in failed and "are not among the tokens" in failed

@@ -57,6 +57,30 @@ def test_text_is_what_kaldi_tables_are(tmp_path):
     assert (tmp_path / "codes_2").read_text() == "b 4 5 6\na 1023\n"
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_names_may_hold_other_spaces_than_blanks(tmp_path, form):
+    names = ("b\u00a0x", "b\u3000y", "\u2003b")
+    with CodeWriter(tmp_path, 2, form) as writer:
+        for name in names[:2]:
+            writer.write(name, CODES["b"])
+    with CodeWriter(tmp_path, 2, form) as writer:
+        assert writer.done == set(names[:2])
+        writer.write(names[2], CODES["a"])
+    found = read_codes(tmp_path)
+    assert found.keys() == set(names)
+    assert np.array_equal(found[names[0]], CODES["b"])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_stale_codes_are_removed(tmp_path, form):
+    write(tmp_path, ["b", "a"], form)
+    with CodeWriter(tmp_path, 2, form, stale=["b", "unknown"]) as writer:
+        assert (writer.done, writer.stale) == ({"a"}, {"b"})
+        assert set(read_codes(tmp_path)) == {"a"}
+        writer.write("b", CODES["a"])
+    assert np.array_equal(read_codes(tmp_path)["b"], CODES["a"])
+
+
 @pytest.mark.parametrize("torn", ["a 0\n", "a 0", "a"])
 def test_half_written_utterances_are_taken_away(tmp_path, torn):
     write(tmp_path, ["b"])

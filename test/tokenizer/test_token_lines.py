@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpus_case import noise, write
 
+from espnet_uniwav.data.audio import read_speech
 from espnet_uniwav.data.kaldi import read_table
 from espnet_uniwav.tokenizer import pick_lines
 from espnet_uniwav.tts.lines import read_lines
@@ -42,6 +44,25 @@ def test_voices(data):
         assert Path(line.prompt).stem[0] != line.speaker
         assert read_table(data / "out/voices.scp")[line.name] == line.prompt
     assert list(read_table(data / "out/wav.scp")) == ["a1", "a2", "b1", "b2"]
+
+
+def test_stretches_of_a_recording_become_files(data):
+    whole = np.concatenate([noise(2.5, seed=i) for i in range(5)])
+    write(data / "whole.wav", whole)
+    (data / "wav.scp").write_text(f"r {data}/whole.wav\n")
+    lines = (f"{name} r {2.5 * i} {2.5 * i + 2.5}\n" for i, name in enumerate(SPEAKERS))
+    (data / "segments").write_text("".join(lines))
+    run(data, data / "out")
+    tables = {name: read_table(data / f"out/{name}.scp") for name in ("wav", "voices")}
+    assert list(tables["wav"]) == ["a1", "a2", "b1", "b2"]
+    for line in read_lines(data / "out/lines.tsv"):
+        assert line.reference == tables["wav"][line.name]
+        place = 40000 * list(SPEAKERS).index(line.name)
+        expected = whole[place : place + 40000]
+        np.testing.assert_allclose(
+            read_speech(line.reference, 16000), expected, atol=1e-4
+        )
+    assert all(Path(path).is_file() for path in tables["voices"].values())
 
 
 def test_number_of_lines(data):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import numpy as np
 import pytest
+import soundfile
 from factories import make_speech, make_synthesizer
 
 from espnet_uniwav.alignment.ctm import Segment
 from espnet_uniwav.flow.sampling import Sampling
-from espnet_uniwav.tts.edit import find_words, replace_stretch
+from espnet_uniwav.tts.edit import align_words, find_words, replace_stretch
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
 from espnet_uniwav.tts.sentences import split_sentences as split
@@ -146,3 +150,15 @@ def test_guessed_words_are_named_once(caplog):
     caplog.clear()
     phonemize("zyxgorp and hello")
     assert caplog.text == ""
+
+
+def test_words_are_found_in_a_pipe_and_in_a_file_with_a_blank(tmp_path):
+    pytest.importorskip("pocketsphinx")
+    path, fifo = tmp_path / "my voice.wav", tmp_path / "fifo"
+    soundfile.write(path, make_speech([24000])[0][0].numpy(), 16000)
+    expected = align_words(path, "HELLO ALI", "ali")
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(path.read_bytes(),))
+    writer.start()
+    assert align_words(fifo, "HELLO ALI", "ali") == expected
+    writer.join(5)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpus_case import noise, write
 
 from espnet_uniwav.alignment import write_durations
+from espnet_uniwav.data.audio import read_speech
 from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.tts import pick_lines
 from espnet_uniwav.tts.lines import read_lines
@@ -85,3 +87,22 @@ def test_no_line_is_an_error(folders, tmp_path):
     with pytest.raises(SystemExit, match="none of 3 utterances has durations, 9 words"):
         run(pick_lines, data, alignment, tmp_path / "out", "--min_words", "9")
     assert not list((tmp_path / "out").glob("*.tsv"))
+
+
+def test_stretches_of_a_recording_become_files(folders, tmp_path):
+    data, alignment = folders
+    run(write_durations, data, alignment)
+    whole = np.concatenate([noise(2.0, seed=i) for i in range(3)])
+    write(data / "whole.wav", whole)
+    (data / "wav.scp").write_text(f"r {data}/whole.wav\n")
+    lines = (f"{name} r {2 * i} {2 * i + 2}\n" for i, name in enumerate(NAMES))
+    (data / "segments").write_text("".join(lines))
+    texts = {"a1": "ONE TWO SIX TEN", "a2": "RED RED RED RED", "b1": "X X X X"}
+    (data / "text").write_text("".join(f"{k} {v}\n" for k, v in texts.items()))
+    run(pick_lines, data, alignment, tmp_path / "out", "--seconds", "1.2")
+    found = {line.name: line for line in read_lines(tmp_path / "out/aligned.tsv")}
+    assert list(found) == ["a1", "a2"]
+    speech = read_speech(found["a2"].reference, 16000)
+    np.testing.assert_allclose(speech, whole[32000:64000], atol=1e-4)
+    prompt = read_speech(found["a2"].prompt, 16000)
+    np.testing.assert_allclose(prompt, whole[: len(prompt)], atol=1e-4)

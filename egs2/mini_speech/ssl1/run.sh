@@ -64,7 +64,7 @@ if want 5; then
     if ${python} -m espnet_uniwav.data.texts "$data" "$texts" "--match=$english"; then
         for name in train dev test; do
             ${python} -m espnet_uniwav.bin.align "$texts/$name" \
-                "$texts/alignment/$name" ${align_args}
+                "$texts/alignment/$name" --allow_failed ${align_args}
         done
         options+=(--fit_data "$texts/train")
         options+=(--alignment "$texts/alignment/train" "$texts/alignment/test")

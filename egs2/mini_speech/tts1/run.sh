@@ -67,7 +67,8 @@ fi
 if want 2; then
     for name in train dev test; do
         log "stage 2: ${data}/${name} -> ${data}/alignment/${name}"
-        ${python} -m espnet_uniwav.bin.align "$data/$name" "$data/alignment/$name"
+        ${python} -m espnet_uniwav.bin.align "$data/$name" "$data/alignment/$name" \
+            --allow_failed
     done
 fi
 

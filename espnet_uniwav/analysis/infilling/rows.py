@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from espnet_uniwav.analysis.page import Clip, Row
 from espnet_uniwav.analysis.pictures import audio_data_uri, mel_decibels, spectrogram
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import Utterance
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.source import Source
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.vocoder.splicing import runs
 
@@ -122,7 +121,7 @@ def _hash(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
-def _seconds_outside(path: Path | Pipe) -> float | None:
+def _seconds_outside(path: Source) -> float | None:
     """Distance of a file's length from 3 to 8 seconds; None if it is not audio."""
     try:
         seconds = seconds_of(path)

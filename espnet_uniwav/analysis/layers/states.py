@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from tqdm import tqdm
 from espnet_uniwav.analysis.batches import make_batches
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import Utterance
-from espnet_uniwav.data.pipe import Pipe
+from espnet_uniwav.data.source import Source
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 
@@ -123,9 +122,7 @@ def collect_states(
 
 
 @torch.inference_mode()
-def _run(
-    model: UniWav, paths: list[Path | Pipe]
-) -> tuple[dict[str, Tensor], list[int]]:
+def _run(model: UniWav, paths: list[Source]) -> tuple[dict[str, Tensor], list[int]]:
     """All states (B, T, D) of some files, on the CPU, and their valid frames."""
     device = next(model.parameters()).device
     rate = model.features.spec.sample_rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import importlib.util
 import re
@@ -190,7 +191,7 @@ def real_time_factor(folder: Path) -> float | None:
     if not path.is_file():
         return None
     with blamed_on(path):
-        rows = read_rows(path, delimiter="\t")[1]
+        rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)[1]
         spent, spoken = (
             sum(float(r[key]) for _, r in rows) for key in ("spent", "spoken")
         )

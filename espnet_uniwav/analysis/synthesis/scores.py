@@ -20,7 +20,8 @@ from espnet_uniwav.analysis.synthesis.judges import (
     SpeakerJudge,
 )
 from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_errors
-from espnet_uniwav.data.audio import read_speech, resample
+from espnet_uniwav.data.audio import read_speech
+from espnet_uniwav.data.samples import resample
 from espnet_uniwav.features import AbsFeatures
 from espnet_uniwav.files.output import write_text
 from espnet_uniwav.tts.lines import Line

@@ -62,7 +62,10 @@ def main() -> None:
     (args.out / "skipped.tsv").write_text(lines, encoding="utf-8")
     for name, folder in folders.items():
         print(f"{folder.close()}, {name}")
-    print(f"{len(skipped)} of {len(recordings)} recordings skipped")
+    said = f"{len(skipped)} of {len(recordings)} recordings skipped"
+    if len(skipped) == len(recordings):
+        raise ValueError(f"{said}: {args.out / 'skipped.tsv'} says why")
+    print(said)
 
 
 def draw(speaker: str) -> str:
@@ -133,7 +136,7 @@ class Folder:
         for name, table in self.tables.items():
             lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
             (self.path / name).write_text("".join(lines), encoding="utf-8")
-        spans = (value.split()[1:] for value in self.tables["segments"].values())
+        spans = (v.rsplit(" ", 2)[1:] for v in self.tables["segments"].values())
         hours = sum(float(end) - float(start) for start, end in spans) / 3600
         return f"{len(self.tables['segments'])} segments, {hours:.1f} hours"
 

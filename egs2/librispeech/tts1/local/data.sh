@@ -17,7 +17,7 @@ for name in dev test "$train_set"; do
     method=(--method pocketsphinx)
     [ -z "$textgrids" ] || method=(--method mfa --textgrids "$textgrids")
     python3 -m espnet_uniwav.bin.align "data/all/$name" "data/alignment/$name" \
-        "${method[@]}"
+        --allow_failed "${method[@]}"
     python3 -m espnet_uniwav.alignment.write_durations "data/all/$name" "data/alignment/$name"
     mkdir -p "data/$name" "$durations/$name"
     cp "data/all/$name/phones" "data/$name/text"

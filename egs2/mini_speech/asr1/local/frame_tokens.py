@@ -17,6 +17,7 @@ import numpy as np
 from espnet_uniwav.alignment.ctm import read_ctm
 from espnet_uniwav.alignment.frame_tokens import frame_tokens
 from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.files.input import read_lines
 
 SAMPLE_RATE = 16000
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--frame_rate", type=float, default=50, help="Hz")
     args = parser.parse_args()
-    tokens = args.token_list.read_text(encoding="utf-8").splitlines()
+    tokens = read_lines(args.token_list)
     index = {token: number for number, token in enumerate(tokens)}
     words = read_ctm(args.alignment / "words.ctm")
     lines = []
