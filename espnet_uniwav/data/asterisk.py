@@ -23,11 +23,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
+from espnet_uniwav.data.audio import write_speech
 from espnet_uniwav.data.split import hash_share
 from espnet_uniwav.data.table import TABLE, read_cells
+from espnet_uniwav.files.output import write_text
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 SOUNDS = "usr/share/asterisk/sounds"
@@ -138,7 +139,8 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
         rows = pool.map(work, prompts, chunksize=16)
         rows = list(tqdm(rows, f"decode {language}", len(prompts), unit="prompt"))
     notice = folder / "LICENSE"
-    notice.write_text(f"{NOTICE}\n{(docs / 'copyright').read_text(encoding='utf-8')}")
+    terms = (docs / "copyright").read_text(encoding="utf-8")
+    write_text(notice, f"{NOTICE}\n{terms}")
     _write_rows([row for row in rows if row], folder / language / TABLE)
 
 
@@ -156,7 +158,7 @@ def decode_prompt(prompt: Path, voice: Path, texts: dict, folder: Path) -> dict 
     samples = np.asarray(G722(SAMPLE_RATE, 64000).decode(coded), dtype=np.int16)
     path = folder / f"{name}.flac"
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
+    write_speech(path, samples, SAMPLE_RATE)
     _, _, gender, speaker = voice.name.split("_", 3)
     return {
         "utt": f"{speaker}-{folder.name}-{name.replace('/', '-')}",
@@ -222,9 +224,7 @@ def _write_rows(rows: list[dict], path: Path) -> None:
     lines = ["\t".join(COLUMNS)] + [
         "\t".join(row.get(key, "") for key in COLUMNS) for row in rows
     ]
-    draft = path.with_suffix(".part")
-    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _apt(words: list[str], options: list[str], folder: Path):

@@ -16,6 +16,7 @@ from espnet_uniwav.checkpoint import (
 )
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import read_config
 from espnet_uniwav.tokenizer.coding import Coding
@@ -52,6 +53,7 @@ def cluster(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    check_output(output, folder=True)
     random_seed = seed if random_weights else None
     model, config = load_with_decoder(checkpoint, decoder, random_seed)
     codes = Coding(**coding)

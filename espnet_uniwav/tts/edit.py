@@ -13,7 +13,7 @@ from torch import Tensor
 from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
 from espnet_uniwav.alignment.word_ends import mark_word_ends
-from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import check_speech_output, read_speech, write_speech
 from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.context import Context
@@ -39,7 +39,7 @@ def edit(
 
     Args:
         input: Any file that libsndfile reads.
-        output: Wav file to write, at the model's rate.
+        output: File to write, at the model's rate, see ``write_speech``.
         model: Model file (.pth) of ESPnet's TTS.
         text: What is said in the recording.
         replace: Words of it, said exactly once.
@@ -56,6 +56,7 @@ def edit(
         ValueError, OSError: Naming the file and what to do.
     """
     manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
+    check_speech_output(output)
     phones, stretch = align_words(input, text, replace)
     # Imported here because tasks is above this file and imports it.
     from espnet_uniwav.tasks.reader import load_reader

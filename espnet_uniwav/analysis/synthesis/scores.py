@@ -22,7 +22,7 @@ from espnet_uniwav.analysis.synthesis.judges import (
 from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_errors
 from espnet_uniwav.data.audio import read_speech, resample
 from espnet_uniwav.features import AbsFeatures
-from espnet_uniwav.files.output import write_text
+from espnet_uniwav.files.output import check_output, write_text
 from espnet_uniwav.tts.lines import Line
 
 # Of the judges: a change invalidates the cached scores.
@@ -62,6 +62,8 @@ class Judges:
         self.kept = {}
         self._judges = None
         self._voices = {}
+        if path is not None:
+            check_output(path)
         if path is not None and path.is_file():
             self.kept = json.loads(path.read_text(encoding="utf-8"))
 

@@ -23,6 +23,7 @@ from espnet_uniwav.analysis.infilling.table import (
 )
 from espnet_uniwav.analysis.word_errors import WhisperJudge
 from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.flow.sampling import Sampling
 
 
@@ -57,6 +58,8 @@ def get_parser() -> argparse.ArgumentParser:
 def score(args: argparse.Namespace) -> None:
     """Score one checkpoint, print the table and write the CSV."""
     torch.set_num_threads(args.cpu_threads)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    check_output(args.output)
     model = load_generator(args.checkpoint)
     sampling = Sampling(
         args.num_steps, args.method, args.guidance_scale, args.temperature
@@ -73,7 +76,6 @@ def score(args: argparse.Namespace) -> None:
     rows, differences = score_table(
         scorer, model.to(args.device), protocols, grid, args.seed
     )
-    args.output.parent.mkdir(parents=True, exist_ok=True)
     write_csv(args.output, rows)
     print(markdown(rows))
     for d in differences:
