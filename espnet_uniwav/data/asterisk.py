@@ -18,14 +18,15 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.data.audio import write_speech
+from espnet_uniwav.data.jobs import do_all
 from espnet_uniwav.data.split import hash_share
 from espnet_uniwav.data.table import TABLE, read_cells
 from espnet_uniwav.files.output import write_text
@@ -80,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     except (FetchError, ValueError, OSError) as error:
         print(f"asterisk: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("asterisk")
     print(f"{args.folder}: {NOTICE}")
     return 0
 
@@ -134,10 +137,13 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
     docs = unpacked / f"usr/share/doc/asterisk-core-sounds-{language}"
     texts = read_texts(docs / f"core-sounds-{language}.txt.gz")
     prompts = sorted(voice.rglob("*.g722"))
-    work = partial(decode_prompt, voice=voice, texts=texts, folder=folder / language)
-    with ProcessPoolExecutor(processes) as pool:
-        rows = pool.map(work, prompts, chunksize=16)
-        rows = list(tqdm(rows, f"decode {language}", len(prompts), unit="prompt"))
+    settings = dict(voice=voice, texts=texts, folder=folder / language)
+    prepare = partial(partial, decode_prompt, **settings)  # returns the function
+    items, rows = {str(prompt): prompt for prompt in prompts}, []
+    for own in do_all(prepare, items, processes, f"decode {language}"):
+        if own.reason:
+            raise FetchError(f"{own.name}: {own.reason}")
+        rows.append(own.value)
     notice = folder / "LICENSE"
     terms = (docs / "copyright").read_text(encoding="utf-8")
     write_text(notice, f"{NOTICE}\n{terms}")

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.data.corpus import CorpusError, Recording, Skip, read_corpus
 from espnet_uniwav.data.decode import SAMPLE_RATE, Limits, Piece, prepare
 from espnet_uniwav.data.kaldi import write_data_folder
@@ -65,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"prepare: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("prepare")
     return 0
 
 

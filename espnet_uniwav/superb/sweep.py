@@ -18,6 +18,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.files.output import write_text
 from espnet_uniwav.superb import runs
 from espnet_uniwav.superb.harness import HarnessError
@@ -72,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     except (LayoutError, HarnessError, OSError) as error:
         print(f"sweep: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("sweep")
     return 0
 
 

@@ -22,6 +22,7 @@ from espnet_uniwav.analysis.infilling.table import (
     write_csv,
 )
 from espnet_uniwav.analysis.word_errors import WhisperJudge
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
 from espnet_uniwav.files.output import check_output
 from espnet_uniwav.flow.sampling import Sampling
@@ -96,6 +97,8 @@ def main(cmd: list[str] | None = None) -> None:
         score(args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"score_infill: {error}") from error
+    except KeyboardInterrupt:
+        raise SystemExit(say_interrupted("score_infill")) from None
 
 
 if __name__ == "__main__":
