@@ -143,12 +143,20 @@ def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         with blamed_on(folder):
-            model = UniWav.from_config(read_config(folder)["model"])
+            model = _build(read_config(folder)["model"])
     load_weights(model.features, folder, ("features.",))
     return model.eval()
 
 
-def _build(config: dict) -> UniWav:
+def require_pretrained(config: dict) -> None:
+    """Refuse a model of another kind.
+
+    Args:
+        config: The ``model`` part of a checkpoint's config.yaml.
+
+    Raises:
+        ValueError: Saying what it is, and where to name it.
+    """
     if kind := next((kind for kind in ("tts", "asr") if kind in config), None):
         raise ValueError(
             f"is a fine-tuned {kind.upper()} model: name it with --model of "
@@ -165,4 +173,8 @@ def _build(config: dict) -> UniWav:
             "is a speech tokenizer: load it with UniWavTokenizer.from_pretrained, or "
             "name the checkpoint that it was made of"
         )
+
+
+def _build(config: dict) -> UniWav:
+    require_pretrained(config)
     return UniWav.from_config(config)

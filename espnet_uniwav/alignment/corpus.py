@@ -10,6 +10,7 @@ from pathlib import Path
 from espnet_uniwav.alignment.folder import write_folder
 from espnet_uniwav.data.jobs import conclude, do_all
 from espnet_uniwav.data.kaldi import read_data_folder, spread
+from espnet_uniwav.files.output import check_output
 
 # ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
 # ``do_all``; a function to call afterwards, which returns further failures to list.
@@ -50,6 +51,7 @@ def align(
     Raises:
         ValueError, OSError, ImportError: Naming the file and what to do.
     """
+    check_output(output, folder=True)
     utterances = spread(read_data_folder(data / "wav.scp"), num_utterances)
     if not utterances:
         raise ValueError(f"{data / 'wav.scp'}: expected utterances, found none")

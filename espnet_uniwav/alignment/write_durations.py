@@ -21,6 +21,7 @@ from espnet_uniwav.alignment.word_ends import mark_word_ends, unmarked
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.data.kaldi import read_table
 from espnet_uniwav.files.input import fields
+from espnet_uniwav.files.output import write_text
 
 SAMPLE_RATE = 16000
 
@@ -59,12 +60,12 @@ def write_durations(args: argparse.Namespace) -> str:
         tables["phones_shape"][utt] = samples[utt]
     for name, table in tables.items():
         lines = (f"{utt} {table[utt]}\n" for utt in sorted(table))
-        (args.data / name).write_text("".join(lines), encoding="utf-8")
+        write_text(args.data / name, "".join(lines))
     if args.token_list:
         phones = {phone for line in tables["phones"].values() for phone in fields(line)}
         phones |= {unmarked(phone) for phone in phones}
         tokens = ["<blank>", "<unk>", *sorted(phones), "<sos/eos>"]
-        args.token_list.write_text("\n".join(tokens) + "\n", encoding="utf-8")
+        write_text(args.token_list, "\n".join(tokens) + "\n")
     return f"{args.data}: {len(segments)} of {len(samples)} utterances have durations"
 
 

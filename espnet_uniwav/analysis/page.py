@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from espnet_uniwav.files.output import write_text
+from espnet_uniwav.files.output import check_output, write_text
 
 TEMPLATE = "report.html.jinja"
 
@@ -120,6 +120,13 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(TEMPLATE).render(page=page)
+
+
+def check_page(path: str | Path) -> None:
+    """Raise an OSError if ``write_page`` could not write this file."""
+    check_output(Path(path).parent, folder=True)
+    if Path(path).parent.is_dir():
+        check_output(path)
 
 
 def write_page(page: Page, path: str | Path) -> Path:

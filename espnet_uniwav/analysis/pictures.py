@@ -19,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torchaudio.transforms import MelSpectrogram
 
+from espnet_uniwav.files.output import whole_file
+
 GREY = "#7d7f85"
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#0a7fc2",
@@ -82,7 +84,8 @@ def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
 
 def save_png(figure: Figure, path: Path, dpi: int = 200) -> None:
     """Write the picture to a PNG file, on white."""
-    figure.savefig(path, format="png", dpi=dpi, facecolor="white")
+    with whole_file(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=dpi, facecolor="white")
 
 
 def audio_data_uri(speech: np.ndarray, sample_rate: int) -> str:

@@ -8,7 +8,13 @@ from pathlib import Path
 from espnet_uniwav.analysis import report as parts
 from espnet_uniwav.analysis.experiment import read_experiment
 from espnet_uniwav.analysis.layers.understanding import understanding_section
-from espnet_uniwav.analysis.page import Page, Section, load_sections, write_page
+from espnet_uniwav.analysis.page import (
+    Page,
+    Section,
+    check_page,
+    load_sections,
+    write_page,
+)
 from espnet_uniwav.analysis.scalars import read_curves
 from espnet_uniwav.checkpoint import load_checkpoint
 from espnet_uniwav.flow.sampling import Sampling
@@ -64,6 +70,7 @@ def report(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    check_page(output)
     run, curves = read_experiment(exp), read_curves(exp)
     model = load_checkpoint(checkpoint) if checkpoint else None
     shown = num_utterances, Sampling(**sampling), mask_share, mask_span, seed

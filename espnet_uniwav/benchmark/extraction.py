@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from espnet_uniwav.files.output import check_output, whole_file
+
 OURS = "uniwav"
 CONTESTANTS = {
     OURS: "UniWav (ours), rotary positions",
@@ -196,7 +198,7 @@ def write_csv(path: str, args: argparse.Namespace, rows: list[dict]) -> None:
     names = ("utterances", "rounds", "threads", "malloc", "seed")
     setting = {name: getattr(args, name) for name in names}
     setting.update(min_seconds=args.seconds[0], max_seconds=args.seconds[1])
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as file:
         writer = csv.DictWriter(file, [*rows[0], *setting])
         writer.writeheader()
         writer.writerows({**row, **setting} for row in rows)
@@ -221,6 +223,8 @@ def prepare(args: argparse.Namespace) -> None:
 def main() -> None:
     """Run the benchmark and print its report."""
     args = get_parser().parse_args()
+    if args.csv:
+        check_output(args.csv)
     prepare(args)
     rows = [row for shape in args.sizes for row in compare(args, *shape)]
     print(format_report(args, rows))

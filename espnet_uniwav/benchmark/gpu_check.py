@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from espnet_uniwav.files.output import check_output, write_text
+
 PARTS = ("sizes", "options", "longest", "speaking", "tokens")
 # Key of a row of steps -> head of its column, and format.
 STEPS = {
@@ -119,6 +121,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit("no GPU found: rehearse with --device cpu")
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.output:
+        check_output(args.output)
     start = time.perf_counter()
     plan = replace(PLANS[args.device], conf=args.conf)
     device, rows = describe_device(plan), []
@@ -126,7 +130,7 @@ def main(argv: list[str] | None = None) -> None:
         rows += run_part(name, plan)
         tables = format_tables(device, rows, time.perf_counter() - start)
         if args.output:
-            args.output.write_text(tables + "\n", encoding="utf-8")
+            write_text(args.output, tables + "\n")
     print(tables)
     if not all(row.get("ok", True) for row in rows):
         sys.exit(1)

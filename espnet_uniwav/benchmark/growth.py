@@ -14,6 +14,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from espnet_uniwav.analysis import pictures
+from espnet_uniwav.files.output import whole_file
 
 COLORS = [pictures.BLUE, pictures.SKY, pictures.ORANGE, pictures.GREEN]
 
@@ -64,7 +65,9 @@ def draw_growth(table: dict[str, list[tuple[float, float, float]]], path: Path) 
     right.set(xlabel="seconds of audio", ylim=(0, None))
     right.set_ylabel("CPU seconds per second of audio")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncol=2)
-    figure.savefig(path, dpi=130, facecolor="white")
+    with whole_file(path, "wb") as file:
+        kind = path.suffix.removeprefix(".")
+        figure.savefig(file, format=kind, dpi=130, facecolor="white")
 
 
 def main() -> None:

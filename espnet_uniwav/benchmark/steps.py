@@ -20,6 +20,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from espnet_uniwav.files.output import check_output, whole_file
+
 OURS = "uniwav"
 CONTESTANTS = {
     OURS: "UniWav (ours), wav to update",
@@ -241,7 +243,7 @@ def describe(setting: dict, peak: float, rows: list[dict]) -> list[dict]:
 
 def write_csv(path: str, rows: list[dict]) -> None:
     """Write rows of ``describe``."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
@@ -250,6 +252,8 @@ def write_csv(path: str, rows: list[dict]) -> None:
 def main() -> None:
     """Run the benchmark and print its report."""
     args = get_parser().parse_args()
+    if args.csv:
+        check_output(args.csv)
     rounds = f"median (min to max) of {args.rounds} rounds of {args.steps} steps"
     table = []
     for seconds in args.seconds:

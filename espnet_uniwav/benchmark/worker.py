@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import resource
 import sys
 import time
 from typing import TextIO
@@ -123,11 +122,11 @@ def measure(contestant, num_steps: int) -> dict:
     batches = [contestant.draw() for _ in range(num_steps)]
     device = contestant.setting.device
     synchronize(device)
-    wall, cpu = time.perf_counter(), cpu_seconds()
+    wall, cpu = time.perf_counter(), time.process_time()
     for batch in batches:
         result = contestant.step(batch)
     synchronize(device)
-    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if not math.isfinite(result.float().sum().item()):
         raise FloatingPointError(f"{type(contestant).__name__}: the loss is not finite")
     return {"wall": wall, "cpu": cpu, "peak_mib": peak_memory(device) / 2**20}
@@ -140,22 +139,18 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def cpu_seconds() -> float:
-    """Return user and system seconds of this process, all threads."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def peak_memory(device: str) -> int:
+def peak_memory(device: str) -> float:
     """Return bytes: peak resident size, or on a GPU the peak of torch's allocator.
 
     ``VmHWM`` belongs to this program alone; ``ru_maxrss`` also remembers the parent it
-    was forked from.
+    was forked from. NaN where only Linux could say it.
     """
     if device == "cuda":
         import torch
 
         return torch.cuda.max_memory_allocated()
+    if not os.path.exists("/proc/self/status"):
+        return math.nan
     with open("/proc/self/status", encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file)
     return int(fields["VmHWM"].split()[0]) * 1024

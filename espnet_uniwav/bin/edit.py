@@ -16,6 +16,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
     SPEAKING,
+    SPEECH,
     VOICE,
     add_device,
     add_model,
@@ -32,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = make_parser("edit", __doc__)
     parser.add_argument("input", type=Path, help="any file that libsndfile reads")
-    parser.add_argument("output", type=Path, help="wav file to write")
+    parser.add_argument("output", type=Path, help=f"file to write: {SPEECH}")
     add_model(parser, default=VOICE)
     parser.add_argument("--text", required=True, help="transcript of the recording")
     parser.add_argument(

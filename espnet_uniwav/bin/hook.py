@@ -17,6 +17,7 @@ import sysconfig
 from pathlib import Path
 
 from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.files.output import write_text
 
 WORK = "espnet_uniwav.bin.hook:hook"
 LINE = (
@@ -39,7 +40,7 @@ def hook(action: str) -> str:
     """Install, remove or look for the file; return its status."""
     path = hook_path()
     if action == "install":
-        path.write_text(LINE)
+        write_text(path, LINE)
     elif action == "remove":
         path.unlink(missing_ok=True)
     return f"{path}: {'installed' if path.exists() else 'not installed'}"

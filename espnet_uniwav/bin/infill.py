@@ -17,6 +17,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
     PRETRAINED,
+    SPEECH,
     add_checkpoint,
     add_device,
     add_sampling,
@@ -32,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = make_parser("infill", __doc__)
     parser.add_argument("input", type=Path, help="any file that libsndfile reads")
-    parser.add_argument("output", type=Path, help="wav file to write")
+    parser.add_argument("output", type=Path, help=f"file to write: {SPEECH}")
     add_checkpoint(parser, default=PRETRAINED)
     for name in ("start", "end"):
         parser.add_argument(

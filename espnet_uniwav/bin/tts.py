@@ -29,6 +29,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import (
     SPEAKING,
+    SPEECH,
     VOICE,
     add_allow_failed,
     add_device,
@@ -61,7 +62,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         required=True,
-        help="wav file, - for standard output, or folder of --lines",
+        help=f"file ({SPEECH}), - for standard output, or folder of --lines",
     )
     parser.add_argument(
         "--seconds", type=seconds, help="length of the speech, instead of --speed"

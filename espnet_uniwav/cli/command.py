@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 
 from espnet_uniwav.quantities.bounds import NUMBERS, check_number
+
+# Exit status, as of a program that SIGINT ends.
+INTERRUPTED = 130
 
 Work = Callable[[argparse.Namespace], "str | None"]
 
@@ -42,17 +46,28 @@ def run_command(
         parser: The command line; ``prog`` ends in the command's name.
         work: ``module:function``, imported after parsing and called with the arguments
             as keywords; or a function of the parsed arguments. Its ValueError, OSError
-            and ImportError are one line and exit status 1.
+            and ImportError are one line and exit status 1, Ctrl-C is one and 130.
         argv: Arguments; None: those of the process.
     """
-    args = parser.parse_args(argv)
+    args, said, interrupted = parser.parse_args(argv), None, False
+    name = parser.prog.split()[-1]
     try:
         check_options(args)
         said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
     except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(f"{parser.prog.split()[-1]}: {error}") from error
+        raise SystemExit(f"{name}: {error}") from error
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:  # and the work, which the exception held, has cleaned up
+        raise SystemExit(say_interrupted(name))
     if said is not None:
         print(said)
+
+
+def say_interrupted(name: str) -> int:
+    """Say that Ctrl-C ended a command; returns its exit status."""
+    print(f"{name}: interrupted", file=sys.stderr)
+    return INTERRUPTED
 
 
 def check_options(args: argparse.Namespace) -> None:

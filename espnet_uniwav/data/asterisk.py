@@ -18,16 +18,18 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
+from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.data.audio import write_speech
+from espnet_uniwav.data.jobs import do_all
 from espnet_uniwav.data.split import hash_share
 from espnet_uniwav.data.table import TABLE, read_cells
+from espnet_uniwav.files.output import write_text
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 SOUNDS = "usr/share/asterisk/sounds"
@@ -79,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     except (FetchError, ValueError, OSError) as error:
         print(f"asterisk: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("asterisk")
     print(f"{args.folder}: {NOTICE}")
     return 0
 
@@ -133,12 +137,16 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
     docs = unpacked / f"usr/share/doc/asterisk-core-sounds-{language}"
     texts = read_texts(docs / f"core-sounds-{language}.txt.gz")
     prompts = sorted(voice.rglob("*.g722"))
-    work = partial(decode_prompt, voice=voice, texts=texts, folder=folder / language)
-    with ProcessPoolExecutor(processes) as pool:
-        rows = pool.map(work, prompts, chunksize=16)
-        rows = list(tqdm(rows, f"decode {language}", len(prompts), unit="prompt"))
+    settings = dict(voice=voice, texts=texts, folder=folder / language)
+    prepare = partial(partial, decode_prompt, **settings)  # returns the function
+    items, rows = {str(prompt): prompt for prompt in prompts}, []
+    for own in do_all(prepare, items, processes, f"decode {language}"):
+        if own.reason:
+            raise FetchError(f"{own.name}: {own.reason}")
+        rows.append(own.value)
     notice = folder / "LICENSE"
-    notice.write_text(f"{NOTICE}\n{(docs / 'copyright').read_text(encoding='utf-8')}")
+    terms = (docs / "copyright").read_text(encoding="utf-8")
+    write_text(notice, f"{NOTICE}\n{terms}")
     _write_rows([row for row in rows if row], folder / language / TABLE)
 
 
@@ -156,7 +164,7 @@ def decode_prompt(prompt: Path, voice: Path, texts: dict, folder: Path) -> dict 
     samples = np.asarray(G722(SAMPLE_RATE, 64000).decode(coded), dtype=np.int16)
     path = folder / f"{name}.flac"
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
+    write_speech(path, samples, SAMPLE_RATE)
     _, _, gender, speaker = voice.name.split("_", 3)
     return {
         "utt": f"{speaker}-{folder.name}-{name.replace('/', '-')}",
@@ -222,9 +230,7 @@ def _write_rows(rows: list[dict], path: Path) -> None:
     lines = ["\t".join(COLUMNS)] + [
         "\t".join(row.get(key, "") for key in COLUMNS) for row in rows
     ]
-    draft = path.with_suffix(".part")
-    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _apt(words: list[str], options: list[str], folder: Path):

@@ -20,12 +20,21 @@ from espnet_uniwav.data.samples import (
     to_rate,
 )
 from espnet_uniwav.data.source import Entry, Source, Stretch, as_source
-from espnet_uniwav.files.output import file_of, whole_file
+from espnet_uniwav.files.output import check_output, file_of, whole_file
 
 # Hz; and the number of samples of all channels: 18 hours at 16 kHz.
 RATES, MOST_SAMPLES = (1000, 768000), 2**30
 # Largest sample. Some files go slightly beyond 1; unscaled integers go to 32768.
 LOUDEST = 1000.0
+ENCODED = 2**16
+# Extension -> format and subtype of libsndfile.
+FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
 
 
 def seconds_of(path: str | Source) -> float:
@@ -88,26 +97,66 @@ def as_file(path: Source, folder: Path, name: str) -> Path:
     return file
 
 
-def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None:
-    """Write (S,) samples as 16-bit wav; samples of a 16-bit source stay equal.
+def check_speech_output(path: str | Path) -> None:
+    """Refuse a file that ``write_speech`` cannot write, before anything is computed.
 
     Raises:
-        ValueError: If a sample is NaN or infinite.
+        ValueError, OSError: Naming the path and what to do.
     """
-    samples = to_int16(path, speech)
-    content = io.BytesIO()
-    soundfile.write(content, samples, sample_rate, subtype="PCM_16", format="WAV")
+    _format_of(path)
+    check_output(path)
+
+
+def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None:
+    """Write (S,) samples as the extension of the file says, see ``FORMATS``.
+
+    Wav and flac have 16 bits: samples of a 16-bit source stay equal.
+
+    Raises:
+        ValueError: If a sample is NaN or infinite, or the extension is another one.
+        OSError: If it cannot be written.
+    """
+    kind, subtype = _format_of(path)
+    samples, content = to_int16(path, speech), io.BytesIO()
+    form = dict(samplerate=sample_rate, channels=1, format=kind, subtype=subtype)
+    try:
+        with soundfile.SoundFile(content, "w", **form) as file:
+            # Encoders of libsndfile fail at long blocks.
+            for start in range(0, len(samples), ENCODED):
+                file.write(samples[start : start + ENCODED])
+    except soundfile.LibsndfileError as error:
+        raise ValueError(
+            f"{path}: cannot be written as {subtype} at {sample_rate} Hz ({error}); "
+            "name a file that ends in .wav"
+        ) from error
     with whole_file(path, "wb") as file:
         file.write(content.getbuffer())
+
+
+def _format_of(path: str | Path) -> tuple[str, str]:
+    """Format and subtype of an extension; without an extension those of wav."""
+    usable = {end: own for end, own in FORMATS.items() if soundfile.check_format(*own)}
+    end = Path(path).suffix.lower() or ".wav"
+    if end not in usable:
+        *most, last = usable
+        raise ValueError(
+            f"{path}: expected a name that ends in {', '.join(most)} or {last}, found "
+            f"{end}"
+        )
+    return usable[end]
 
 
 def to_int16(path: str | Path, speech: np.ndarray) -> np.ndarray:
     """Convert samples to 16 bits; those beyond 1 are clipped, with a warning.
 
+    Samples of 16 bits stay as they are.
+
     Raises:
         ValueError: Naming the path to write, if a sample is NaN or infinite.
     """
     speech = np.asarray(speech)
+    if speech.dtype == np.int16:
+        return speech
     if not np.isfinite(speech).all():
         raise ValueError(
             f"{path}: nothing was written: the model generated NaN or infinite samples"

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from espnet_uniwav.data.audio import write_speech
 from espnet_uniwav.data.corpus import Recording, Skip, Utterance
 from espnet_uniwav.data.pipe import Pipe
 from espnet_uniwav.data.samples import NotAudio, Sound, read_sound, to_mono, to_rate
@@ -172,7 +173,10 @@ def _cut(
         except BadAudio as error:
             skips.append(Skip(utt, recording.source, str(error)))
             continue
-        path = _write(folder / f"{utt}.flac", part) if changes else recording.source
+        path = recording.source
+        if changes:
+            path = os.path.abspath(folder / f"{utt}.flac")
+            write_speech(path, part, SAMPLE_RATE)
         text = utterance.text if count == 1 else ""
         pieces.append(
             Piece(
@@ -198,11 +202,3 @@ def _check_part(part: np.ndarray, min_seconds: float) -> None:
         raise BadAudio(
             f"silent: peak {swing:.1e} of 1, expected {SILENCE_FLOOR} at least"
         )
-
-
-def _write(path: Path, samples: np.ndarray) -> str:
-    try:
-        soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
-    except soundfile.LibsndfileError as error:
-        raise OSError(f"cannot write {path}: {error}; is the disk full?") from error
-    return os.path.abspath(path)

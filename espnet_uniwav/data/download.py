@@ -112,20 +112,21 @@ def extract(archive: Path, wanted: str, folder: Path) -> Path:
     draft = folder / f".{archive.name}.unpacked"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
+    target = folder / wanted
     try:
         with tarfile.open(archive) as tar:
             bar = tqdm(tar, f"unpack {archive.name}", unit=" files", disable=None)
             tar.extractall(draft, members=bar, filter="data")
+        if not (draft / wanted).is_dir():
+            raise ValueError(f"{archive}: expected a folder {wanted} in it, found none")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for path in (draft / wanted).parent.iterdir():
+            if path.is_file() or path.name == target.name:
+                path.replace(target.with_name(path.name))
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(f"{archive}: cannot be unpacked: {error}") from error
-    if not (draft / wanted).is_dir():
-        raise ValueError(f"{archive}: expected a folder {wanted} in it, found none")
-    target = folder / wanted
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for path in (draft / wanted).parent.iterdir():
-        if path.is_file() or path.name == target.name:
-            path.replace(target.with_name(path.name))
-    shutil.rmtree(draft)
+    finally:
+        shutil.rmtree(draft)
     return target
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +24,9 @@ FAILED, TIMES = "failed.tsv", "times.tsv"
 DIED = "the process that worked on it died, alone too; look at the file"
 AHEAD = 4
 
+# Of a process of the pool: its work, and its state.
 _work: Callable[[Any], Any]
+_working, _leaving = False, False
 
 
 @dataclass(frozen=True)
@@ -162,25 +167,69 @@ def _until_death(prepare, queue: deque, num_workers: int):
         try:
             while queue or flying:
                 while queue and len(flying) < AHEAD * num_workers:
-                    flying.append((queue[0], pool.submit(_do, *queue[0])))
+                    with _deaf():
+                        flying.append((queue[0], pool.submit(_do, *queue[0])))
                     queue.popleft()
                 outcome = flying[0][1].result()
                 flying.popleft()
                 yield outcome
         except BrokenProcessPool:
             return [named for named, _ in flying]
+        except BaseException:  # interrupted, or nobody wants the other outcomes
+            _end(pool)
+            raise
     return []
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Context in which processes start that ignore Ctrl-C: this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool; what they were writing is removed."""
+    # A process that ends while it answers leaves half an answer: nobody waits for more.
+    pool._result_queue._writer.close()
+    for process in list(pool._processes.values()):
+        process.terminate()
 
 
 def _start(prepare) -> None:
     global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work = prepare()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(*_) -> None:
+    """End this process, at work by an exception, so that it cleans up."""
+    global _leaving
+    if not _working:
+        os._exit(1)
+    if not _leaving:
+        _leaving = True
+        raise SystemExit
 
 
 def _do(name: str, item: Any) -> Outcome:
-    return _try(_work, name, item)
+    global _working
+    _working = True
+    try:
+        return _try(_work, name, item)
+    finally:
+        if _leaving:
+            os._exit(1)  # of an exception alone, the pool would make an answer
+        _working = False
 
 
 def _try(work, name: str, item: Any) -> Outcome:

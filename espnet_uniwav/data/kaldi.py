@@ -12,6 +12,7 @@ from pathlib import Path
 from espnet_uniwav.data.pipe import FIX, Pipe, pipes_allowed
 from espnet_uniwav.data.source import Source, Stretch, as_source
 from espnet_uniwav.files.input import fields, is_there, read_lines
+from espnet_uniwav.files.output import write_text
 
 MIN_UTTERANCES = 4
 SEGMENTS = "segments"
@@ -192,7 +193,7 @@ def write_data_folder(folder: Path, tables: dict[str, dict[str, object]]) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in {**tables, "spk2utt": speakers}.items():
         lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
-        (folder / name).write_text("".join(lines), encoding="utf-8")
+        write_text(folder / name, "".join(lines))
 
 
 def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:

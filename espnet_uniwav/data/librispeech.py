@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock
 from tqdm import tqdm
 
 from espnet_uniwav.cli.command import run_command
@@ -31,6 +30,7 @@ from espnet_uniwav.data.table import (
     write_table,
 )
 from espnet_uniwav.files.input import BLANKS, read_lines
+from espnet_uniwav.files.output import locked
 
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2", "test": "test-clean"}
 NUM_HELD_OUT = 3
@@ -124,7 +124,7 @@ def fetch(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     home = folder / "LibriSpeech"
-    with FileLock(folder / ".lock"):
+    with locked(folder, wait=True):
         missing = {k: v for k, v in ARCHIVES.items() if not (home / k).is_dir()}
         for part, archive in missing.items():
             try:

@@ -30,10 +30,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.data.corpus import CorpusError, Recording, Skip, read_corpus
 from espnet_uniwav.data.decode import SAMPLE_RATE, Limits, Piece, prepare
 from espnet_uniwav.data.kaldi import write_data_folder
 from espnet_uniwav.data.split import assign_splits, hash_share
+from espnet_uniwav.files.output import write_text
 
 SPLIT_NAMES = ("train", "dev", "test")
 TOKENS = ("<blank>", "<unk>", "<sos/eos>")
@@ -64,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"prepare: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("prepare")
     return 0
 
 
@@ -84,7 +88,7 @@ def build(args: argparse.Namespace) -> None:
     _check_enough(pieces, skips, args)
     for name in SPLIT_NAMES:
         write_kaldi([p for p in pieces if p.split == name], args.out / name)
-    (args.out / "token_list").write_text("\n".join(TOKENS) + "\n")
+    write_text(args.out / "token_list", "\n".join(TOKENS) + "\n")
     _report(pieces, skips, args.out)
 
 
@@ -103,7 +107,8 @@ def write_skips(skips: list[Skip], path: Path) -> None:
     """Lists the entries left out, with the columns utt, path and reason."""
     lines = ["utt\tpath\treason\n"]
     lines += [f"{skip.utt}\t{skip.path}\t{skip.reason}\n" for skip in skips]
-    path.write_text("".join(lines), encoding="utf-8", errors="replace")
+    text = "".join(lines).encode(errors="replace").decode()  # odd bytes in paths
+    write_text(path, text)
 
 
 def _prepare_all(

@@ -14,6 +14,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.data.kaldi import read_table, refuse_segments
 from espnet_uniwav.data.split import hash_share
+from espnet_uniwav.files.output import write_text
 
 SAMPLE_RATE = 16000
 TABLES = ("wav.scp", "text", "utt2spk", "speech_shape", "alignment")
@@ -45,7 +46,7 @@ def keep_minutes(args: argparse.Namespace) -> str:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         lines = (f"{utt} {table[utt]}\n" for utt in chosen)
-        (args.out / name).write_text("".join(lines), encoding="utf-8")
+        write_text(args.out / name, "".join(lines))
     speakers = {tables["utt2spk"][utt] for utt in chosen}
     return f"{args.out}: {len(chosen)} utterances of {len(speakers)} speakers"
 

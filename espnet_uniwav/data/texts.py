@@ -16,6 +16,7 @@ from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.data.kaldi import read_table, refuse_segments, write_data_folder
+from espnet_uniwav.files.output import write_text
 
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
@@ -47,7 +48,7 @@ def keep_texts(args: argparse.Namespace) -> str:
         said.append(f"{split:5} {len(kept):6} utterances, {len(reasons)} left out")
     rows = [("utt", "split", "reason"), *left_out]
     lines = ("\t".join(row) + "\n" for row in rows)
-    (args.out / "left_out.tsv").write_text("".join(lines), encoding="utf-8")
+    write_text(args.out / "left_out.tsv", "".join(lines))
     return "\n".join(said)
 
 

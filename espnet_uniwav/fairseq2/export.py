@@ -21,6 +21,7 @@ from espnet_uniwav.fairseq2.checkpoint import convert_state_dict, create_uniwav
 from espnet_uniwav.fairseq2.config import UniWavConfig
 from espnet_uniwav.fairseq2.pretraining import PRETRAINING
 from espnet_uniwav.files.input import read_yaml
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.storage.saved import read_saved
@@ -107,6 +108,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 def export(args: argparse.Namespace) -> str:
     """Load the step and save its model."""
+    check_output(args.folder, folder=True)
     model, config = load_step(args.step)
     step = args.step.resolve()
     about = {"experiment": step.parents[1].name, "model_file": step.name}

@@ -167,13 +167,14 @@ def read_codec(checkpoint: str | None) -> dict:
             "folder of `uniwav codec`"
         )
     try:
-        features = read_config(checkpoint)["model"].get("features", {})
+        config = read_config(checkpoint)["model"]
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}. Make a codec with `uniwav codec`") from error
+    features = config.get("features", {})
     if features.get("name") != "neural_codec":
+        found = f"features: {features['name']}" if features else ", ".join(config)
         raise ValueError(
-            f"{checkpoint}: expected a folder of `uniwav codec`, found features: "
-            f"{features.get('name')}"
+            f"{checkpoint}: expected a folder of `uniwav codec`, found {found}"
         )
     return {key: value for key, value in features.items() if key != "name"}
 

@@ -14,6 +14,7 @@ from espnet_uniwav.files.input import blamed_on, fields, read_lines, read_yaml
 from espnet_uniwav.files.output import write_text
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
+BLOCK = 2**20
 
 
 class FeatureWriter:
@@ -148,8 +149,11 @@ def check_stored(folder: str | Path) -> None:
 
 def file_checksum(path: Path) -> str:
     """SHA-256 of a file."""
+    digest = hashlib.sha256()
     with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+        while block := f.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _lines(path: Path) -> list[str]:

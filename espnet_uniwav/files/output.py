@@ -1,18 +1,23 @@
-"""Atomic writing of files, under names that cannot leave their folder."""
+"""Writing of whole files, under names that cannot leave their folder."""
 
 from __future__ import annotations
 
-import fcntl
 import os
+import stat
+import tempfile
 import unicodedata
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-# Longest file name of most file systems, less the part that ``whole_path`` adds.
+from filelock import FileLock, Timeout
+
+# Longest file name of most file systems, less what other programs may add.
 LONGEST = 255 - 48
+# The file of ``locked``.
+LOCK = ".lock"
 
 
 def file_of(folder: str | Path, name: str, suffix: str) -> Path:
@@ -36,30 +41,80 @@ def file_of(folder: str | Path, name: str, suffix: str) -> Path:
     return Path(folder) / f"{name}{suffix}"
 
 
-@contextmanager
-def whole_path(path: str | Path) -> Iterator[Path]:
-    """Temporary path that replaces the file when the block ends without error.
+def check_output(path: str | Path, folder: bool = False) -> None:
+    """Refuse what cannot be written, before anything is computed for it.
 
-    A full disk or a killed process never leaves an incomplete file. If two processes
-    write the same file, one of them wins.
+    Args:
+        path: A file, in a folder that exists; or a pipe or character device.
+        folder: It is a folder, which will be made if it is missing.
+
+    Raises:
+        OSError: Naming the path.
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path}: expected a file to write, found a folder")
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _named(path):
+        if folder:
+            above = (path, *path.absolute().parents)
+            place = next(own for own in above if _mode_of(own) is not None)
+            if not place.is_dir():
+                raise NotADirectoryError(
+                    f"{path}: expected a folder to write, found a file"
+                )
+        elif _is_stream(path):
+            return
+        else:
+            place = Path(os.path.realpath(path)).parent
+            if not place.is_dir():
+                raise FileNotFoundError(
+                    f"{path}: its folder does not exist; make it first"
+                )
+        with tempfile.TemporaryFile(dir=place):
+            pass
+
+
+@contextmanager
+def whole_path(path: str | Path) -> Iterator[Path]:
+    """Temporary path that becomes the file when the block ends without error.
+
+    A full disk or a killed process never leaves an incomplete file. If two processes
+    write the same file, one of them wins. A symbolic link is followed, and the mode of
+    an existing file is kept. What is written is a new file: other hard links to the old
+    one keep the old content.
+
+    Raises:
+        OSError: Naming the path, if it cannot be written.
+    """
+    path = Path(path)
+    target = Path(os.path.realpath(path))
+    name = f".{target.name[-50:]}.{uuid.uuid4().hex[:12]}.partial"
+    partial = target.parent / name
+    with _named(path, partial):
+        if _is_stream(path):
+            raise OSError(f"{path}: expected a regular file, found a pipe or device")
+        try:
+            mode = _create(partial, target)
+            yield partial
+            if stat.S_IMODE(partial.stat().st_mode) != mode:
+                partial.chmod(mode)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO]:
-    """``whole_path``, opened: ``w`` for text in UTF-8, ``wb`` for bytes."""
+    """``whole_path``, opened: ``w`` for text in UTF-8, ``wb`` for bytes.
+
+    What is no regular file, such as a pipe, is written as it is.
+    """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    with whole_path(path) as partial:
-        with open(partial, mode, **text) as file:
+    with _named(path):
+        stream = _is_stream(Path(path))
+    if not stream:
+        with whole_path(path) as partial, open(partial, mode, **text) as file:
+            yield file
+    else:
+        with _named(path), open(path, mode, **text) as file:
             yield file
 
 
@@ -70,24 +125,93 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 @contextmanager
-def locked(folder: str | Path) -> Iterator[None]:
+def locked(folder: str | Path, wait: bool = False) -> Iterator[None]:
     """Keep other processes from writing to an existing folder.
+
+    The lock is on a hidden file in the folder. A process that dies lets go of it, and
+    leaves the file, which does no harm. A file system without locks is no error.
+
+    Args:
+        folder: The folder.
+        wait: Until another process has done.
 
     Raises:
         ValueError: If another process writes to it.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    lock = FileLock(Path(folder) / LOCK)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
         raise ValueError(
             f"{folder}: another process writes to it; wait for it, or name another "
             "folder"
         ) from None
-    except OSError:
-        pass  # a file system without locks
+    except (OSError, NotImplementedError):
+        pass
     try:
         yield
     finally:
+        if lock.is_locked:
+            with suppress(OSError):  # Windows removes it on release
+                os.unlink(lock.lock_file)
+        lock.release()
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether there is a pipe or character device, which no file may replace.
+
+    Raises:
+        OSError: If there is anything else to which nothing can be written.
+    """
+    mode = _mode_of(path)
+    if mode is None:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{path}: expected a file to write, found a folder")
+    stream = stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+    if not stream and not stat.S_ISREG(mode):
+        raise OSError(f"{path}: expected a file to write, found a socket or disk")
+    if not os.access(path, os.W_OK):
+        raise PermissionError(f"{path}: is read-only; name another output")
+    return stream
+
+
+def _mode_of(path: Path) -> int | None:
+    """Type and permissions of what is there; None: nothing."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _create(partial: Path, target: Path) -> int:
+    """Make an empty file, readable by nobody who cannot read the target.
+
+    Returns:
+        Permissions that it must have in the end: those of the target, if there is one.
+    """
+    old = _mode_of(target)
+    own = 0o666 if old is None else old & 0o666 | stat.S_IWUSR
+    handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, own)
+    try:
+        return stat.S_IMODE(os.fstat(handle).st_mode if old is None else old)
+    finally:
         os.close(handle)
+
+
+@contextmanager
+def _named(path: str | Path, partial: Path | None = None) -> Iterator[None]:
+    """Context in which errors of the system name the path as the user does.
+
+    Args:
+        path: The output.
+        partial: If given, errors that name another file than this one stay.
+    """
+    try:
+        yield
+    except OSError as error:
+        files = map(str, (None, path, partial))
+        other = partial is not None and str(error.filename) not in files
+        if other or error.errno is None:
+            raise
+        raise type(error)(f"{path}: cannot be written ({error.strerror})") from error

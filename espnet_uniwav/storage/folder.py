@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +53,6 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
             save_file(weights, partial, metadata={"format": "pt", ID: identity})
         except SafetensorError as error:
             raise OSError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
-        shutil.copymode(config, partial)  # safetensors lets only the owner read
 
 
 def _identify(weights: dict[str, Tensor], content: dict) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from espnet_uniwav.files.output import write_text
 from espnet_uniwav.superb.utterances import LayoutError, Utterance
 
 TABLE = "utterances.tsv"
@@ -42,7 +43,7 @@ def link(item: Utterance, folder: Path) -> str:
 def write_lines(path: Path, lines: list[str]) -> None:
     """Writes a list, one entry a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_utterances(items: list[Utterance], folder: Path) -> None:

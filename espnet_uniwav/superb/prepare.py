@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.superb.folders import fresh_folder
 from espnet_uniwav.superb.identification import write_sid
 from espnet_uniwav.superb.transcribed import write_asr, write_pr
@@ -57,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     except (LayoutError, OSError, ValueError) as error:
         print(f"prepare: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("prepare")
     return 0
 
 

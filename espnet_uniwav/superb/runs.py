@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from espnet_uniwav.files.output import write_text
 from espnet_uniwav.superb.harness import Expert, run_downstream
 from espnet_uniwav.superb.kept_features import Store
 from espnet_uniwav.superb.scores import read_counts
@@ -157,4 +158,4 @@ def _settings(run: Run, place: Place) -> dict:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1) + "\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from espnet_uniwav.files.output import write_text
 from espnet_uniwav.storage.folder import find_local
 from espnet_uniwav.superb.utterances import LayoutError
 
@@ -42,7 +43,7 @@ def write_config(path: Path, task: str, conf: Path, words: dict, run: dict) -> N
         save_step=steps,
         log_step=max(1, steps // LOG_LINES),
     )
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(config, sort_keys=False))
 
 
 def make_settings(

@@ -18,6 +18,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.files.output import write_text
 from espnet_uniwav.superb import runs
 from espnet_uniwav.superb.harness import HarnessError
 from espnet_uniwav.superb.kept_features import Store
@@ -71,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     except (LayoutError, HarnessError, OSError, ValueError) as error:
         print(f"sweep: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return say_interrupted("sweep")
     return 0
 
 
@@ -89,7 +93,7 @@ def sweep(task: str, upstream: Upstream, args, place: Place) -> None:
         print(f"{_describe(run)}: test {_format(result['test'])}", flush=True)
     chosen = {"lr": lr, "dev": dev, "seeds": args.seeds, "steps": steps}
     path = place.exp / task / upstream.name / "chosen.json"
-    path.write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(chosen, indent=1) + "\n")
 
 
 def choose(dev: dict[float, float], higher_is_better: bool) -> float:

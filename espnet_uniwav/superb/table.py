@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from espnet_uniwav.files.output import whole_file, write_text
 from espnet_uniwav.superb.folders import read_utterances
 from espnet_uniwav.superb.runs import read_result
 from espnet_uniwav.superb.scores import read_counts
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         write_csv(args.exp / "scores.csv", SCORES, cells)
         write_csv(args.exp / "runs.csv", run_columns(), list_runs(args.exp, chosen))
         table = markdown(cells, chosen)
-        (args.exp / "table.md").write_text(table, encoding="utf-8")
+        write_text(args.exp / "table.md", table)
         print(table, end="")
     except (LayoutError, OSError, ValueError) as error:
         print(f"table: error: {error}", file=sys.stderr)
@@ -209,7 +210,7 @@ def _choice(choice: dict | None) -> str:
 
 def write_csv(path: Path, columns: tuple, rows: list[dict]) -> None:
     """Writes a table whose missing cells stay empty."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from espnet_uniwav.files.input import fields
+from espnet_uniwav.files.output import whole_file
 from espnet_uniwav.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.superb.phones import guess_phones, pronounce, read_lexicon
 from espnet_uniwav.superb.utterances import SPLITS, LayoutError, Utterance, safe_name
@@ -120,5 +121,5 @@ def _counts(task: str, items: list[Utterance]) -> str:
 
 def _write_csv(path: Path, columns: tuple, rows: list[tuple]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as file:
         csv.writer(file).writerows([columns, *rows])

@@ -12,6 +12,7 @@ from pathlib import Path
 import soundfile
 import torch
 
+from espnet_uniwav.files.output import whole_file
 from espnet_uniwav.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.superb.utterances import (
     LayoutError,
@@ -142,7 +143,8 @@ def _write_lengths(lengths: list[tuple[Path, int]], out: Path) -> None:
     """Writes the lengths, which S3PRL would compute and save next to its code."""
     (out / LENGTHS).parent.mkdir()
     tags = [path.parts[-3:] for path, _ in lengths]
-    torch.save([tags, [length for _, length in lengths]], out / LENGTHS)
+    with whole_file(out / LENGTHS, "wb") as file:
+        torch.save([tags, [length for _, length in lengths]], file)
 
 
 def _count_speakers(items) -> int:

@@ -21,6 +21,7 @@ from espnet_uniwav.features.neural_codec import (
     right_context,
 )
 from espnet_uniwav.files.input import blamed_on, read_yaml
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.finetuned import read_state
 
@@ -120,6 +121,7 @@ def codec(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    check_output(output, folder=True)
     name, architecture, weights = read_source(source, model_file)
     with blamed_on(source):
         network = build_network(name, architecture).eval()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.checkpoint import save_checkpoint
 from espnet_uniwav.files.input import blamed_on, read_yaml
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.quantities.units import parse_rate
 from espnet_uniwav.storage.folder import load_strictly
@@ -56,6 +57,7 @@ def export_experiment(
         FileNotFoundError: If the experiment has no such file.
         ValueError: If it is no UniWav experiment, or a tensor does not fit.
     """
+    check_output(folder, folder=True)
     experiment = Path(experiment)
     path, config_file = experiment / model_file, experiment / "config.yaml"
     if not config_file.is_file():

@@ -17,7 +17,7 @@ from espnet_uniwav.data.stamps import changed, remember, said_again
 from espnet_uniwav.features import AbsFeatures, build_features, with_weights
 from espnet_uniwav.features.stored import FeatureWriter, check_stored
 from espnet_uniwav.files.input import blamed_on
-from espnet_uniwav.files.output import locked
+from espnet_uniwav.files.output import check_output, locked
 from espnet_uniwav.quantities.bounds import check_sizes
 from espnet_uniwav.storage.folder import CONFIG, find_local
 from espnet_uniwav.tasks.config import resolve
@@ -52,6 +52,7 @@ def extract(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    check_output(output, folder=True)
     files = {u.name: u.path for u in read_data_folder(wav_scp)}
     load = functools.partial(load_features, config, device)
     features, reasons = load(), {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from torch import nn
 
-from espnet_uniwav.checkpoint import load_checkpoint
+from espnet_uniwav.checkpoint import load_checkpoint, require_pretrained
 from espnet_uniwav.features import FeatureSpec
-from espnet_uniwav.storage.folder import find_local, read_config
+from espnet_uniwav.files.input import blamed_on
+from espnet_uniwav.storage.folder import find_folder, find_local, read_config
 
 
 class StartsFromCheckpoint:
@@ -58,17 +60,23 @@ class StartsFromCheckpoint:
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def read_architecture(checkpoint: str | None, parts: tuple[str, ...], key: str) -> dict:
+def read_architecture(
+    checkpoint: str | Path | None,
+    parts: tuple[str, ...],
+    key: str,
+    require: Callable[[dict], None] = require_pretrained,
+) -> dict:
     """Parts of a checkpoint's model configuration.
 
     Args:
         checkpoint: Folder or name.
         parts: Keys of the model configuration that are wanted.
         key: Where the recipe names it, such as ``frontend_conf``, for the error.
+        require: Refuses a configuration of another kind by a ValueError.
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
-        ValueError: If there is none.
+        ValueError: If there is none, or it is of another kind.
     """
     if checkpoint is None:
         raise ValueError(
@@ -76,4 +84,6 @@ def read_architecture(checkpoint: str | None, parts: tuple[str, ...], key: str) 
             "a checkpoint's config.yaml) to start from random weights"
         )
     config = read_config(checkpoint)["model"]
+    with blamed_on(find_folder(checkpoint)):
+        require(config)
     return {part: config[part] for part in parts if part in config}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from espnet_uniwav.files.output import whole_file, whole_path
+from espnet_uniwav.files.output import whole_file
 from espnet_uniwav.tasks.extend import extend
 
 
@@ -98,8 +98,8 @@ def _link(link: Path, target: Path) -> None:
     """Point a link to a file beside it, if that exists."""
     right = link.is_symlink() and os.readlink(link) == target.name
     if target.is_file() and not right:
-        with whole_path(link) as partial:
-            partial.symlink_to(target.name)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target.name)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def whole_saves() -> Iterator[None]:
     def save_whole(obj, f, *args, **kwargs):
         if not isinstance(f, (str, os.PathLike)):
             return save(obj, f, *args, **kwargs)
-        with whole_file(Path(f).resolve(), "wb") as file:
+        with whole_file(f, "wb") as file:
             return save(obj, file, *args, **kwargs)
 
     torch.save = save_whole

@@ -17,6 +17,7 @@ from espnet_uniwav.storage.folder import load_strictly
 from espnet_uniwav.tasks.extend import extend
 from espnet_uniwav.tasks.pretrained import StartsFromCheckpoint, read_architecture
 from espnet_uniwav.tasks.results import report
+from espnet_uniwav.tokenizer.network import require_tokenizer
 from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
 
 NAME, KEY = "uniwav_tokenizer", "model_conf"
@@ -104,7 +105,9 @@ def _describe(args: argparse.Namespace) -> None:
     conf = args.model_conf
     architecture = conf.get("architecture")
     if architecture is None:
-        architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
+        architecture = read_architecture(
+            conf.get("checkpoint"), PARTS, KEY, require_tokenizer
+        )
     args.model_conf = {**conf, "architecture": architecture}
     features = dict(architecture["features"])
     args.frontend, args.frontend_conf = (

@@ -11,11 +11,14 @@ from tqdm import tqdm
 
 from espnet_uniwav.checkpoint import (
     load_checkpoint,
+    require_pretrained,
     save_checkpoint,
     untrained_model,
 )
 from espnet_uniwav.data.audio import read_speech, seconds_of
 from espnet_uniwav.data.kaldi import read_data_folder
+from espnet_uniwav.files.input import blamed_on
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.storage.folder import read_config
 from espnet_uniwav.tokenizer.coding import Coding
@@ -52,6 +55,7 @@ def cluster(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    check_output(output, folder=True)
     random_seed = seed if random_weights else None
     model, config = load_with_decoder(checkpoint, decoder, random_seed)
     codes = Coding(**coding)
@@ -114,7 +118,8 @@ def load_with_decoder(
         model = untrained_model(checkpoint, random_seed)
     config = read_config(checkpoint)["model"]
     if decoder is not None:
-        other = read_config(decoder)["model"]
+        with blamed_on(decoder):
+            require_pretrained(other := read_config(decoder)["model"])
         config = {
             **config,
             **{k: other[k] for k in ("decoder", "kept_frames") if k in other},

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from espnet_uniwav.checkpoint import load_model
+from espnet_uniwav.checkpoint import load_model, require_pretrained
 from espnet_uniwav.features import AbsFeatures, FeatureSpec
 from espnet_uniwav.features.neural_codec import checksum
 from espnet_uniwav.flow.gap import draw_gap
@@ -24,6 +24,13 @@ from espnet_uniwav.tokenizer.reading import Reading
 PACKAGED = "tokens"
 # Packaged pre-trained model -> tokenizer that was learned from it.
 LEARNED_FROM = {"small": PACKAGED}
+
+
+def require_tokenizer(config: dict) -> None:
+    """As ``require_pretrained``, of a tokenizer."""
+    if "tokenizer" not in config:
+        require_pretrained(config)
+        raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
 
 
 class TokenizerNetwork(nn.Module):
@@ -71,8 +78,7 @@ class TokenizerNetwork(nn.Module):
             config: As for ``UniWav.from_config``, and ``tokenizer``: the arguments
                 above.
         """
-        if "tokenizer" not in config:
-            raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
+        require_tokenizer(config)
         return cls(UniWav.from_config(config), **config["tokenizer"])
 
     @classmethod

@@ -16,6 +16,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.data.audio import as_file, seconds_of
 from espnet_uniwav.data.kaldi import Utterance, draw_one, read_data_folder, thin
+from espnet_uniwav.files.output import write_text
 from espnet_uniwav.tts.lines import Line, write_lines
 
 MIN_WORDS = 3
@@ -87,8 +88,7 @@ def line(utterance: Utterance, voice: Utterance) -> Line:
 
 def write_table(path: Path, table: dict[str, Path]) -> None:
     """Write a table that Kaldi reads."""
-    lines = [f"{name} {value}\n" for name, value in table.items()]
-    path.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(f"{name} {value}\n" for name, value in table.items()))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from espnet_uniwav.data.jobs import Outcome, conclude, do_all, write_outcomes
 from espnet_uniwav.data.kaldi import read_data_folder
 from espnet_uniwav.data.source import Source, as_source
 from espnet_uniwav.data.stamps import changed, remember, said_again
-from espnet_uniwav.files.output import file_of, locked
+from espnet_uniwav.files.output import check_output, file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.quantities.bounds import check_number
 from espnet_uniwav.tokenizer.files import CodeWriter, read_codes, read_voices
@@ -58,6 +58,7 @@ def tokenize(
         ValueError, OSError: Naming the file and what to do.
     """
     output = Path(output)
+    check_output(output, folder=True)
     files = {u.name: u.path for u in read_data_folder(wav_scp)}
     for name in files:
         file_of(output, name, ".npz")
@@ -120,6 +121,7 @@ def detokenize(
         ValueError, OSError: Naming the file and what to do.
     """
     output = Path(output)
+    check_output(output, folder=True)
     found = _sources(Path(codes), prompt, prompts)
     replace(SPEAKING, **sampling)  # checks the settings before any work
     check_number("seed", seed)

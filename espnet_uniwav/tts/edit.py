@@ -13,7 +13,7 @@ from torch import Tensor
 from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
 from espnet_uniwav.alignment.word_ends import mark_word_ends
-from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import check_speech_output, read_speech, write_speech
 from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.data.source import Source, as_source
 from espnet_uniwav.flow.sampling import SPEAKING
@@ -40,7 +40,7 @@ def edit(
 
     Args:
         input: Any file that libsndfile reads.
-        output: Wav file to write, at the model's rate.
+        output: File to write, at the model's rate, see ``write_speech``.
         model: Model file (.pth) of ESPnet's TTS.
         text: What is said in the recording.
         replace: Words of it, said exactly once.
@@ -58,6 +58,7 @@ def edit(
     """
     manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
     input = as_source(input)
+    check_speech_output(output)
     phones, stretch = align_words(input, text, replace)
     # Imported here because tasks is above this file and imports it.
     from espnet_uniwav.tasks.reader import load_reader

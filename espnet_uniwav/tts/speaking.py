@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import check_speech_output, read_speech, write_speech
 from espnet_uniwav.data.jobs import conclude, do_all, write_outcomes
 from espnet_uniwav.files.input import fields
-from espnet_uniwav.files.output import file_of, locked
+from espnet_uniwav.files.output import check_output, file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context
@@ -156,12 +156,12 @@ def synthesize(
     allow_failed: bool = False,
     **sampling,
 ) -> str | None:
-    """Read one text to a wav file or a pipe, or the lines of a table to a folder.
+    """Read one text to a file or a pipe, or the lines of a table to a folder.
 
     Args:
         model: Model file (.pth) of ESPnet's TTS.
-        output: Wav file; ``-``: standard output, sentence by sentence; the folder to
-            write, if ``lines`` are given.
+        output: File, see ``write_speech``; ``-``: standard output as wav, sentence by
+            sentence; the folder to write, if ``lines`` are given.
         text: What to read; or
         lines: Table of what to read, see ``read_lines``. The folder will hold NAME.wav,
             failed.tsv and times.tsv.
@@ -192,10 +192,10 @@ def synthesize(
         return _print_speech(load, text or "", prompt, prompt_text, **manner)
     voice = dict(prompt=str(prompt or ""), prompt_text=prompt_text)
     if lines:
+        check_output(output, folder=True)
         table = read_lines(Path(lines))
         return _write_lines(load, table, output, voice, manner, allow_failed)
-    if not (folder := output.absolute().parent).is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; make it first")
+    check_speech_output(output)
     spoken = _write_line(load(), Line(text=text or "", **voice), output, manner)
     return f"{output}: {spoken:.2f} s spoken"
 
@@ -228,7 +228,7 @@ def _write_lines(
 def _write_line(
     synthesizer: Synthesizer, line: Line, path: Path, manner: dict
 ) -> float:
-    """Write a line as a wav file; returns its seconds."""
+    """Write a line as a file; returns its seconds."""
     speech = synthesizer(
         line.text, line.prompt, line.prompt_text, line.phones, line.durations, **manner
     )

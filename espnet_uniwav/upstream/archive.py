@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urldefrag, urlsplit
 
 import yaml
-from filelock import FileLock
 from s3prl.util.download import urls_to_filepaths
 from safetensors import SafetensorError, safe_open
 
+from espnet_uniwav.files.output import locked
 from espnet_uniwav.storage.folder import CONFIG, WEIGHTS, read_config
 
 FILES = (CONFIG, WEIGHTS)
@@ -73,7 +73,8 @@ def fetch_checkpoint(url: str, refresh: bool = False) -> Path:
         )
     archive = Path(_download(url, refresh))
     folder = archive.with_name(f"{archive.name}.checkpoint")
-    with FileLock(f"{folder}.lock"):
+    folder.mkdir(exist_ok=True)
+    with locked(folder, wait=True):
         try:
             if fragment:
                 _check_sum(archive, fragment)

@@ -17,6 +17,7 @@ from espnet_uniwav import __version__
 from espnet_uniwav import bin as commands
 from espnet_uniwav.bin import uniwav
 from espnet_uniwav.cli import command, options
+from espnet_uniwav.data import audio
 from espnet_uniwav.flow import sampling, solver
 from espnet_uniwav.tokenizer import network
 from espnet_uniwav.tokenizer.coding import Coding
@@ -171,6 +172,7 @@ def test_defaults_are_those_of_the_modules():
     assert options.FILLING == asdict(sampling.Sampling())
     assert options.SPEAKING == asdict(sampling.SPEAKING)
     assert options.TOKENIZER == network.PACKAGED
+    assert options.SPEECH.replace(" or", ",").split(", ") == list(audio.FORMATS)
     (method,) = [a for a in actions_of("infill") if a.dest == "method"]
     assert set(method.choices) == set(solver.METHODS)
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import struct
 
 import numpy as np
 import pytest
 import soundfile
 
-from espnet_uniwav.data.audio import read_speech, seconds_of, write_speech
+from espnet_uniwav.data.audio import (
+    FORMATS,
+    check_speech_output,
+    read_speech,
+    seconds_of,
+    write_speech,
+)
 
 
 @pytest.fixture
@@ -202,3 +210,50 @@ def test_speech_that_is_none_is_not_written(tmp_path):
     ):
         write_speech(tmp_path / "a.wav", np.array([0.0, np.nan]), 16000)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a", "a.WAV", *(f"a{end}" for end in FORMATS)])
+def test_the_extension_says_the_format(tmp_path, name):
+    speech = 0.3 * np.sin(np.arange(8000) / 20)
+    check_speech_output(tmp_path / name)
+    write_speech(tmp_path / name, speech, 16000)
+    info = soundfile.info(tmp_path / name)
+    end = (tmp_path / name).suffix.lower() or ".wav"
+    assert (info.format, info.subtype) == FORMATS[end] and info.samplerate == 16000
+    found = read_speech(tmp_path / name, 16000)[: len(speech)]
+    least = 0.9999 if "PCM" in info.subtype else 0.9
+    assert np.corrcoef(found, speech)[0, 1] > least
+
+
+def test_other_extensions_are_refused(tmp_path):
+    message = r"a.m4a: expected a name that ends in .wav, .* or .mp3, found .m4a"
+    for work in (check_speech_output, lambda path: write_speech(path, [0.0], 16000)):
+        with pytest.raises(ValueError, match=message):
+            work(tmp_path / "a.m4a")
+    with pytest.raises(ValueError, match="a.opus: cannot be written as OPUS at 22050"):
+        write_speech(tmp_path / "a.opus", np.zeros(100), 22050)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("end", [".wav", ".flac"])
+def test_samples_of_16_bits_stay_equal(tmp_path, end):
+    samples = np.array([-32768, -1, 0, 12345, 32767], np.int16)
+    for number, speech in enumerate((samples, samples / 32768)):
+        path = tmp_path / f"{number}{end}"
+        write_speech(path, speech, 16000)
+        np.testing.assert_array_equal(soundfile.read(path, dtype="int16")[0], samples)
+
+
+def test_long_speech_is_encoded(tmp_path):
+    """Of so many samples at once, libsndfile's Vorbis ends the process."""
+    write_speech(tmp_path / "a.ogg", np.zeros(3 * 10**6, np.int16), 16000)
+    assert soundfile.info(tmp_path / "a.ogg").frames == 3 * 10**6
+
+
+def test_a_pipe_gets_speech(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    end = os.open(tmp_path / "a.wav", os.O_RDONLY | os.O_NONBLOCK)
+    write_speech(tmp_path / "a.wav", np.zeros(100), 16000)
+    found, rate = soundfile.read(io.BytesIO(os.read(end, 10**4)))
+    os.close(end)
+    assert len(found) == 100 and rate == 16000

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from espnet_uniwav.analysis.infilling.filling import fill_gaps, gap_mask
 from espnet_uniwav.checkpoint import load_checkpoint
-from espnet_uniwav.data.audio import read_speech, write_speech
+from espnet_uniwav.data.audio import check_speech_output, read_speech, write_speech
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.quantities.bounds import check_number
@@ -37,7 +37,7 @@ def infill(
 
     Args:
         input: Any file that libsndfile reads.
-        output: Wav file to write, at the model's rate.
+        output: File to write, at the model's rate, see ``write_speech``.
         checkpoint: Folder of ``uniwav export``, with a decoder.
         start: Starts of the gaps (seconds).
         end: Their ends, in the same order.
@@ -63,8 +63,7 @@ def infill(
             f"expected a --end for each --start, found {len(start)} starts and "
             f"{len(end)} ends; give them in pairs"
         )
-    if not Path(output).absolute().parent.is_dir():
-        raise FileNotFoundError(f"{output}: its folder does not exist; make it first")
+    check_speech_output(output)
     model = load_generator(checkpoint).to(device)
     use_vocoder(model.features, vocoder)
     rate = model.features.spec.sample_rate

@@ -23,7 +23,7 @@ from espnet_uniwav.analysis.infilling.filling import (
 from espnet_uniwav.analysis.word_errors import Errors, count_errors, normalise
 from espnet_uniwav.data.audio import read_speech, write_speech
 from espnet_uniwav.data.kaldi import read_data_folder, thin
-from espnet_uniwav.files.output import file_of, write_text
+from espnet_uniwav.files.output import check_output, file_of, write_text
 from espnet_uniwav.flow.sampling import Sampling
 
 ORIGINAL, COPY = "original", "copy by the features"
@@ -111,6 +111,8 @@ class Cache:
     def __init__(self, path: Path | None):
         self.path = path
         self.table = {}
+        if path is not None:
+            check_output(path)
         if path is not None and path.is_file():
             self.table = json.loads(path.read_text(encoding="utf-8"))
 

@@ -15,6 +15,7 @@ from espnet_uniwav.analysis.layers.scores import NUM_RUNS, LayerScorer, Score
 from espnet_uniwav.analysis.layers.states import FEATURES, collect_states
 from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_understanding
 from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tokenizer.files import read_codes
 
@@ -62,6 +63,7 @@ def understand(
     Raises:
         ValueError, OSError: Naming the file or utterance and what to do.
     """
+    check_output(output, folder=True)
     _check_names([name for name, _ in (*checkpoint, *codes)])
     _check_counts(runs=runs, clusters=clusters, max_frames=max_frames)
     alignments = read_alignments(alignment)
@@ -70,8 +72,7 @@ def understand(
     if fit_data and alignments:
         fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
     notes = missing_parts(held_out, fit)
-    for note in notes:
-        print(note)
+    print(*(f"{note}\n" for note in notes), sep="", end="")
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
     scores = []
     systems = make_systems(checkpoint, seed)

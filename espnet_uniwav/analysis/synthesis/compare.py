@@ -32,7 +32,7 @@ from espnet_uniwav.data.audio import read_speech
 from espnet_uniwav.data.kaldi import thin
 from espnet_uniwav.features import AbsFeatures, build_features
 from espnet_uniwav.files.input import blamed_on, read_rows
-from espnet_uniwav.files.output import file_of, write_text
+from espnet_uniwav.files.output import check_output, file_of, write_text
 from espnet_uniwav.tts.lines import Line, read_lines
 from espnet_uniwav.vocoder import use_vocoder
 
@@ -77,6 +77,7 @@ def score(
     Raises:
         ValueError, OSError, ImportError: Naming the file and what to do.
     """
+    check_output(output, folder=True)
     _require_packages()
     from espnet_uniwav.analysis.synthesis.page import speech_sections
 

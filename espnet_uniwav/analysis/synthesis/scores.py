@@ -23,7 +23,7 @@ from espnet_uniwav.analysis.word_errors import Errors, WhisperJudge, count_error
 from espnet_uniwav.data.audio import read_speech
 from espnet_uniwav.data.samples import resample
 from espnet_uniwav.features import AbsFeatures
-from espnet_uniwav.files.output import write_text
+from espnet_uniwav.files.output import check_output, write_text
 from espnet_uniwav.tts.lines import Line
 
 # Of the judges: a change invalidates the cached scores.
@@ -63,6 +63,8 @@ class Judges:
         self.kept = {}
         self._judges = None
         self._voices = {}
+        if path is not None:
+            check_output(path)
         if path is not None and path.is_file():
             self.kept = json.loads(path.read_text(encoding="utf-8"))
 

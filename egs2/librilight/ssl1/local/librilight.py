@@ -23,6 +23,8 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
+from espnet_uniwav.files.output import write_text
+
 PARTS = ("small", "medium", "large", "unlab-6k", "unlab-60k")
 
 
@@ -59,7 +61,7 @@ def main() -> None:
         folders[name].add(path, spans)
     args.out.mkdir(parents=True, exist_ok=True)
     lines = "".join(["path\treason\n", *skipped])
-    (args.out / "skipped.tsv").write_text(lines, encoding="utf-8")
+    write_text(args.out / "skipped.tsv", lines)
     for name, folder in folders.items():
         print(f"{folder.close()}, {name}")
     said = f"{len(skipped)} of {len(recordings)} recordings skipped"
@@ -135,7 +137,7 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
-            (self.path / name).write_text("".join(lines), encoding="utf-8")
+            write_text(self.path / name, "".join(lines))
         spans = (v.rsplit(" ", 2)[1:] for v in self.tables["segments"].values())
         hours = sum(float(end) - float(start) for start, end in spans) / 3600
         return f"{len(self.tables['segments'])} segments, {hours:.1f} hours"

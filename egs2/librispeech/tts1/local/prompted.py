@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from espnet_uniwav.files.output import write_text
 from espnet_uniwav.tts.lines import read_lines
 from espnet_uniwav.tts.phones import Phonemizer
 
@@ -41,7 +42,7 @@ def main() -> None:
         tables["words"].append(f"{name} {line.text}\n")
     args.out.mkdir(parents=True, exist_ok=True)
     for name, lines in tables.items():
-        (args.out / name).write_text("".join(lines), encoding="utf-8")
+        write_text(args.out / name, "".join(lines))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from espnet_uniwav.alignment.ctm import read_ctm
 from espnet_uniwav.alignment.frame_tokens import frame_tokens
 from espnet_uniwav.data.kaldi import read_table
 from espnet_uniwav.files.input import read_lines
+from espnet_uniwav.files.output import write_text
 
 SAMPLE_RATE = 16000
 
@@ -44,7 +45,7 @@ def main() -> None:
         except ValueError as error:
             sys.exit(f"frame_tokens.py: {args.alignment}: {utt}: {error}")
         lines.append(f"{utt} {' '.join(map(str, numbers))}\n")
-    args.out.write_text("".join(lines), encoding="utf-8")
+    write_text(args.out, "".join(lines))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from espnet_uniwav.analysis.word_errors import (
     error_rate,
 )
 from espnet_uniwav.data.kaldi import read_table
+from espnet_uniwav.files.output import whole_file
 
 COLUMNS = ("system", "group", "runs", "utterances", "metric", "rate", "low", "high")
 METRICS = {"CER": ("char_edits", "chars"), "WER": ("word_edits", "words")}
@@ -63,7 +64,7 @@ def main() -> None:
     ]
     if args.csv:
         args.csv.parent.mkdir(parents=True, exist_ok=True)
-        with open(args.csv, "w", newline="", encoding="utf-8") as f:
+        with whole_file(args.csv) as f:
             csv.writer(f).writerows([COLUMNS, *rows])
     print_markdown(rows, list(groups))
     if args.baseline:

@@ -26,6 +26,8 @@ import torch
 from espnet2.tasks.gan_codec import GANCodecTask
 from espnet2.torch_utils.initialize import initialize
 
+from espnet_uniwav.files.output import whole_file
+
 FROZEN = "codec.generator.quantizer"
 
 
@@ -44,7 +46,8 @@ def main() -> None:
     torch.manual_seed(own.seed)
     model = GANCodecTask.build_model(args)
     start(model.codec.generator)
-    torch.save(model.state_dict(), own.out)
+    with whole_file(own.out, "wb") as file:
+        torch.save(model.state_dict(), file)
 
 
 @torch.no_grad()

@@ -22,7 +22,9 @@ from espnet_uniwav.analysis.infilling.table import (
     write_csv,
 )
 from espnet_uniwav.analysis.word_errors import WhisperJudge
+from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
+from espnet_uniwav.files.output import check_output
 from espnet_uniwav.flow.sampling import Sampling
 
 
@@ -57,6 +59,8 @@ def get_parser() -> argparse.ArgumentParser:
 def score(args: argparse.Namespace) -> None:
     """Score one checkpoint, print the table and write the CSV."""
     torch.set_num_threads(args.cpu_threads)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    check_output(args.output)
     model = load_generator(args.checkpoint)
     sampling = Sampling(
         args.num_steps, args.method, args.guidance_scale, args.temperature
@@ -73,7 +77,6 @@ def score(args: argparse.Namespace) -> None:
     rows, differences = score_table(
         scorer, model.to(args.device), protocols, grid, args.seed
     )
-    args.output.parent.mkdir(parents=True, exist_ok=True)
     write_csv(args.output, rows)
     print(markdown(rows))
     for d in differences:
@@ -94,6 +97,8 @@ def main(cmd: list[str] | None = None) -> None:
         score(args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"score_infill: {error}") from error
+    except KeyboardInterrupt:
+        raise SystemExit(say_interrupted("score_infill")) from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""Ctrl-C ends a command with one line, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+INTERRUPTED = 130
+SCRIPT = """
+import sys, time
+from functools import partial
+from pathlib import Path
+from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.data.jobs import do_all
+from espnet_uniwav.files.output import whole_file
+
+def write(phase, path):
+    with whole_file(path) as file:
+        file.write("begun")
+        file.flush()
+        while phase == "work":
+            time.sleep(0.01)
+
+def prepare(folder, phase):
+    (folder / "preparing").touch()
+    while phase == "prepare":
+        time.sleep(0.01)
+    return partial(write, phase)
+
+def run(args):
+    folder = Path(args.folder)
+    items = {f"{number}": folder / f"{number}.txt" for number in range(40)}
+    ready = partial(prepare, folder, args.phase)
+    for own in do_all(ready, items, args.num_workers):
+        if args.phase == "result":
+            (folder / "preparing").rename(folder / "result")
+            time.sleep(60)
+
+if __name__ == "__main__":
+    parser = make_parser("some", "Does.")
+    parser.add_argument("folder")
+    parser.add_argument("phase")
+    parser.add_argument("num_workers", type=int)
+    run_command(parser, run)
+"""
+SIGNS = {"prepare": "preparing", "work": ".*.partial", "result": "result"}
+
+
+@pytest.mark.parametrize("phase", SIGNS)
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_one_line_and_nothing_left(tmp_path, num_workers, phase):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "script.py", "out", phase, str(num_workers)]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+    )
+    wait_for(lambda: process.poll() or list((tmp_path / "out").glob(SIGNS[phase])))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes
+    _, said = process.communicate(timeout=30)
+    assert said.decode() == "some: interrupted\n"
+    assert process.returncode == INTERRUPTED
+    assert not list((tmp_path / "out").glob(".*.partial"))
+    wait_for(lambda: not lives(process.pid))
+
+
+def lives(group) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

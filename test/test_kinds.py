@@ -1,0 +1,82 @@
+"""A checkpoint of another kind is refused by its name, wherever one is named."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+pytest.importorskip("espnet2")
+from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.features import build_features
+from espnet_uniwav.tasks import tokenizer, tts_task
+from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend
+from espnet_uniwav.tasks.reader import load_reader
+from espnet_uniwav.tokenizer.cluster import load_with_decoder
+from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.vocoder import Vocoder
+
+
+def upstream(name):
+    return pytest.importorskip("espnet_uniwav.upstream.hubconf").uniwav_local(name)
+
+
+def random_upstream(name):
+    hub = pytest.importorskip("espnet_uniwav.upstream.hubconf")
+    return hub.uniwav_random_local(name)
+
+
+def tts_conf(name):
+    conf = dict(feats_extract="uniwav", normalize=None, token_list=["a"])
+    tts_task._describe(argparse.Namespace(**conf, tts_conf={"checkpoint": name}))
+
+
+def model_conf(name):
+    tokenizer._describe(argparse.Namespace(model_conf={"checkpoint": name}))
+
+
+def features_conf(name):
+    return build_features("neural_codec", checkpoint=name)
+
+
+WHAT = {
+    "voices": "is a fine-tuned TTS model: name it with --model of `uniwav tts`",
+    "vocoder": "is a vocoder: name it with --vocoder",
+    "tokens": "is a speech tokenizer: load it with UniWavTokenizer.from_pretrained",
+    "small": "is no tokenizer: make one of it with `uniwav cluster`",
+}
+PRETRAINED = [
+    load_checkpoint,
+    untrained_model,
+    lambda name: load_with_decoder("small", name),
+    lambda name: UniWavEncoderFrontend(checkpoint=name),
+    tts_conf,
+    upstream,
+    random_upstream,
+]
+TOKENIZER = [UniWavTokenizer.from_pretrained, model_conf]
+REFUSED = [
+    *((take, name) for take in PRETRAINED for name in ("voices", "vocoder", "tokens")),
+    *((take, name) for take in TOKENIZER for name in ("voices", "vocoder")),
+]
+
+
+@pytest.mark.parametrize("take, name", REFUSED)
+def test_another_kind(take, name):
+    with pytest.raises(ValueError, match=f"{name}: {WHAT[name]}"):
+        take(name)
+
+
+def test_other_kinds_with_words_of_their_own(tmp_path):
+    with pytest.raises(ValueError, match=f"small: {WHAT['small']}"):
+        model_conf("small")
+    for name in ("small", "voices", "tokens"):
+        with pytest.raises(ValueError, match=f"{name}: is no vocoder: make one"):
+            Vocoder.from_pretrained(name)
+    for name in ("small", "vocoder", "tokens"):
+        message = f"{name}: expected a fine-tuned TTS model, found features"
+        with pytest.raises(ValueError, match=message):
+            load_reader(name)
+    for name, found in (("voices", "found tts"), ("small", "found features: log_mel")):
+        with pytest.raises(ValueError, match=f"{name}: expected a folder of .*{found}"):
+            features_conf(name)
