@@ -45,7 +45,7 @@ def seconds_of(path: str | Source) -> float:
     """
     source = _find(path)
     with _named(path):
-        count, rate = read_times(source, _check_header(source))
+        count, rate = read_times(source, _check_header(source), MOST_SAMPLES)
         _check_count(source, count)
     return count / rate
 
@@ -54,7 +54,7 @@ def rate_of(path: str | Source) -> int:
     """Samples per second (Hz) of a recording; errors as of ``read_speech``."""
     source = _find(path)
     with _named(path):
-        return read_times(source, _check_header(source))[1]
+        return read_times(source, _check_header(source), MOST_SAMPLES)[1]
 
 
 def read_speech(path: str | Source, sample_rate: int) -> np.ndarray:

@@ -73,15 +73,18 @@ def read_sound(source: Source, check: Check, most: int = UNKNOWN) -> Sound:
     return max(sound, salvaged, key=lambda found: len(found.samples))
 
 
-def read_times(source: Source, check: Check) -> tuple[int, int]:
-    """Samples and rate (Hz) of a recording, from its header if that says them."""
+def read_times(source: Source, check: Check, most: int = UNKNOWN) -> tuple[int, int]:
+    """Samples and rate (Hz) of a recording, from its header if that says them.
+
+    Args and errors are those of ``read_sound``.
+    """
     file = _File(source)
     with file.open() as opened:
         check(opened)
         if opened.frames != UNKNOWN:
             first, last = file.span(opened.samplerate, opened.frames)
             return max(min(last, opened.frames) - first, 0), opened.samplerate
-    sound = read_sound(source, check)
+    sound = read_sound(source, check, most)
     return len(sound.samples), sound.rate
 
 
@@ -102,7 +105,7 @@ def to_mono(samples: np.ndarray) -> tuple[np.ndarray, Notes]:
         return mixed, {}
     loudest = int(np.argmax(power > 0.99 * power.max()))
     said = f"its channels cancel each other: channel {loudest + 1} alone is used"
-    return samples[:, loudest], {"one channel": said}
+    return samples[:, loudest].copy(), {"one channel": said}
 
 
 def to_rate(samples: np.ndarray, rate: int, wanted: int) -> tuple[np.ndarray, Notes]:

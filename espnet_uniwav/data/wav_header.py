@@ -62,7 +62,7 @@ def _is_cut_short(file: BinaryIO, size: int, end: int, whole: int) -> bool:
         return False
     file.seek(end)
     rest = file.read()
-    return not rest.startswith(TAGS) and (size == 0 or any(rest))
+    return not rest.startswith(TAGS) and (size == 0 or bool(rest.strip(b"\0")))
 
 
 def _is_chunks(file: BinaryIO, place: int, whole: int) -> bool:

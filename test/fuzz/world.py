@@ -81,6 +81,10 @@ COMMANDS = {
         "tokenize @data/wav.scp OUT --tokenizer @tokens --format npz --device cpu",
         (*DATA, *TOKENIZER),
     ),
+    "tokenize segments": Command(
+        "tokenize @cut/wav.scp OUT --tokenizer @tokens --allow_failed",
+        ("cut/wav.scp", "cut/segments", "data/utt1.flac"),
+    ),
     "detokenize": Command(
         f"detokenize @codes OUT --tokenizer @tokens {QUICK}",
         ("codes/codes_1", "codes/codes_2", *TOKENIZER),
@@ -175,6 +179,9 @@ def make_world(folder: Path) -> Path:
         tables["utt2spk"] += f"utt{i} someone\n"
     for name, table in tables.items():
         (folder / "data" / name).write_text(table)
+    (folder / "cut").mkdir()
+    (folder / "cut/wav.scp").write_text(f"r {folder}/data/utt1.flac\n")
+    (folder / "cut/segments").write_text("utt0 r 0 0.25\nutt1 r 0.25 -1\n")
     (folder / "lines.tsv").write_text(LINES)
     (folder / "aligned.tsv").write_text(ALIGNED)
     save_checkpoint(make_model(), make_config(), folder / "model")
