@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from espnet_uniwav.features import AbsFeatures, FeatureSpec, build_features
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.sampling import Sampling, generate
+from espnet_uniwav.nn.given import TRUTH, as_mask, as_tensor
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.encoder import Encoder
 
@@ -80,13 +81,20 @@ class UniWav(nn.Module):
         """Compute all states of the encoder.
 
         Args:
-            x: (B, T, F) features.
+            x: (B, T, F) features, tensor or array; (T, F) is a batch of one, here and
+                in the masks.
             padding_mask: (B, T), True = padding.
             mask: (B, T), True = hidden from the encoder.
 
         Returns:
             num_layers + 1 tensors (B, T, D).
+
+        Raises:
+            TypeError, ValueError: If these are something else, see ``nn.given``.
         """
+        x = self.features.as_frames(x)
+        padding_mask = as_mask(padding_mask, x, "padding_mask")
+        mask = as_mask(mask, x, "mask")
         return self.encoder(self.encoder.embed(x), padding_mask, mask)
 
     def layer_weights(self) -> Tensor:
@@ -117,8 +125,12 @@ class UniWav(nn.Module):
 
         Raises:
             RuntimeError: If the checkpoint has no decoder.
+            TypeError, ValueError: As of ``hidden_states``.
         """
         self._require_decoder()
+        x = self.features.as_frames(x)
+        padding_mask = as_mask(padding_mask, x, "padding_mask")
+        mask = as_mask(as_tensor(mask, "mask", "BT", TRUTH), x, "mask")
         z = self.weighted_sum(self.hidden_states(x, padding_mask, mask))
         return generate(
             self.decoder,

@@ -193,3 +193,39 @@ def test_without_decoder():
     for call in (model.layer_weights, lambda: model.infill(x, mask)):
         with pytest.raises(RuntimeError, match="without the flow_matching loss"):
             call()
+
+
+def test_what_callers_give():
+    model = make_model()
+    speech = 0.1 * torch.randn(2, 4000)
+    x, lengths = model.features.extract(speech, torch.tensor([4000, 3000]))
+    again, same = model.features.extract(speech.double().numpy(), [4000, 3000])
+    assert torch.equal(again, x) and torch.equal(same, lengths)
+    one, length = model.features.extract(speech[0])
+    assert torch.equal(one, x[:1]) and length.tolist() == [13]
+    assert torch.equal(model.features.extract_one(speech[0].numpy()), x[0])
+    sound = model.features.invert(one)[0]
+    assert torch.equal(model.features.invert(one[0].numpy())[0], sound)
+    states = model.hidden_states(one)
+    for own in (one.numpy(), one[0].numpy(), one.double()):
+        for found, expected in zip(model.hidden_states(own), states):
+            assert torch.equal(found, expected)
+    mask = torch.arange(13)[None] > 6
+    filled = fill(model, one, mask)
+    assert torch.equal(fill(model, one[0].numpy(), mask[0].numpy()), filled)
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda m: m.features.extract(None), TypeError, "speech: .* found NoneType"),
+        (lambda m: m.features.extract_one([[0.0]]), ValueError, r"speech: .*\(1, 1\)"),
+        (lambda m: m.hidden_states([[0.0]]), ValueError, r"F = 12, .*\(1, 1, 1\)"),
+        (lambda m: m.infill(draw()[0], None), TypeError, "mask: .* found NoneType"),
+        (lambda m: m.infill(draw()[0], draw()[1][:, 1:]), ValueError, r"\(2, 19\)"),
+        (lambda m: m.from_pretrained(None), TypeError, "checkpoint, found NoneType"),
+    ],
+)
+def test_what_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call(make_model())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.nn.given import NUMBERS, SAMPLES, as_lengths, as_tensor
 from espnet_uniwav.nn.precision import full_precision
 
 
@@ -117,21 +119,26 @@ class AbsFeatures(nn.Module, ABC):
         """Map raw (B, T, F) features to (B, T * hop) samples."""
 
     @torch.no_grad()
-    def extract(self, speech: Tensor, speech_lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def extract(
+        self, speech: Tensor, speech_lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Waveform to normalised features.
 
         Args:
-            speech: (B, S) samples in [-1, 1] at ``spec.sample_rate``.
-            speech_lengths: (B,) valid samples.
+            speech: (B, S) samples in [-1, 1], or of 16 bits, at ``spec.sample_rate``;
+                of one channel. A tensor or an array, as all of these; (S,) is a batch
+                of one.
+            speech_lengths: (B,) valid samples; None: all.
 
         Returns:
             x: (B, T, F), zero at padding.
             lengths: (B,) valid frames, ceil(samples / hop).
+
+        Raises:
+            TypeError, ValueError: If these are something else, see ``nn.given``.
         """
-        if speech.dim() != 2:
-            raise ValueError(
-                f"speech must be mono, (B, S), found shape {tuple(speech.shape)}"
-            )
+        speech = as_tensor(speech, "speech", "BS", SAMPLES, self.device)
+        speech_lengths = as_lengths(speech_lengths, speech, "speech_lengths")
         samples = torch.arange(speech.shape[1], device=speech.device)
         speech = speech.masked_fill(samples >= speech_lengths[:, None], 0.0)
         with full_precision(speech.device):
@@ -142,17 +149,22 @@ class AbsFeatures(nn.Module, ABC):
         return x.masked_fill((frames >= lengths[:, None])[..., None], 0.0), lengths
 
     @torch.no_grad()
-    def invert(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def invert(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Normalised features to waveform.
 
         Args:
-            x: (B, T, F) normalised features.
-            lengths: (B,) valid frames.
+            x: (B, T, F) normalised features; (T, F) is a batch of one.
+            lengths: (B,) valid frames; None: all.
 
         Returns:
             speech: (B, T * hop) samples, zero at padding.
             speech_lengths: (B,) valid samples, frames * hop.
+
+        Raises:
+            TypeError, ValueError: As of ``extract``.
         """
+        x = self.as_frames(x)
+        lengths = as_lengths(lengths, x[..., 0])
         if self.vocoder is not None:
             speech = self.vocoder(x.float())
         else:
@@ -164,20 +176,31 @@ class AbsFeatures(nn.Module, ABC):
         ), speech_lengths
 
     def extract_one(self, speech: Tensor) -> Tensor:
-        """Features (T, F) of one waveform (S,), on the CPU."""
-        lengths = torch.tensor([len(speech)], device=self.device)
-        return self.extract(speech[None].to(lengths.device), lengths)[0][0].cpu()
+        """Features (T, F) of one waveform (S,), on the CPU; see ``extract``."""
+        return self.extract(as_tensor(speech, "speech", "S", SAMPLES))[0][0].cpu()
 
     def invert_one(self, x: Tensor) -> Tensor:
         """Waveform (T * hop,), on the CPU, of one utterance's features (T, F)."""
-        lengths = torch.tensor([len(x)], device=self.device)
-        return self.invert(x[None].to(lengths.device), lengths)[0][0].cpu()
+        return self.invert(as_tensor(x, "x", "TF", NUMBERS))[0][0].cpu()
+
+    def as_frames(self, x) -> Tensor:
+        """What a caller gives as features (B, T, F), see ``nn.given``.
+
+        Raises:
+            TypeError, ValueError: As of ``as_tensor``, or if they have another width.
+        """
+        x = as_tensor(x, "x", "BTF", NUMBERS, self.device)
+        if x.shape[-1] != self.spec.dim:
+            raise ValueError(
+                f"x: expected (B, T, F) with F = {self.spec.dim}, found shape "
+                f"{tuple(x.shape)}"
+            )
+        return x.to(self.mean.dtype) if x.dtype == torch.float64 else x
 
     @property
     def device(self) -> torch.device:
         """Device of the transforms."""
-        tensors = (*self.parameters(), *self.buffers())
-        return tensors[0].device if tensors else torch.device("cpu")
+        return next(itertools.chain(self.parameters(), self.buffers())).device
 
     def denormalise(self, x: Tensor) -> Tensor:
         """Normalised to raw features, (..., F)."""

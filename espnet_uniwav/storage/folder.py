@@ -83,7 +83,12 @@ def find_folder(name: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: If there is no checkpoint of that name.
+        TypeError: If it is neither a name nor a path.
     """
+    if not isinstance(name, (str, Path)):
+        raise TypeError(
+            f"expected the folder or name of a checkpoint, found {type(name).__name__}"
+        )
     folder = _find_here(name)
     if folder is not None:
         return folder

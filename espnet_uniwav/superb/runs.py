@@ -6,6 +6,7 @@ harness's log and files, `settings.json` (what the run depends on) and `result.j
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import time
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from espnet_uniwav.files.output import write_text
+from espnet_uniwav.storage.saved import read_saved
 from espnet_uniwav.superb.harness import Expert, run_downstream
 from espnet_uniwav.superb.kept_features import Store
 from espnet_uniwav.superb.scores import read_counts
@@ -126,8 +128,13 @@ def _best_model(run: Run, place: Place) -> Path:
 
 
 def _layer_weights(checkpoint: Path) -> list[float]:
-    """The learned layer weights; empty for an upstream with one layer."""
-    states = torch.load(checkpoint, map_location="cpu").get("Featurizer", {})
+    """The learned layer weights; empty for an upstream with one layer.
+
+    S3PRL keeps the arguments of its command beside them. Nothing else is unpickled,
+    whatever torch does by default: the folder may come from others.
+    """
+    torch.serialization.add_safe_globals([argparse.Namespace])
+    states = read_saved(checkpoint).get("Featurizer", {})
     if "weights" not in states:
         return []
     return [round(weight, 4) for weight in states["weights"].softmax(dim=0).tolist()]

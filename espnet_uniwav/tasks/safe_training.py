@@ -67,7 +67,12 @@ def check_checkpoint(path: Path) -> None:
 
 
 def _load(path: Path) -> dict:
-    """What the trainer saved; tensors are read when they are used."""
+    """What the trainer saved; tensors are read when they are used.
+
+    It is unpickled: the file is in the folder that the user trains in, and the trainer,
+    whose state is no mere tensors, unpickles it itself to resume, right after this.
+    Files that come from others are read by ``storage.saved``.
+    """
     return torch.load(path, map_location="cpu", mmap=True, weights_only=False)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from espnet2.train.collate_fn import CommonCollateFn
@@ -77,7 +78,7 @@ class UniWavFrontend(AbsFrontend):
 
         Features extracted to disk, (B, T, F), are returned unchanged.
         """
-        if input.dim() == 2:
+        if np.ndim(input) != 3:
             return self.features.extract(input, input_lengths)
         if self.extracted is None:
             raise ValueError(

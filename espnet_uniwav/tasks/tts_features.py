@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from espnet2.tts.feats_extract.abs_feats_extract import AbsFeatsExtract
 from torch import Tensor
 
@@ -35,8 +34,6 @@ class UniWavFeatsExtract(AbsFeatsExtract):
         self, input: Tensor, input_lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Map (B, S) samples and (B,) lengths to (B, T, F) features and lengths."""
-        if input_lengths is None:
-            input_lengths = torch.full((len(input),), input.shape[1]).to(input.device)
         return self.features.extract(input, input_lengths)
 
 

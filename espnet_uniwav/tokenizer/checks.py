@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from espnet_uniwav.nn.given import SAMPLES, as_lengths, as_tensor
 
 
 def check_codes(codes: Tensor, numbers: range, codebook_size: int) -> None:
@@ -21,10 +22,8 @@ def check_codes(codes: Tensor, numbers: range, codebook_size: int) -> None:
         )
 
 
-def check_voices(voices: Tensor | None, number: int, digits: int) -> None:
+def check_voices(voices: Tensor, number: int, digits: int) -> None:
     """Raise ValueError unless these are (number, digits) numbers from 0 to 3."""
-    if voices is None:
-        return
     good = voices.shape == (number, digits)
     if not good or (voices.numel() and (voices.min() < 0 or voices.max() > 3)):
         raise ValueError(
@@ -33,14 +32,18 @@ def check_voices(voices: Tensor | None, number: int, digits: int) -> None:
         )
 
 
-def valid_samples(speech: Tensor, lengths: Tensor | None) -> list[Tensor]:
+def valid_samples(speech, lengths) -> list[Tensor]:
     """The samples of every utterance without its padding.
 
+    Args:
+        speech, lengths: As of ``AbsFeatures.extract``.
+
     Raises:
-        ValueError: If an utterance has no samples.
+        TypeError, ValueError: As of ``AbsFeatures.extract``, or if an utterance has no
+            samples.
     """
-    if lengths is None:
-        lengths = torch.full((len(speech),), speech.shape[1])
+    speech = as_tensor(speech, "speech", "BS", SAMPLES)
+    lengths = as_lengths(lengths, speech)
     if empty := [i for i, n in enumerate(lengths.tolist()) if n < 1]:
         raise ValueError(f"expected speech, found no samples in utterances {empty}")
     return [own[:n] for own, n in zip(speech, lengths.tolist())]

@@ -146,7 +146,7 @@ def read_voices(folder: Path) -> dict[str, np.ndarray]:
 def _read_archive(path: Path, key: str = "codes") -> np.ndarray | None:
     """One array of an archive; None if only the voice is missing."""
     try:
-        with np.load(path) as archive:
+        with np.load(path, allow_pickle=False) as archive:
             if key == "voice" and key not in archive:
                 return None
             return archive[key].astype(np.int64)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.flow.sampling import SPEAKING, generate
+from espnet_uniwav.nn.given import SAMPLES, WHOLE, as_lengths, as_tensor
 from espnet_uniwav.tokenizer.checks import check_codes, check_voices, valid_samples
 from espnet_uniwav.tokenizer.network import TokenizerNetwork
 from espnet_uniwav.tts.context import check_prompt
@@ -29,7 +30,8 @@ class UniWavTokenizer(TokenizerNetwork):
         Utterances are encoded one by one: in a batch, rounding could change a code.
 
         Args:
-            speech: (B, S) samples in [-1, 1] at ``sample_rate``.
+            speech: (B, S) samples in [-1, 1], or of 16 bits, at ``sample_rate``;
+                tensor or array. (S,) is a batch of one.
             lengths: (B,) valid samples; None: all.
 
         Returns:
@@ -37,7 +39,8 @@ class UniWavTokenizer(TokenizerNetwork):
             ceil(samples / hop) frames, and a code for every ``frames_per_code``.
 
         Raises:
-            ValueError: If an utterance has no samples.
+            TypeError, ValueError: If these are something else, see ``nn.given``; or if
+                an utterance has no samples.
         """
         codes = [self.encode_one(own)[0] for own in valid_samples(speech, lengths)]
         codes = pad_sequence(
@@ -56,11 +59,11 @@ class UniWavTokenizer(TokenizerNetwork):
             (B, voice_digits) numbers from 0 to 3.
 
         Raises:
-            ValueError: If an utterance has no samples.
+            TypeError, ValueError: As of ``encode``.
         """
-        if not self.voice_digits:
-            return torch.zeros(len(speech), 0, dtype=torch.long)
         parts = valid_samples(speech, lengths)
+        if not self.voice_digits:
+            return torch.zeros(len(parts), 0, dtype=torch.long)
         return torch.stack([self.encode_one(own)[1] for own in parts])
 
     @torch.no_grad()
@@ -68,15 +71,22 @@ class UniWavTokenizer(TokenizerNetwork):
         """Encode one utterance to codes and voice, in one pass of the encoder.
 
         Args:
-            speech: (S,) samples in [-1, 1] at ``sample_rate``.
+            speech: (S,) samples in [-1, 1], or of 16 bits, at ``sample_rate``; tensor
+                or array.
 
         Returns:
             (K, N) codes and (voice_digits,) numbers from 0 to 3.
+
+        Raises:
+            TypeError, ValueError: As of ``encode``.
         """
         reading = self.read(self._features(speech)[None])
         return reading.codes[0], reading.voice[0]
 
-    def _features(self, speech: Tensor) -> Tensor:
+    def _features(self, speech, name: str = "speech") -> Tensor:
+        speech = as_tensor(speech, name, "S", SAMPLES)
+        if not len(speech):
+            raise ValueError(f"{name}: expected samples, found none")
         return self.features.extract_one(speech).to(self.features.device)
 
     @torch.no_grad()
@@ -92,9 +102,10 @@ class UniWavTokenizer(TokenizerNetwork):
         """Decode codes to speech.
 
         Args:
-            codes: (B, K, N); of learned codes the first codebooks are enough.
+            codes: (B, K, N), tensor or array; of learned codes the first codebooks are
+                enough. (K, N) is a batch of one.
             lengths: (B,) valid codes; None: up to the first -1.
-            prompt: (S,) samples of the target voice.
+            prompt: (S,) samples of the target voice, as of ``encode_one``.
             seed: Seed of the noise, the same for every utterance.
             voices: (B, voice_digits) of ``encode_voice``; None: that of the prompt, or
                 without one nobody's in particular.
@@ -104,12 +115,14 @@ class UniWavTokenizer(TokenizerNetwork):
             (B, T * hop) samples, zero after the end of an utterance.
 
         Raises:
-            ValueError: If the codes are not of this tokenizer.
+            TypeError, ValueError: If these are something else, see ``nn.given``, or not
+                of this tokenizer.
         """
+        codes = as_tensor(codes, "codes", "BKN", WHOLE, self.features.device)
         if lengths is None:
             lengths = (codes[:, :1] != PADDING).sum((1, 2))
-        device = self.features.device
-        parts = [own[:, :n].to(device) for own, n in zip(codes, lengths.tolist())]
+        lengths = as_lengths(lengths, codes)
+        parts = [own[:, :n] for own, n in zip(codes, lengths.tolist())]
         for own in parts:
             check_codes(own, self.quantizer.decodable, self.codebook_size)
         voices = self._voices(voices, prompt, len(parts))
@@ -124,12 +137,13 @@ class UniWavTokenizer(TokenizerNetwork):
 
     def _voices(self, voices: Tensor | None, prompt: Tensor | None, number: int):
         """A voice (voice_digits,) of every utterance, or None."""
-        check_voices(voices, number, self.voice_digits)
         if voices is not None:
-            return voices.to(self.features.device)
+            voices = as_tensor(voices, "voices", "BD", WHOLE, self.features.device)
+            check_voices(voices, number, self.voice_digits)
+            return voices
         if prompt is None:
             return [None] * number
-        return [self.encode_one(prompt)[1]] * number
+        return [self.read(self._features(prompt, "prompt")[None]).voice[0]] * number
 
     @torch.no_grad()
     def resynthesise(
@@ -137,7 +151,8 @@ class UniWavTokenizer(TokenizerNetwork):
     ) -> Tensor:
         """Encode and decode a recording: (S,) to (T * hop,) samples.
 
-        Without codebooks, the speech is decoded from z.
+        Without codebooks, the speech is decoded from z. Arguments and errors as of
+        ``encode_one`` and ``decode``.
         """
         x = self._features(speech)
         reading = self.read(x[None])
@@ -161,7 +176,7 @@ class UniWavTokenizer(TokenizerNetwork):
         x = condition.new_zeros(len(condition), features.spec.dim)
         mask = torch.ones_like(x[:, 0], dtype=torch.bool)
         if prompt is not None:
-            before = self._features(prompt)
+            before = self._features(prompt, "prompt")
             check_prompt(before, features.spec)
             x = torch.cat((before, x))
             mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))

@@ -19,8 +19,11 @@ def check_text(text: str) -> None:
     """Refuse what no model can read.
 
     Raises:
-        ValueError: If the text is too long, or holds control characters.
+        TypeError: If it is no string.
+        ValueError: If it is too long, or holds control characters.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the text: expected a string, found {type(text).__name__}")
     if len(text) > LONGEST_TEXT:
         raise ValueError(
             f"the text has {len(text)} characters: expected at most {LONGEST_TEXT}; "

@@ -108,7 +108,7 @@ class Reader:
         """A recording as the voice to continue.
 
         Args:
-            speech: (S,) samples at the model's rate.
+            speech: (S,) samples at the model's rate, as of ``AbsFeatures.extract``.
             text: What is said in it; None or empty if unknown.
 
         A text that fits badly is used, with a warning.
@@ -117,7 +117,7 @@ class Reader:
             ValueError: If it is too short, too long or silent, or has fewer frames than
                 the text has tokens.
         """
-        x = self.features.extract_one(torch.as_tensor(speech)).to(self.device)
+        x = self.features.extract_one(speech).to(self.device)
         check_prompt(x, self.features.spec)
         if not text:
             return Context(x)

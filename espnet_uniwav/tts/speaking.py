@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from espnet_uniwav.data.jobs import conclude, do_all, write_outcomes
 from espnet_uniwav.files.input import fields
 from espnet_uniwav.files.output import check_output, file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
+from espnet_uniwav.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.lines import Line, read_lines
@@ -38,7 +39,7 @@ class Synthesizer:
 
     def __init__(self, reader: Reader):
         self.reader = reader
-        self._prompt: tuple = (None, None)
+        self._last: tuple = (None, "", None)
 
     @classmethod
     def from_pretrained(
@@ -62,10 +63,10 @@ class Synthesizer:
     def __call__(
         self,
         text: str = "",
-        prompt: str | Path | None = None,
+        prompt: str | Path | np.ndarray | None = None,
         prompt_text: str = "",
-        phones: str = "",
-        durations: str = "",
+        phones: str | Sequence[str] = "",
+        durations: str | Sequence[int] = "",
         seconds: float | None = None,
         speed: float = 1.0,
         seed: int = 0,
@@ -75,11 +76,13 @@ class Synthesizer:
 
         Args:
             text: What to read.
-            prompt: Recording of the voice to read in; None: the model's own, if it has
-                one, else any voice.
+            prompt: Recording of the voice to read in: a file, or (S,) samples in
+                [-1, 1], or of 16 bits, at ``sample_rate``; None: the model's own, if it
+                has one, else any voice.
             prompt_text: What is said in it; optional, but improves the result.
-            phones: Tokens to speak instead of the text's, with blanks between them.
-            durations: Frames of the phones, with blanks between them.
+            phones: Tokens to speak instead of the text's, with blanks between them, or
+                a list.
+            durations: Frames of the phones, likewise.
             seconds: Length of the speech, which replaces ``speed``.
             speed: Divides predicted durations.
             seed: Of the noise: same seed, same speech.
@@ -90,25 +93,23 @@ class Synthesizer:
             (S,) samples at ``sample_rate``, without the prompt.
 
         Raises:
-            ValueError, OSError: Naming the file or word and what to do.
+            ValueError, OSError, TypeError: Naming the file or word and what to do.
         """
         manner = Manner(self.reader.sampling.but(**sampling), seed, speed, seconds)
         check_text(text)
         context = self._context(prompt, prompt_text)
-        if not phones:
+        if not (names := _items(phones)):
             return self.reader.read(text, context, manner)
         counts = None
-        if durations:
-            counts = [int(count) for count in fields(durations)]
-            counts = torch.tensor(counts, device=self.reader.device)
-        names = fields(phones)
+        if frames := [int(count) for count in _items(durations)]:
+            counts = torch.tensor(frames, device=self.reader.device)
         spoken = self.reader.speak(names, context, manner, durations=counts)
         return self.reader.wave(spoken)
 
     def stream(
         self,
         text: str,
-        prompt: str | Path | None = None,
+        prompt: str | Path | np.ndarray | None = None,
         prompt_text: str = "",
         seconds: float | None = None,
         speed: float = 1.0,
@@ -126,18 +127,27 @@ class Synthesizer:
         check_text(text)
         return self.reader.stream(text, self._context(prompt, prompt_text), manner)
 
-    def _context(self, prompt: str | Path | None, text: str) -> Context | None:
-        """The prompt, which is read once if it is that of the last call."""
-        if not prompt:
+    def _context(self, prompt, text: str) -> Context | None:
+        """The prompt, which is aligned once if it sounds as that of the last call."""
+        if prompt is None or (isinstance(prompt, str) and not prompt):
             prompt, text = self.reader.voice
-        if not prompt:
-            return None
-        key, context = self._prompt
-        if key != (str(prompt), text):
-            speech = read_speech(prompt, self.sample_rate)
+            if not prompt:
+                return None
+        if isinstance(prompt, (str, Path)):
+            prompt = read_speech(prompt, self.sample_rate)
+        speech = as_tensor(prompt, "prompt", "S", SAMPLES).detach().cpu().numpy().copy()
+        last, said, context = self._last
+        if said != text or not np.array_equal(last, speech):
             context = self.reader.prompt(speech, text)
-            self._prompt = (str(prompt), text), context
+            self._last = speech, text, context
         return context
+
+
+def _items(value: str | Sequence | None) -> list:
+    """Items with blanks between them, or in a list; of None none."""
+    if isinstance(value, str):
+        return fields(value)
+    return [] if value is None else list(value)
 
 
 def synthesize(

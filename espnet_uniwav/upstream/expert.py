@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.model import UniWav
+from espnet_uniwav.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 
 
@@ -62,14 +63,23 @@ class UpstreamExpert(UpstreamBase):
         """Encode a batch.
 
         Args:
-            wavs: B tensors (S_i,), 16 kHz.
+            wavs: B tensors or arrays (S_i,) in [-1, 1], or of 16 bits, 16 kHz.
 
         Returns:
             ``hidden_states``: num_layers + 1 tensors (B, T, D), T = ceil(S / hop) of
             the longest wav; ``last_hidden_state``: the last one; ``features``: the
             (B, T, F) input of the encoder, for ``-s features``.
+
+        Raises:
+            TypeError, ValueError: If these are something else, see ``nn.given``.
         """
-        lengths = torch.tensor([len(wav) for wav in wavs], device=wavs[0].device)
+        if not isinstance(wavs, (list, tuple)):
+            wavs = as_tensor(wavs, "wavs", "BS", SAMPLES)
+        if not len(wavs):
+            raise ValueError("wavs: expected one or more, found none")
+        device = self.model.features.device
+        wavs = [as_tensor(own, "wavs", "S", SAMPLES, device) for own in wavs]
+        lengths = torch.tensor([len(wav) for wav in wavs], device=device)
         speech = pad_sequence(wavs, batch_first=True)
         x, lengths = self.model.features.extract(speech, lengths)
         padding_mask = drop_if_unpadded(lengths_to_padding_mask(lengths, x.shape[1]))

@@ -119,8 +119,12 @@ class Vocoder(nn.Module):
         return load_model(folder, cls.from_config, expected_spec)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, T, F) normalised features to (B, T * hop) samples."""
-        states, pitch = self.states(x)
+        """Map (B, T, F) normalised features to (B, T * hop) samples.
+
+        Raises:
+            TypeError, ValueError: As of ``AbsFeatures.as_frames``.
+        """
+        states, pitch = self.states(self.features.as_frames(x))
         return self.speak(states, pitch)
 
     def states(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from espnet_uniwav import infill
 from espnet_uniwav.analysis.infilling import score
 from espnet_uniwav.analysis.infilling.filling import (
     feature_distance,
@@ -148,6 +149,8 @@ def test_command_repeats_and_keeps_the_original(checkpoint, wav, tmp_path):
     again = run_infill(checkpoint, wav, tmp_path / "b.wav")
     other = run_infill(checkpoint, wav, tmp_path / "c.wav", "--seed", "1")
     assert torch.equal(first, again) and not torch.equal(first, other)
+    infill(wav, tmp_path / "e.wav", checkpoint, start=0.5, end=0.7, num_steps=2)
+    assert np.array_equal(read_speech(tmp_path / "e.wav", RATE), first)
     kept = torch.ones(len(original), dtype=torch.bool)
     kept[int(0.485 * RATE) : int(0.715 * RATE)] = False
     assert torch.equal(first[kept], original[kept])

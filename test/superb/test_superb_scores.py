@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import shutil
@@ -51,6 +52,30 @@ def test_choice_takes_the_first_best_and_never_a_nan():
     nan = float("nan")
     assert choose({1e-2: nan, 1e-3: 30.0, 1e-4: 30.0}, False) == 1e-3
     assert choose({1e-2: 10.0, 1e-3: 30.0, 1e-4: nan}, True) == 1e-3
+
+
+class Canary:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_layer_weights_are_read_without_pickle(tmp_path):
+    saved = {
+        "Args": argparse.Namespace(mode="train"),
+        "Featurizer": {"weights": torch.tensor([0.0, 1.0])},
+    }
+    path = tmp_path / "dev-best.ckpt"
+    torch.save(saved, path)
+    assert runs._layer_weights(path) == [0.2689, 0.7311]
+    torch.save({**saved, "more": Canary(tmp_path / "sung")}, path)
+    with pytest.raises(ValueError, match="dev-best.ckpt: expected weights alone"):
+        runs._layer_weights(path)
+    assert not (tmp_path / "sung").exists()
 
 
 def write_task(data, task="pr"):

@@ -23,6 +23,8 @@ from espnet_uniwav.bin.export import main as export  # noqa: E402
 from espnet_uniwav.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend  # noqa: E402
+from espnet_uniwav.tasks.ssl_frontend import UniWavFrontend  # noqa: E402
+from espnet_uniwav.tasks.tts_features import UniWavFeatsExtract  # noqa: E402
 
 TOKENS = ["<blank>", "<unk>", "<space>", "A", "B", "<sos/eos>"]
 NUM_LAYERS = 3
@@ -103,6 +105,19 @@ def test_batch_equals_single(checkpoint, speech):
         single, _ = frontend(speech[0][i : i + 1, :samples], samples[None])
         torch.testing.assert_close(batch[i, : lengths[i]], single[0])
         assert not batch[i, lengths[i] :].any()
+
+
+def test_what_callers_give(checkpoint, speech):
+    wav, lengths = speech
+    given = wav.double().numpy(), lengths.tolist()
+    features = UniWavFeatsExtract(**make_config()["features"])
+    frontends = UniWavEncoderFrontend(checkpoint=checkpoint[1]).eval(), features
+    for frontend in (*frontends, UniWavFrontend(features_conf=dict(num_mels=12))):
+        for found, expected in zip(frontend(*given), frontend(*speech)):
+            assert torch.equal(found, expected)
+        assert len(frontend(wav[0].numpy(), None)[0]) == 1
+        with pytest.raises(TypeError, match="speech: expected .* found NoneType"):
+            frontend(None, None)
 
 
 def test_frozen_for_some_steps_of_training(checkpoint, speech):

@@ -266,3 +266,54 @@ def test_meaning_is_trained(tmp_path):
 def test_semantic_states_that_are_none(conf, message):
     with pytest.raises(ValueError, match=message):
         UniWavTokenizer(make_model(), **{**CONF, **conf})
+
+
+def test_what_callers_give(tokenizer):
+    speech, lengths = make_speech(LENGTHS)
+    wav, prompt = speech[0], make_speech([16000], seed=3)[0][0]
+    codes, voices = tokenizer.encode(speech, lengths), tokenizer.encode_voice(speech)
+    given = speech.double().numpy(), lengths.tolist()
+    assert torch.equal(tokenizer.encode(*given), codes)
+    assert torch.equal(tokenizer.encode_voice(given[0]), voices)
+    for found in (tokenizer.encode_one(wav.numpy()), tokenizer.encode_one(wav)):
+        assert torch.equal(found[0], codes[0]) and torch.equal(found[1], voices[0])
+    sixteen = (wav * 2**15).round().to(torch.int16)
+    expected = tokenizer.encode(sixteen / 2**15)
+    assert torch.equal(tokenizer.encode(sixteen.numpy()), expected)
+
+    def decode(*args, **more):
+        return tokenizer.decode(*args, num_steps=1, **more)
+
+    expected = decode(codes[:1], prompt=prompt)
+    for own in (codes[0].numpy(), codes[0].tolist()):
+        assert torch.equal(decode(own, prompt=prompt.numpy()), expected)
+    expected = decode(codes[:1], voices=voices[:1])
+    assert torch.equal(decode(codes[0], [25], voices=voices[0].numpy()), expected)
+    expected = tokenizer.resynthesise(wav, prompt, num_steps=1)
+    found = tokenizer.resynthesise(wav.numpy(), prompt.numpy(), num_steps=1)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda t: t.encode(None), TypeError, "speech: .* found NoneType"),
+        (lambda t: t.encode([[]]), ValueError, r"no samples in utterances \[0\]"),
+        (lambda t: t.encode(torch.zeros(1, 9), [10]), ValueError, "lengths: .* 0 to 9"),
+        (lambda t: t.encode_voice("a.wav"), TypeError, "speech: .* found str"),
+        (lambda t: t.encode_one(torch.zeros(1, 9)), ValueError, r"shape \(1, 9\)"),
+        (
+            lambda t: t.encode_one([]),
+            ValueError,
+            "speech: expected samples, found none",
+        ),
+        (lambda t: t.decode([[0.5]]), TypeError, "codes: .* found torch.float32"),
+        (lambda t: t.decode([3]), ValueError, r"codes: .* found shape \(1,\)"),
+        (lambda t: t.decode([[0]], prompt="me.wav"), TypeError, "prompt: .* found str"),
+        (lambda t: t.decode([[0]], voices=[[0.5] * 8]), TypeError, "voices: .*float32"),
+        (lambda t: t.resynthesise(None), TypeError, "speech: .* found NoneType"),
+    ],
+)
+def test_what_is_refused(tokenizer, call, error, message):
+    with pytest.raises(error, match=message):
+        call(tokenizer)

@@ -8,14 +8,17 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+import torch
 from factories import make_speech, make_synthesizer
 
 from espnet_uniwav.alignment.ctm import Segment
+from espnet_uniwav.data.audio import to_int16, write_speech
 from espnet_uniwav.flow.sampling import Sampling
 from espnet_uniwav.tts.edit import align_words, find_words, replace_stretch
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
 from espnet_uniwav.tts.sentences import split_sentences as split
+from espnet_uniwav.tts.speaking import Synthesizer
 
 TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
 QUICK = Manner(Sampling(num_steps=2, method="euler"))
@@ -162,3 +165,54 @@ def test_words_are_found_in_a_pipe_and_in_a_file_with_a_blank(tmp_path):
     writer.start()
     assert align_words(fifo, "HELLO ALI", "ali") == expected
     writer.join(5)
+
+
+def test_prompts_that_callers_give(reader, tmp_path):
+    speech = make_speech([16000])[0][0].numpy()
+    write_speech(tmp_path / "me.wav", speech, RATE)
+    expected = Synthesizer(reader)("AB", tmp_path / "me.wav", num_steps=1)
+    for prompt in (str(tmp_path / "me.wav"), to_int16("", speech)):
+        assert np.array_equal(Synthesizer(reader)("AB", prompt, num_steps=1), expected)
+    near = Synthesizer(reader)("AB", speech.astype(np.float64), num_steps=1)
+    assert len(near) == len(expected)
+    synthesizer, tensor = Synthesizer(reader), torch.from_numpy(speech.copy())
+    again = [synthesizer("AB", tensor, num_steps=1)]
+    tensor.mul_(0.1)  # it is another voice now
+    again.append(synthesizer("AB", tensor, num_steps=1))
+    assert not np.array_equal(*again)
+    phones = Synthesizer(reader)(phones=["A", "B"], durations=[5, 6], num_steps=1)
+    same = Synthesizer(reader)(phones="A B", durations="5 6", num_steps=1)
+    assert np.array_equal(phones, same) and len(same) == 11 * 320
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((None,), "the text: expected a string, found NoneType"),
+        (("AB", {}), "prompt: expected mono samples .* found dict"),
+        (("AB", np.zeros(16000, int)), "prompt: expected .* found torch.int64"),
+    ],
+)
+def test_arguments_of_another_type(reader, arguments, message):
+    for speak in (Synthesizer(reader), Synthesizer(reader).stream):
+        with pytest.raises(TypeError, match=message):
+            speak(*arguments)
+
+
+def test_a_changed_prompt_file_is_another_voice(reader, tmp_path, monkeypatch):
+    """Even if it has the same name, size and time."""
+    path, voices = tmp_path / "me.wav", make_speech([16000, 16000])[0].numpy()
+    aligned, prompt = [], reader.prompt
+    monkeypatch.setattr(
+        reader, "prompt", lambda *own: aligned.append(1) or prompt(*own)
+    )
+    synthesizer, found = Synthesizer(reader), []
+    for voice in (0, 0, 1):
+        write_speech(path, voices[voice], RATE)
+        os.utime(path, (0, 0))
+        found.append(synthesizer("AB", path, num_steps=1))
+    assert np.array_equal(found[0], found[1]) and len(aligned) == 2
+    write_speech(tmp_path / "other.wav", voices[1], RATE)
+    expected = Synthesizer(reader)("AB", tmp_path / "other.wav", num_steps=1)
+    assert np.array_equal(found[2], expected)
+    assert not np.array_equal(found[2], found[0])

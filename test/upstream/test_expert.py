@@ -152,8 +152,22 @@ def test_other_sample_rate_is_refused(make_checkpoint):
 
 
 def test_stereo_is_refused(upstream):
-    with pytest.raises(ValueError, match="speech must be mono"):
+    with pytest.raises(ValueError, match="wavs: expected mono samples"):
         upstream([torch.zeros(4000, 2)])
+
+
+def test_what_callers_give(upstream):
+    wav = make_wavs(4000)[0]
+    expected = upstream([wav])["last_hidden_state"]
+    sixteen = (wav * 2**15).round().to(torch.int16)
+    near = upstream([sixteen / 2**15])["last_hidden_state"]
+    for own in (wav, wav[None], wav.numpy(), (wav.double().numpy(),)):
+        assert torch.equal(upstream(own)["last_hidden_state"], expected)
+    assert torch.equal(upstream([sixteen.numpy()])["last_hidden_state"], near)
+    for odd, found in ((None, "NoneType"), ([], "none"), (["a.wav"], "str")):
+        message = f"wavs: expected .* found {found}"
+        with pytest.raises((TypeError, ValueError), match=message):
+            upstream(odd)
 
 
 def test_folder_without_checkpoint(tmp_path):

@@ -62,6 +62,13 @@ def test_a_frame_is_a_hop(frames, size):
     assert vocoder(torch.randn(2, frames, 12)).shape == (2, 320 * frames)
 
 
+def test_what_callers_give():
+    vocoder, x = make_vocoder(), torch.randn(1, 9, 12)
+    assert torch.equal(vocoder(x[0].double().numpy()), vocoder(x))
+    with pytest.raises(ValueError, match=r"F = 12, found shape \(1, 9, 11\)"):
+        vocoder(x[..., 1:])
+
+
 def test_fine_frames_follow_their_frame():
     vocoder = Vocoder(make_features(), **FINE).eval()
     x = torch.randn(1, 60, 12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,8 +25,8 @@ def infill(
     input: str | Path,
     output: str | Path,
     checkpoint: str | Path,
-    start: Sequence[float],
-    end: Sequence[float],
+    start: float | Sequence[float],
+    end: float | Sequence[float],
     context: float = 10.0,
     splice: bool = True,
     seed: int = 0,
@@ -39,8 +40,8 @@ def infill(
         input: Any file that libsndfile reads.
         output: File to write, at the model's rate, see ``write_speech``.
         checkpoint: Folder of ``uniwav export``, with a decoder.
-        start: Starts of the gaps (seconds).
-        end: Their ends, in the same order.
+        start: Start of a gap (seconds), or of several gaps.
+        end: Its end, or their ends in the same order.
         context: Seconds that the model sees on either side of a gap.
         splice: Keep the original samples outside the gaps, except for a fade of 15 ms;
             if false, all of the output is vocoded.
@@ -58,6 +59,7 @@ def infill(
     settings = Sampling(**sampling)
     for name, value in (("seed", seed), ("context", context)):
         check_number(name, value)
+    start, end = (np.atleast_1d(times).tolist() for times in (start, end))
     if len(start) != len(end):
         raise ValueError(
             f"expected a --end for each --start, found {len(start)} starts and "
