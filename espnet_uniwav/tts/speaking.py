@@ -17,7 +17,7 @@ from espnet_uniwav.files.output import file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context
-from espnet_uniwav.tts.lines import Line, read_lines
+from espnet_uniwav.tts.lines import Line, read_durations, read_lines
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.tts.streaming import write_stream
 
@@ -98,7 +98,7 @@ class Synthesizer:
             return self.reader.read(text, context, manner)
         counts = None
         if durations:
-            counts = [int(count) for count in durations.split()]
+            counts = read_durations(durations)
             counts = torch.tensor(counts, device=self.reader.device)
         names = phones.split()
         spoken = self.reader.speak(names, context, manner, durations=counts)
