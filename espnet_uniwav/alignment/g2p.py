@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 from types import SimpleNamespace
 
 from espnet_uniwav.alignment.lexicon import strip_stress
+
+NUMBERS = re.compile(r"(?<!\S)\S*\d\S*")
 
 
 def spell(word: str) -> list[str]:
@@ -15,11 +18,18 @@ def spell(word: str) -> list[str]:
 
 def write_out(text: str) -> str:
     """Write the titles and numbers of an English text as words."""
-    _import()
-    from g2p_en.expand import normalize_numbers
     from tacotron_cleaner.cleaners import expand_abbreviations
 
-    return normalize_numbers(expand_abbreviations(text))
+    return NUMBERS.sub(lambda m: _numbers(m[0]), expand_abbreviations(text))
+
+
+@functools.lru_cache(maxsize=2**14)
+def _numbers(token: str) -> str:
+    """A token with digits as words; kept, because the library is slow."""
+    _import()
+    from g2p_en.expand import normalize_numbers
+
+    return normalize_numbers(token)
 
 
 @functools.lru_cache(maxsize=None)

@@ -14,6 +14,8 @@ ARPABET = frozenset(
 SIBILANTS = {"S", "Z", "SH", "ZH", "CH", "JH"}
 VOICELESS = {"P", "T", "K", "F", "TH"}
 NO_TEXT = "<unk>"
+# From the first letter or digit to the last, with apostrophes that touch them.
+WORD = re.compile(r"'?[^\W_](?:\S*[^\W_])?'?")
 
 
 def pronounce(
@@ -24,7 +26,7 @@ def pronounce(
     """Phones of a word as ``tokenize`` returns it.
 
     The dictionary comes first. Other words are split at hyphens, a possessive 's is
-    added by rule, and the rest is pronounced by ``spell``.
+    added by rule, what is left is split at points, and pronounced by ``spell``.
 
     Args:
         word: In lower case.
@@ -34,14 +36,15 @@ def pronounce(
     Raises:
         ValueError: If it holds other characters than letters.
     """
-    known = lookup(word) or lookup(word.strip("'")) or lookup(f"{word}.")
-    if known:
+    bare = word.strip("'")
+    if known := lookup(word) or lookup(bare) or lookup(f"{bare}."):
         return known
-    parts = [part for part in word.split("-") if part]
-    if len(parts) > 1:
-        return [phone for part in parts for phone in pronounce(part, lookup, spell)]
-    if word.endswith("'s") and len(word) > 2:
+    if "-" not in word and word.endswith("'s") and len(word) > 2:
         return add_s(pronounce(word[:-2], lookup, spell))
+    for mark in "-", ".":
+        if mark in word:
+            parts = [part for part in word.split(mark) if part.strip("'")]
+            return [own for part in parts for own in pronounce(part, lookup, spell)]
     letters = word.replace("'", "")
     if not re.fullmatch("[a-z]+", letters):
         raise ValueError(
@@ -75,9 +78,9 @@ def tokenize(text: str) -> list[tuple[str, str]]:
     for token in text.split():
         plain = unicodedata.normalize("NFD", token.lower().replace("\u2019", "'"))
         plain = "".join(c for c in plain if not unicodedata.combining(c))
-        word = re.sub(r"^[^\w']+|[^\w']+$", "", plain)
-        if token != NO_TEXT and re.search(r"[^\W_]", word):
-            pairs.append((token, word))
+        word = WORD.search(plain)
+        if token != NO_TEXT and word:
+            pairs.append((token, word[0]))
     return pairs
 
 

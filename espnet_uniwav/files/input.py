@@ -97,7 +97,8 @@ def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict
         cells.
 
     Raises:
-        FileNotFoundError, ValueError: As of ``read_lines``.
+        FileNotFoundError, ValueError: As of ``read_lines``; or if a line has more cells
+            than the header.
     """
     lines = (f"{line}\n" for line in read_lines(path, mark=True))
     reader = csv.DictReader(lines, **form)
@@ -106,6 +107,12 @@ def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num + 1}: {error}") from error
+    for place, row in rows:
+        if more := [cell for cell in row.pop(None, ()) if cell]:
+            raise ValueError(
+                f"{place}: expected the cells {', '.join(columns)}, found {more} after "
+                f"them; take the {form.get('delimiter', ',')!r} out of a cell"
+            )
     return columns, rows
 
 

@@ -42,25 +42,30 @@ class PromptAligner(nn.Module):
 
     @torch.no_grad()
     def align(
-        self, hidden_states: list[Tensor], tokens: Tensor
+        self,
+        hidden_states: list[Tensor],
+        tokens: Tensor,
+        durations: Tensor | None = None,
     ) -> tuple[Tensor, float]:
         """Durations of the tokens of one utterance, which lasts T frames.
 
         Args:
             hidden_states: States (1, T, D).
             tokens: (L,).
+            durations: (L,) frames, if they are known.
 
         Returns:
-            (L,) frames, at least one each, which sum to T; and the mismatch: mean log
-            probability of the best token per frame minus that of the path. It is 0 if
-            text and speech agree, and several nats if they do not.
+            (L,) frames, the known ones or at least one each, which sum to T; and the
+            mismatch: mean log probability of the best token per frame minus that of the
+            path. It is 0 if text and speech agree, and several nats if they do not.
 
         Raises:
             ValueError: If there are more tokens than frames.
         """
         log_probs = self(hidden_states)[0]
-        # On the CPU: the search reads every frame, and a GPU would wait each time.
-        durations = best_path(log_probs[:, tokens].cpu()).to(tokens.device)
+        if durations is None:
+            # On the CPU: the search reads every frame, and a GPU would wait each time.
+            durations = best_path(log_probs[:, tokens].cpu()).to(tokens.device)
         path = tokens.repeat_interleave(durations)
         score = log_probs.gather(1, path[:, None]).squeeze(1)
         return durations, float((log_probs.amax(1) - score).mean())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from espnet_uniwav.tts.numbers import say_ordinal
+from espnet_uniwav.tts.sentences import ends_sentence
 from espnet_uniwav.tts.written_forms import MONTHS
 
 
@@ -23,7 +24,7 @@ def iso_date(match: re.Match) -> str:
 
 def us_date(match: re.Match) -> str:
     """3/4/2021: March fourth, 2021."""
-    return _day(match[1], match[2], match[3]) or match[0]
+    return _day(match[1], match[3], match[4]) or match[0]
 
 
 def month_day(match: re.Match) -> str:
@@ -50,15 +51,15 @@ def clock_time(match: re.Match) -> str:
         said += " o'clock" if 1 <= int(hour) <= 12 else " hundred"
     if second:
         said += f" and {int(second)} seconds"
-    return said + (_half(half, match.string[match.end() :]) if half else "")
+    return said + (_half(half, match) if half else "")
 
 
 def full_hour(match: re.Match) -> str:
     """5 p.m.: 5 P.M."""
-    return match[1] + _half(match[2], match.string[match.end() :])
+    return match[1] + _half(match[2], match)
 
 
-def _half(half: str, rest: str) -> str:
+def _half(half: str, match: re.Match) -> str:
     """A.M. or P.M.; its point stays where a sentence ends."""
-    ends = half.endswith(".") and re.match(r"\s+[A-Z]|\s*$", rest)
+    ends = half.endswith(".") and ends_sentence(match)
     return f" {half[0].upper()}.M" + ("." if ends else "")

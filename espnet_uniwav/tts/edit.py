@@ -12,12 +12,14 @@ from torch import Tensor
 
 from espnet_uniwav.alignment.ctm import SILENCE, Segment
 from espnet_uniwav.alignment.durations import token_durations
+from espnet_uniwav.alignment.lexicon import tokenize
 from espnet_uniwav.alignment.word_ends import mark_word_ends
 from espnet_uniwav.data.audio import check_speech_output, read_speech, write_speech
 from espnet_uniwav.data.kaldi import Utterance
 from espnet_uniwav.data.source import Source, as_source
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.tts.context import Context
+from espnet_uniwav.tts.normalizer import normalize
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.vocoder.splicing import FADE_SECONDS, splice, vocode_gaps
 
@@ -91,16 +93,16 @@ def align_words(
     from espnet_uniwav.alignment.pocketsphinx_aligner import PocketSphinxAligner
 
     try:
-        recording = Utterance("recording", as_source(input), text=text)
+        recording = Utterance("recording", as_source(input), text=normalize(text))
         alignment = PocketSphinxAligner()(recording)
         phones = mark_word_ends(alignment.units, alignment.words)
-        return phones, find_words(alignment.words, phrase)
+        return phones, find_words(alignment.words, normalize(phrase))
     except ValueError as error:
         raise ValueError(f"{input}: {error}") from error
 
 
 def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
-    """Find the time of a phrase.
+    """Find the time of a phrase, whatever marks touch its words.
 
     Args:
         words: Of the recording, sorted by time.
@@ -112,8 +114,8 @@ def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
     Raises:
         ValueError: If it is not said, or more than once.
     """
-    wanted = phrase.lower().split()
-    said = [word.label.lower() for word in words]
+    wanted = _bare_words(phrase)
+    said = [" ".join(_bare_words(word.label)) for word in words]
     count = len(wanted)
     places = [i for i in range(len(said)) if said[i : i + count] == wanted]
     if not wanted or len(places) != 1:
@@ -122,6 +124,11 @@ def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
             f"{len(places) if wanted else 0} times"
         )
     return words[places[0]].start, words[places[0] + count - 1].end
+
+
+def _bare_words(text: str) -> list[str]:
+    """Words as the dictionary has them, without the quotes of a whole word."""
+    return [word.strip("'") for _, word in tokenize(text)]
 
 
 def replace_stretch(
@@ -142,6 +149,8 @@ def replace_stretch(
         text: What is said instead.
         manner: How.
 
+    Phones that fit the recording badly are reported.
+
     Returns:
         Samples; those of ``speech`` outside the stretch, bit for bit but for a fade of
         15 ms on either side.
@@ -157,6 +166,8 @@ def replace_stretch(
     ]
     if not inside:
         raise ValueError(f"no aligned phone is between {stretch[0]} and {stretch[1]} s")
+    whole = _context(reader, x, names, durations)
+    reader.align(whole, "the recording does not seem to say its transcript")
     first, last = inside[0], inside[-1] + 1
     start, end = sum(durations[:first]), sum(durations[:last])
     before = _context(reader, x[:start], names[:first], durations[:first])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from dataclasses import fields as columns_of
 from pathlib import Path
 
-from espnet_uniwav.files.input import read_rows
+from espnet_uniwav.files.input import fields, read_rows
 from espnet_uniwav.files.output import file_of, whole_file
 
 FORMAT = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -38,7 +40,7 @@ class Line:
     speaker: str = ""
 
 
-COLUMNS = tuple(field.name for field in fields(Line))
+COLUMNS = tuple(field.name for field in columns_of(Line))
 
 
 def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
@@ -52,14 +54,16 @@ def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
         FileNotFoundError, ValueError: Naming the file, the line and what is wrong.
     """
     lines, names = [], set()
-    for place, row in read_rows(path, **FORMAT)[1]:
-        if odd := sorted(str(key) for key in set(row) - set(COLUMNS)):
-            raise ValueError(f"{path}: unknown columns {odd}; choose from {COLUMNS}")
+    columns, rows = read_rows(path, **FORMAT)
+    if odd := sorted(set(columns) - set(COLUMNS)):
+        raise ValueError(f"{path}: unknown columns {odd}; choose from {COLUMNS}")
+    for place, row in rows:
         line = Line(**{key: value or "" for key, value in row.items()})
         if empty := [key for key in needed if not getattr(line, key)]:
             raise ValueError(f"{place}: expected {', '.join(empty)}")
         try:
             file_of(path.parent, line.name, ".wav")
+            read_durations(line.durations)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
         if line.name in names:
@@ -69,6 +73,29 @@ def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
     if not lines:
         raise ValueError(f"{path}: expected a head and lines below it, found none")
     return lines
+
+
+def items(value: str | Sequence | None) -> list:
+    """Items with blanks between them, or in a list; of None none."""
+    if isinstance(value, str):
+        return fields(value)
+    return [] if value is None else list(value)
+
+
+def read_durations(value: str | Sequence | None) -> list[int]:
+    """Frames of phones, as ``items``.
+
+    Raises:
+        ValueError: Naming what is no whole number, or too large.
+    """
+    counts = items(value)
+    for count in counts:
+        if not re.fullmatch("[0-9]{1,6}", str(count)):
+            raise ValueError(
+                "durations: expected whole numbers of frames, below 1000000, with "
+                f"blanks between them, found {count!r}"
+            )
+    return list(map(int, counts))
 
 
 def write_lines(path: Path, lines: Iterable[Line]) -> None:

@@ -7,10 +7,9 @@ three numbers are read as in the United States, month first.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from espnet_uniwav.alignment.g2p import write_out
-from espnet_uniwav.tts.characters import check_english
+from espnet_uniwav.tts.characters import check_english, place, plain
 from espnet_uniwav.tts.dates import (
     clock_time,
     day_month,
@@ -19,7 +18,15 @@ from espnet_uniwav.tts.dates import (
     month_day,
     us_date,
 )
+from espnet_uniwav.tts.letters import (
+    initials,
+    joined_letters,
+    letter_before_digit,
+    say_letters,
+)
+from espnet_uniwav.tts.money import AMOUNTS, Unread, say_money
 from espnet_uniwav.tts.numbers import (
+    NUMBER,
     roman,
     say_cardinal,
     say_decade,
@@ -28,48 +35,33 @@ from espnet_uniwav.tts.numbers import (
     say_fraction,
     say_ordinal,
 )
+from espnet_uniwav.tts.sentences import ends_sentence
+from espnet_uniwav.tts.signs import (
+    ADDRESS,
+    BETWEEN_WORDS,
+    part_words,
+    say_address,
+    say_sign,
+)
+from espnet_uniwav.tts.telephones import TELEPHONE, say_telephone
+from espnet_uniwav.tts.units import QUANTITY, say_quantity
 from espnet_uniwav.tts.written_forms import (
     ABBREVIATIONS,
     COUNTED,
     DAYS,
-    MONEY,
     MONTHS,
     NUMBERED,
     RULERS,
     SCALES,
     SHORT_WORDS,
     SIGNS,
-    TIGHT_UNITS,
-    UNITS,
     WORDS_TOO,
 )
 
-PLAIN = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u2019\u02bc\u00b4", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'),
-        **dict.fromkeys("\u2010\u2011\u2212", "-"),
-        **dict.fromkeys("\u00a9\u00ae\u2122", ""),
-        **dict.fromkeys("\u00b7\u2022", " "),
-        "\u00b1": " plus or minus ",
-        "\u00b5": "\u03bc",
-        "\u00df": "ss",
-        "\u00e6": "ae",
-        "\u00c6": "Ae",
-        "\u0153": "oe",
-        "\u00f8": "o",
-        "\u00d8": "O",
-        "\u0142": "l",
-        "\u0141": "L",
-        "\u0111": "d",
-    }
-)
-NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 MONTH = "|".join(sorted({*MONTHS, *MONTHS.values()}, key=len, reverse=True))
-UNIT = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
-SCALE = "thousand|million|billion|trillion"
-MONEY_SIGN = "[" + "".join(MONEY) + "]"
-LETTERS = {"A": "ay", "a": "ay"}
+# One to read, and more for what was hidden by signs; the last changes nothing.
+PASSES = 5
+AT_END = re.compile(r"\s*$")
 
 
 def normalize(text: str) -> str:
@@ -84,62 +76,26 @@ def normalize(text: str) -> str:
     Raises:
         ValueError: Naming characters that cannot be read.
     """
-    text = unicodedata.normalize("NFC", text)
     check_english(text)
-    text = re.sub("(?<=\\d)(?=[\u00bc-\u00be\u2150-\u215e])", " ", text)
-    text = re.sub(
-        "[\u00b2\u00b3]", lambda m: "^" + "23"["\u00b2\u00b3".index(m[0])], text
-    )
-    text = unicodedata.normalize("NFKC", text.translate(PLAIN)).replace("\u2044", "/")
+    try:
+        said = AMOUNTS.sub(say_money, plain(text))
+    except Unread as odd:
+        raise ValueError(
+            "the text holds an amount of money that cannot be read "
+            f"{place(text, odd.start, odd.end)}: expected such as $5, $1,000.50 or "
+            "$5-10; write it as words"
+        ) from None
+    for _ in range(PASSES):
+        before, said = said, _apply_rules(said)
+        if said == before:
+            break
+    return said
+
+
+def _apply_rules(text: str) -> str:
     for pattern, read in RULES:
         text = pattern.sub(read, text)
     return write_out(text)
-
-
-def _address(match: re.Match) -> str:
-    said = re.sub(r"^https?://|/$", "", match[0]).replace("www.", "w w w dot ")
-    for sign, word in (".", "dot"), ("@", "at"), ("/", "slash"), ("-", "dash"):
-        said = said.replace(sign, f" {word} ")
-    return re.sub(r"[_?=&#:%+~]", " ", said)
-
-
-def _money(match: re.Match) -> str:
-    """``$3.50``: 3 dollars, 50 cents; ``$5 million``: 5 million dollars."""
-    minus, sign, amount, scale = match.groups()
-    one, more, cent, cents = MONEY[sign]
-    said = "minus " if minus else ""
-    if scale:
-        scale = SCALES.get(scale.strip(), scale.strip())
-        return f"{said}{say_decimal(amount)} {scale} {more}"
-    whole, _, rest = amount.partition(".")
-    if len(rest) not in (0, 2):
-        return f"{said}{say_decimal(amount)} {more}"
-    small = int(rest or 0)
-    large = f"{say_decimal(whole)} {one if whole == '1' else more}"
-    little = f"{small} {cent if small == 1 else cents}"
-    if not small:
-        return said + large
-    return said + (f"{large}, {little}" if whole.strip("0,") else little)
-
-
-def _unit(match: re.Match) -> str:
-    number, gap, unit, power, per, per_power, point = match.groups()
-    rest = match.string[match.end() :]
-    if gap and unit in TIGHT_UNITS and not (power or per or point):
-        return match[0]
-    if unit == "s" and not gap and re.fullmatch(r"\d*0", number) and len(number) > 1:
-        return f"{say_cardinal(number).removeprefix('one ')}s"
-    name = UNITS[unit][number != "1"]
-    if power:
-        name = f"{_power(power)}{name}"
-    if per:
-        name += f" per {_power(per_power)}{UNITS[per][0]}"
-    ends = point and re.match(r"\s+[A-Z]|\s*$", rest)
-    return f"{say_decimal(number)} {name}{'.' if ends else ''}"
-
-
-def _power(power: str | None) -> str:
-    return {"": "", "2": "square ", "3": "cubic "}[(power or "")[-1:]]
 
 
 def _fraction(match: re.Match) -> str:
@@ -148,12 +104,6 @@ def _fraction(match: re.Match) -> str:
         return f"{whole or ''}{upper} over {lower}"
     said = say_fraction(upper, lower)
     return f"{whole.strip()} and {said}" if whole else said
-
-
-def _phone(match: re.Match) -> str:
-    groups = re.findall(r"\d+", match[0])
-    plus = "plus " if match[0].startswith("+") else ""
-    return plus + ", ".join(say_digits(group) for group in groups)
 
 
 def _roman(match: re.Match) -> str:
@@ -168,35 +118,18 @@ def _roman(match: re.Match) -> str:
 def _abbreviation(match: re.Match) -> str:
     if match[1] in WORDS_TOO:
         return match[0]
-    word, rest = ABBREVIATIONS[match[1].lower()], match.string[match.end() :]
-    ends = re.match(r"\s*$", rest) or (
-        word == "et cetera" and re.match(r"\s+[A-Z]", rest)
-    )
-    return word + ("." if ends else "")
-
-
-def _letters(match: re.Match) -> str:
-    return " ".join(LETTERS.get(letter, letter) for letter in match[0])
-
-
-def _initials(match: re.Match) -> str:
-    return " ".join(_letters(match).replace(".", " ").split()) + " "
-
-
-def _letter_before_digit(match: re.Match) -> str:
-    return f"{LETTERS.get(match[0], match[0])} "
+    word = ABBREVIATIONS[match[1].lower()]
+    if word == "et cetera":
+        return word + ("." if ends_sentence(match) else "")
+    return word + ("." if AT_END.match(match.string, match.end()) else "")
 
 
 RULES = [
     (re.compile(pattern), read)
     for pattern, read in (
-        (
-            r"https?://[^\s,;!?\"]*[^\s,;!?\".:)]|\bwww(?:\.[\w-]+)+(?:/[\w./-]*\w)?",
-            _address,
-        ),
-        (r"\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+", _address),
+        (ADDRESS, say_address),
         (r"\b(\d{4})-(\d\d)-(\d\d)\b", iso_date),
-        (r"\b(\d\d?)/(\d\d?)/(\d{4})\b", us_date),
+        (r"(?<![\w-])(\d\d?)([/-])(\d\d?)\2(\d{4})\b", us_date),
         (rf"\b({MONTH})\b\.? (\d\d?)(?:st|nd|rd|th)?\b(?![:.,]\d|%)", month_day),
         (
             rf"\b(?:the )?(\d\d?)(?:st|nd|rd|th)?(?: of)? ({MONTH})\b\.?(?! \d\d?\b)",
@@ -210,22 +143,16 @@ RULES = [
             clock_time,
         ),
         (r"\b(1[0-2]|[1-9]) ?([aApP]\.[mM]\.|[aApP][mM]\b)", full_hour),
-        (r"\+\d{1,3}(?:[ -]\d{2,4}){2,4}\b|\(\d{3}\) ?\d{3}-\d{4}\b", _phone),
-        (r"(?<![\w-])(?:\d{3}-)?\d{3}-\d{4}(?![\w-])", _phone),
-        (
-            rf"(?<!\w)(-)?({MONEY_SIGN}) ?({NUMBER})"
-            rf"( (?:{SCALE})\b|(?:k|K|m|M|bn|B)\b)?",
-            _money,
-        ),
-        (rf"(?<![\w.,)-])-(?={NUMBER})", "minus "),
+        (TELEPHONE, say_telephone),
+        (r"(?<![\w.,)-])-(?=\.?\d)", "minus "),
         (r"(?<![\w.])'?(\d{2})s\b(?<=0s)", lambda m: say_decade(m[1])),
         (r"\b(1\d\d0|20\d0)'?s\b", lambda m: say_decade(m[1])),
         (rf"(?<=\d) ?[-\u2013] ?(?={NUMBER}\b)(?!\d+[-\u2013])", " to "),
         (
-            rf"(?<![\w.,])({NUMBER})([ -]?)({UNIT})(\^[23]|(?<=m)[23])?"
-            rf"(?:/({UNIT})(\^[23])?)?(?![\w^])(\.)?",
-            _unit,
+            rf"(?<![\w.,])(?=[\d,]+\.)({NUMBER})(k|K|M|mn|bn|B)\b",
+            lambda m: f"{say_decimal(m[1])} {SCALES[m[2]]}",
         ),
+        (QUANTITY, say_quantity),
         (r"(?<![\w./])(\d+ )?(\d{1,4})/(\d{1,4})(?![\w/])", _fraction),
         (
             rf"\b({'|'.join(NUMBERED)})\. ?(?=\d)",
@@ -237,29 +164,37 @@ RULES = [
             _abbreviation,
         ),
         (r"(?<=[a-z] )St\.(?=\s*$|,| [a-z])", "Street"),
-        (r"\b(?![AP]\.M)(?:[A-Z]\. ?){2,}(?= ?[A-Z][a-z])", _initials),
-        (r"\b((?:[A-Za-z]\.)+[A-Za-z])\.(?= [a-z])", r"\1"),
+        (
+            r"(?<![A-Z]\.)(?<![A-Z]\. )\b(?![AP]\.M)(?:[A-Z]\. ?){2,}(?= ?[A-Z][a-z])",
+            initials,
+        ),
+        (r"(?<![\w.])((?:[A-Za-z]\.)+[A-Za-z])\.(?= [a-z])", r"\1"),
+        # letters after digits are apart before numbers become words
+        (r"(?<=\d)(?:-|(?!(?:st|nd|rd|th)\b))(?=[^\W\d_])|(?<=\d)'(?=\d)", " "),
+        (
+            r"(?<![\w.])(\d{1,3}(?:,\d{3})+)(?:st|nd|rd|th)\b",
+            lambda m: say_ordinal(int(m[1].replace(",", ""))),
+        ),
         (r"(?<![\d.])\d+(?:\.\d+){2,}(?!\w)", lambda m: m[0].replace(".", " point ")),
         (rf"(?<![\w.]){NUMBER}(?![\d.]*\d)", lambda m: say_decimal(m[0])),
         (r"(?<![\w.])\.(\d+)", lambda m: f"point {say_digits(m[1])}"),
-        (r"\b[A-Za-z](?=\d)", _letter_before_digit),
-        (r"(?<=[A-Za-z])(?=\d)", " "),
-        (r"(?<=\d)(?=(?!(?:st|nd|rd|th)\b)[A-Za-z])", " "),
-        (r"(?<=\d)-(?=[A-Za-z])|(?<=[A-Za-z])-(?=\d)", " "),
+        (r"(?<![^\W_])[A-Za-z](?=\d)", letter_before_digit),
+        (r"(?<=[^\W\d_])-?(?=\d)", " "),
         (
             rf"(?<!')\b(?!(?:{'|'.join(SHORT_WORDS)})\b)[B-DF-HJ-NP-TV-XZ]{{2,6}}\b",
-            _letters,
+            lambda m: say_letters(m[0]),
         ),
         (r"#(?=\d)", "number "),
-        (r"\b([A-Za-z])&([A-Za-z])\b", r"\1 and \2"),
-        (r"(?<!\S)([#&+=@%\u00d7\u00f7<>~/\u00b0])(?!\S)", lambda m: SIGNS[m[1]]),
-        (r"(?<=[\w)])([+=\u00d7\u00f7<>/@])(?=[\w(])", lambda m: f" {SIGNS[m[1]]} "),
+        (r"\b([A-Z]{1,2})&([A-Z]{1,2})\b", joined_letters),
+        (r" ?&+ ?", " and "),
+        (
+            r"(?<!\S)([#+=@%\u00d7\u00f7<>~/\u00b0$\u00a3\u20ac\u00a5])(?!\S)",
+            lambda m: SIGNS[m[1]],
+        ),
+        (r"(?<=[\w)])([+=\u00d7\u00f7<>/@])(?=[\w(])", say_sign),
         (r"\u00a7 ?", "section "),
-        # marks between words without a blank
-        (r"(?<=\w)(?:[\u2013\u2014]|--+|[?!;:,]+)(?=\w)", ", "),
-        (r"(?<=\w)\.{2,}(?=\w)|(?<=[a-z])\.(?=[A-Z][a-z])", ". "),
-        (r"(?<=\w\w)\.(?=\w\w)", " dot "),
-        (r"(?<=\w)[()\[\]\"#@+]+(?=\w)", " "),
+        (r"\u03bc", "micro "),
+        (BETWEEN_WORDS, part_words),
         (r"[_*|\\^`{}\[\]~$\u00a3\u20ac\u00a5]", " "),
     )
 ]

@@ -7,6 +7,7 @@ import re
 
 # Longer numbers are read digit by digit.
 LONGEST_NUMBER = 15
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 PARTS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 ROMAN = dict(I=1, V=5, X=10, L=50, C=100)
 DIGITS = "zero one two three four five six seven eight nine".split()
@@ -17,6 +18,7 @@ def say_digits(number: str) -> str:
     return " ".join(DIGITS[int(c)] for c in number if c in "0123456789")
 
 
+@functools.lru_cache(maxsize=2**14)
 def say_cardinal(number: str) -> str:
     """``"1,234"``: one thousand, two hundred thirty-four."""
     digits = number.replace(",", "")
@@ -38,6 +40,7 @@ def say_decimal(number: str) -> str:
     return f"{first or 'zero'} point {say_digits(rest)}" if point else first
 
 
+@functools.lru_cache(maxsize=2**14)
 def say_ordinal(number: int) -> str:
     """``21``: twenty-first."""
     return _engine().number_to_words(_engine().ordinal(number))

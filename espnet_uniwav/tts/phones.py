@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from itertools import islice
 
 from espnet_uniwav.alignment.ctm import SILENCE
 from espnet_uniwav.alignment.g2p import spell
@@ -11,7 +12,9 @@ from espnet_uniwav.alignment.lexicon import pronounce, read_dictionary, tokenize
 from espnet_uniwav.alignment.word_ends import mark_last
 from espnet_uniwav.tts.normalizer import normalize
 
-PAUSES = re.compile(r"[,.;:!?()\u2013\u2014]+(?=\s|$)|\s+-+\s+")
+# Each part begins where a run begins, so that a long run is read once.
+MARK = r"[,.;:!?()\u2013\u2014]"
+PAUSES = re.compile(rf"(?<!{MARK}){MARK}+(?=\s|$)|(?<!\s)\s+-+\s+")
 
 
 class Phonemizer:
@@ -41,7 +44,8 @@ class Phonemizer:
         """
         known = len(self.guessed)
         phrases = [self.words(phrase) for phrase in PAUSES.split(normalize(text))]
-        if new := list(self.guessed.items())[known:]:
+        new = islice(reversed(self.guessed.items()), len(self.guessed) - known)
+        if new := list(new)[::-1]:
             logging.warning(
                 "not in the dictionary, the pronunciation is a guess: %s. If one is "
                 "wrong, write the word as it sounds.",

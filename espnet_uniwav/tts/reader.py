@@ -122,15 +122,29 @@ class Reader:
         if not text:
             return Context(x)
         tokens = self.tokens(self.tokenize(text))
-        context = self.synthesizer.align(Context(x, tokens))
+        what = f"the prompt does not seem to say {text!r}"
+        return self.align(Context(x, tokens), what, ", or none at all")
+
+    def align(self, context: Context, misfit: str, fix: str = "") -> Context:
+        """Align a recording with its tokens; a bad fit is reported.
+
+        Args:
+            context: With tokens; and with durations, if they are known.
+            misfit: What is wrong if they fit badly.
+            fix: What may be done, besides giving the right words.
+
+        Raises:
+            ValueError: If a token was never trained, or the tokens do not fit.
+        """
+        context = self.synthesizer.align(context)
         if context.mismatch > LARGEST_MISMATCH:
             logging.warning(
-                "the prompt does not seem to say %r: %.1f nats per frame, where a text "
-                "that fits has less than %.1f. Give all of its words and no others, or "
-                "none at all.",
-                text,
+                "%s: %.1f nats per frame, where a text that fits has less than %.1f. "
+                "Give all of its words and no others%s.",
+                misfit,
                 context.mismatch,
                 LARGEST_MISMATCH,
+                fix,
             )
         return context
 
@@ -158,7 +172,7 @@ class Reader:
             pause; ends are faded. Joined, they are what ``read`` returns.
 
         Raises:
-            ValueError: If there is nothing to read, or naming what cannot be read.
+            ValueError: If there is no word to read, or naming what cannot be read.
         """
         pieces, count = self._pieces(text, prompt, manner)
         return join_one_by_one(pieces, count, self.features.spec.sample_rate)
@@ -171,7 +185,7 @@ class Reader:
         sentences = split_sentences(self.normalize(text))
         names = [self.tokenize(sentence) for sentence in sentences]
         if not names:
-            raise ValueError("the text is empty: nothing to read")
+            raise ValueError("the text is empty or holds no word: nothing to read")
         self.tokens([name for own in names for name in own])
         frames = [None] * len(names)
         if manner.seconds is not None:
@@ -193,7 +207,8 @@ class Reader:
         return self.synthesizer.speak(
             self.tokens(names),
             prompt,
-            speed=manner.speed * self.speed,
+            speed=manner.speed,
+            pace=self.speed,
             sampling=manner.sampling or self.sampling,
             generator=torch.Generator(self.device).manual_seed(manner.seed),
             **more,

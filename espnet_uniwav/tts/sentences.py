@@ -8,11 +8,19 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from espnet_uniwav.alignment.lexicon import tokenize
+
 MAX_CHARACTERS = 200
 FADE_SECONDS = 0.02
 PAUSE_SECONDS = 0.15
 TITLES = r"(?<!\b(?:Dr|Mr|Ms|St)\.)(?<!\bMrs\.)"
 BORDER = re.compile(rf"{TITLES}(?<=[.!?])[\"')]*\s+|\n+")
+END = re.compile(r"\s+[A-Z]|\s*$")
+
+
+def ends_sentence(match: re.Match) -> bool:
+    """Whether a point at the end of a match ends a sentence as well."""
+    return END.match(match.string, match.end()) is not None
 
 
 def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[str]:
@@ -23,13 +31,13 @@ def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[str
         max_characters: Of a part; a single word may be longer.
 
     Returns:
-        Parts without blanks around them; none of them is empty.
+        Parts without blanks around them; all of them hold a word.
     """
     sentences = re.split(BORDER, text.strip())
     parts = []
     for sentence in filter(None, (s.strip() for s in sentences)):
         parts += _pack(re.split(r"(?<=[,;:])\s+", sentence), max_characters)
-    return parts
+    return [part for part in parts if tokenize(part)]
 
 
 def _pack(phrases: list[str], max_characters: int) -> list[str]:

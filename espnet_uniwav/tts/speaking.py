@@ -13,13 +13,12 @@ import torch
 
 from espnet_uniwav.data.audio import check_speech_output, read_speech, write_speech
 from espnet_uniwav.data.jobs import conclude, do_all, write_outcomes
-from espnet_uniwav.files.input import fields
 from espnet_uniwav.files.output import check_output, file_of, locked
 from espnet_uniwav.flow.sampling import SPEAKING
 from espnet_uniwav.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.tts.characters import check_text
 from espnet_uniwav.tts.context import Context
-from espnet_uniwav.tts.lines import Line, read_lines
+from espnet_uniwav.tts.lines import Line, items, read_durations, read_lines
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.tts.streaming import write_stream
 
@@ -98,10 +97,10 @@ class Synthesizer:
         manner = Manner(self.reader.sampling.but(**sampling), seed, speed, seconds)
         check_text(text)
         context = self._context(prompt, prompt_text)
-        if not (names := _items(phones)):
+        if not (names := items(phones)):
             return self.reader.read(text, context, manner)
         counts = None
-        if frames := [int(count) for count in _items(durations)]:
+        if frames := read_durations(durations):
             counts = torch.tensor(frames, device=self.reader.device)
         spoken = self.reader.speak(names, context, manner, durations=counts)
         return self.reader.wave(spoken)
@@ -141,13 +140,6 @@ class Synthesizer:
             context = self.reader.prompt(speech, text)
             self._last = speech, text, context
         return context
-
-
-def _items(value: str | Sequence | None) -> list:
-    """Items with blanks between them, or in a list; of None none."""
-    if isinstance(value, str):
-        return fields(value)
-    return [] if value is None else list(value)
 
 
 def synthesize(

@@ -41,6 +41,7 @@ class FrameSynthesizer(SynthesizerNetwork):
         after: Context | None = None,
         durations: Tensor | None = None,
         speed: float = 1.0,
+        pace: float = 1.0,
         num_frames: int | None = None,
         sampling: Sampling = SPEAKING,
         generator: torch.Generator | None = None,
@@ -53,7 +54,8 @@ class FrameSynthesizer(SynthesizerNetwork):
             after: What follows, if a stretch of a recording is replaced.
             durations: (L,) frames of the tokens; None: predicted.
             speed: Divides predicted durations.
-            num_frames: Total length, which replaces ``speed``.
+            pace: The model's own speed, which divides them too.
+            num_frames: Total length, which replaces ``speed`` and ``pace``.
             sampling: Settings of the solver.
             generator: Source of the noise: same seed, same frames.
 
@@ -64,8 +66,9 @@ class FrameSynthesizer(SynthesizerNetwork):
         self._check_tokens(tokens)
         before, behind = self._settle(prompt, tokens), self._settle(after, tokens)
         told = torch.cat((before.tokens, tokens, behind.tokens))
+        check_number("speed", speed)
         if durations is None:
-            durations = self._predict(told, before, behind, speed, num_frames)
+            durations = self._predict(told, before, behind, speed * pace, num_frames)
         check_durations(durations, len(tokens))
         gap = before.x.new_zeros(int(durations.sum()), before.x.shape[1])
         x = torch.cat((before.x, gap, behind.x))[None]
@@ -86,7 +89,7 @@ class FrameSynthesizer(SynthesizerNetwork):
 
     @torch.no_grad()
     def align(self, context: Context) -> Context:
-        """Align a context with its tokens by the model.
+        """Align a context with its tokens by the model, unless it has durations.
 
         Raises:
             ValueError: If a token was never trained, or the tokens do not fit.
@@ -94,7 +97,7 @@ class FrameSynthesizer(SynthesizerNetwork):
         self._check_tokens(context.tokens)
         states = self.uniwav.hidden_states(context.x[None])
         phones = self.phone_of[context.tokens]
-        durations, mismatch = self.aligner.align(states, phones)
+        durations, mismatch = self.aligner.align(states, phones, context.durations)
         return Context(context.x, context.tokens, durations, mismatch)
 
     def _settle(self, context: Context | None, tokens: Tensor) -> Context:
@@ -119,7 +122,6 @@ class FrameSynthesizer(SynthesizerNetwork):
         num_frames: int | None,
     ) -> Tensor:
         """Durations of the tokens between two contexts, in integer frames."""
-        check_number("speed", speed)
         first, last = len(before.tokens), len(told) - len(behind.tokens)
         gap = before.durations.new_zeros(last - first)
         given = torch.cat((before.durations, gap, behind.durations))

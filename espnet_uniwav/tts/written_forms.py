@@ -9,6 +9,8 @@ UNITS = {
     "m": ("meter", "meters"),
     "km": ("kilometer", "kilometers"),
     "\u03bcm": ("micrometer", "micrometers"),
+    "\u03bcg": ("microgram", "micrograms"),
+    "\u03bcs": ("microsecond", "microseconds"),
     "nm": ("nanometer", "nanometers"),
     "in": ("inch", "inches"),
     "ft": ("foot", "feet"),
@@ -66,8 +68,12 @@ SCALES = {
     "K": "thousand",
     "m": "million",
     "M": "million",
+    "mn": "million",
+    "b": "billion",
     "bn": "billion",
     "B": "billion",
+    "T": "trillion",
+    "tn": "trillion",
 }
 # Read as words where they stand between blanks or digits.
 SIGNS = {
@@ -86,6 +92,7 @@ SIGNS = {
     "\u00b0": "degrees",
     "/": "slash",
 }
+SIGNS |= {sign: names[0] for sign, names in MONEY.items()}
 MONTHS = {
     name[:3]: name
     for name in (
@@ -123,6 +130,10 @@ ABBREVIATIONS = {
     "messrs": "messieurs",
     "etc": "et cetera",
 }
+# Letters with points that the dictionary knows.
+DOTTED = set(
+    "a.d a.m b.c c.o.d d.c e.g m.d p.m ph.d u.k u.n u.s u.s.a u.s.c v.a".split()
+)
 # Written with a point and followed by a number.
 NUMBERED = {
     "nos": "numbers",

@@ -38,6 +38,10 @@ def letters(word):
         ("well's", "W EH L Z"),
         ("ab's", "A B Z"),
         ("on't", "O N T"),
+        ("'a.m", "EY EH M"),
+        ("a.m's", "EY EH M Z"),
+        ("b.c", "B C"),
+        ("well-b.c", "W EH L B C"),
     ],
 )
 def test_pronounce(word, phones):
@@ -69,6 +73,10 @@ def test_tokens_keep_their_writing():
         ("42", "42"),
     ]
     assert tokenize("<unk>") == []
+    quoted = "'Stop!' ('tis) '\"(so)\"' 'U.S.' dogs'. '--'"
+    assert [word for _, word in tokenize(quoted)] == [
+        *("'stop", "'tis", "so", "'u.s", "dogs'")
+    ]
 
 
 def test_only_arpabet_loses_its_stress():

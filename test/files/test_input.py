@@ -32,6 +32,11 @@ def test_rows_have_their_lines(tmp_path):
     columns, rows = read_rows(tmp_path / "a.csv")
     assert columns == ["a", "b"] and rows[0][1] == {"a": "x\ny", "b": "2"}
     assert rows[1] == (f"{tmp_path / 'a.csv'}, line 4", {"a": "3", "b": None})
+    (tmp_path / "a.csv").write_text("a,b\n1,2,\n3,4,,5\n")
+    with pytest.raises(
+        ValueError, match=r"line 3: expected the cells a, b, .*'5'.*','"
+    ):
+        read_rows(tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("a\n" + "x" * 200000)
     with pytest.raises(ValueError, match="a.csv, line 2: field larger"):
         read_rows(tmp_path / "a.csv")

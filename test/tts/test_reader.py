@@ -12,8 +12,10 @@ import torch
 from factories import make_speech, make_synthesizer
 
 from espnet_uniwav.alignment.ctm import Segment
+from espnet_uniwav.alignment.lexicon import tokenize
 from espnet_uniwav.data.audio import to_int16, write_speech
 from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.tts.context import Context
 from espnet_uniwav.tts.edit import align_words, find_words, replace_stretch
 from espnet_uniwav.tts.reader import Manner, Reader
 from espnet_uniwav.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
@@ -38,6 +40,16 @@ def test_sentences():
     long = split("one two, three four, five six seven", max_characters=20)
     assert long == ["one two, three four,", "five six seven"]
     assert split("a" * 30 + " b", max_characters=20) == ["a" * 30, "b"]
+
+
+def test_a_part_without_a_word_is_a_pause(reader):
+    assert split("Hello. ... World. ?? !!!\n---\nBye.") == ["Hello.", "World.", "Bye."]
+    assert split("... \u2013 'A' ... (") == ["\u2013 'A' ..."]
+    assert split("?? !!!\n---") == []
+    plain = reader.read("AB\nCD", manner=QUICK)
+    assert np.array_equal(reader.read("--\nAB\n---\nCD\n?? !", manner=QUICK), plain)
+    with pytest.raises(ValueError, match="holds no word: nothing to read"):
+        reader.read("?? !!!\n---", manner=QUICK)
 
 
 def test_joined_sentences_do_not_click():
@@ -78,6 +90,17 @@ def test_a_model_has_a_pace():
     assert frames[0] == len(halved.x) > frames[1]
 
 
+def test_the_pace_of_a_model_does_not_move_the_bounds_of_the_speed():
+    paced = Reader(make_synthesizer(), TOKENS, list, speed=0.5)
+    slow, slower = (
+        len(paced.speak("ABCD", manner=Manner(QUICK.sampling, speed=speed)).x)
+        for speed in (0.2, 0.1)
+    )
+    assert abs(slower - 2 * slow) <= 2
+    with pytest.raises(ValueError, match="speed: expected a number from 0.1 to 10"):
+        Manner(speed=0.09)
+
+
 def test_prompt_with_and_without_text(reader):
     speech = make_speech([16000])[0][0].numpy()
     silent, told = reader.prompt(speech), reader.prompt(speech, "AB")
@@ -116,10 +139,69 @@ def test_replaced_words(reader):
         replace_stretch(reader, speech, phones, (0.31, 0.49), "D", QUICK)
 
 
+def test_a_transcript_that_is_not_the_recordings_is_reported(
+    reader, monkeypatch, caplog
+):
+    speech = make_speech([16000])[0][0].numpy()
+    phones = [Segment(0.0, 0.5, "A"), Segment(0.5, 1.0, "B")]
+    context = Context(
+        reader.prompt(speech).x, reader.tokens("AB"), torch.tensor([25, 25])
+    )
+    found = reader.synthesizer.align(context)
+    assert found.durations.tolist() == [25, 25] and found.mismatch > 0
+    for bound, warned in (
+        (found.mismatch + 0.01, False),
+        (found.mismatch - 0.01, True),
+    ):
+        monkeypatch.setattr("espnet_uniwav.tts.reader.LARGEST_MISMATCH", bound)
+        replace_stretch(reader, speech, phones, (0.5, 1.0), "D", QUICK)
+        assert (
+            "recording does not seem to say its transcript" in caplog.text
+        ) == warned
+
+
+def segments(text):
+    """Words of half a second each, with the marks that touch them."""
+    return [Segment(i, i + 0.5, token) for i, (token, _) in enumerate(tokenize(text))]
+
+
+@pytest.mark.parametrize(
+    "text, phrase, start",
+    [
+        ("I like cats.", "cats", 2),
+        ("I like cats.", "cats.", 2),
+        ("I like \u201ccats,\u201d dogs, and birds", "Cats dogs", 2),
+        ("I like \u2018cats\u2019; dogs", "cats, DOGS!", 2),
+        ("I don\u2019t like 'cats'", "don't like", 1),
+        ("I don't like cats", "don\u2019t", 1),
+        ("Well-known (caf\u00e9)s", "well-known", 0),
+        ("The dogs' tails", "dogs", 1),
+    ],
+)
+def test_words_are_found_whatever_touches_them(text, phrase, start):
+    assert find_words(segments(text), phrase)[0] == start
+
+
+def test_a_transcript_is_read_as_any_text(monkeypatch):
+    from espnet_uniwav.alignment import pocketsphinx_aligner
+    from espnet_uniwav.alignment.folder import Alignment
+
+    def align(utterance):
+        words = segments(utterance.text)
+        return Alignment([Segment(0, len(words), "SIL")], words)
+
+    monkeypatch.setattr(pocketsphinx_aligner, "PocketSphinxAligner", lambda: align)
+    for phrase, start in (("5 cats", 2), ("five cats", 2), ("5\u20ac", 4), ("AT&T", 6)):
+        text = "I have 5 cats, 5\u20ac, AT&T..."
+        assert align_words("a.wav", text, phrase)[1][0] == start
+    with pytest.raises(ValueError, match="a.wav: expected 'dogs' once .* five cats"):
+        align_words("a.wav", text, "dogs")
+
+
 def test_words_are_found_once():
-    words = [Segment(i, i + 0.5, w) for i, w in enumerate("the CAT the dog".split())]
+    words = segments("the CAT the dog")
     assert find_words(words, "cat The") == (1, 2.5)
-    for phrase, count in (("the", 2), ("cow", 0), ("", 0)):
+    for phrase, count in (("the", 2), ("cow", 0), ("ca", 0), ("", 0), ("?!", 0)):
         with pytest.raises(ValueError, match=f"found it {count} times"):
             find_words(words, phrase)
 

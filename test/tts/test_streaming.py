@@ -36,6 +36,12 @@ def test_chunks_are_the_speech(synthesizer):
     assert np.array_equal(one, synthesizer("AB", **QUICK))
 
 
+def test_durations_of_phones(synthesizer):
+    assert len(synthesizer(phones="A B", durations="5 7", **QUICK)) == 12 * 320
+    with pytest.raises(ValueError, match="durations: expected whole .*found 'a'"):
+        synthesizer(phones="A B", durations="a b", **QUICK)
+
+
 def test_the_first_chunk_comes_before_the_last_sentence(synthesizer, monkeypatch):
     spoken, speak = [], Reader.speak
 

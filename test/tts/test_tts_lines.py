@@ -72,6 +72,33 @@ def test_lines(folders, tmp_path):
     assert len(read_lines(tmp_path / "few/aligned.tsv")) == 1
 
 
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ("Hello\tthere", r"line 3: expected the cells name, text, found \['there'\]"),
+        ("Hello\t\tyou", r"line 3: expected the cells name, text, found \['you'\]"),
+    ],
+)
+def test_a_tab_in_a_text_is_named(tmp_path, row, message):
+    (tmp_path / "a.tsv").write_text(f"name\ttext\na\tHi\nb\t{row}\n")
+    with pytest.raises(ValueError, match=f"a.tsv, {message} after them; take the"):
+        read_lines(tmp_path / "a.tsv")
+    (tmp_path / "a.tsv").write_text("name\ttext\na\tHi\t\n")
+    assert read_lines(tmp_path / "a.tsv")[0].text == "Hi"
+
+
+@pytest.mark.parametrize(
+    "cell", ["a b", "5 a", "5 -1", "5 1.5", "5,7", "5 1_0", "9" * 20]
+)
+def test_durations_that_are_no_numbers_are_named(tmp_path, cell):
+    head = "name\tphones\tdurations\n"
+    (tmp_path / "a.tsv").write_text(f"{head}a\tB AA\t5 7\nb\tB AA\t{cell}\n")
+    wrong = next(count for count in cell.split() if count != "5")
+    message = f"a.tsv, line 3: durations: expected whole numbers .* found '{wrong}'"
+    with pytest.raises(ValueError, match=message):
+        read_lines(tmp_path / "a.tsv")
+
+
 def test_prompts_say_something_else():
     choose = pick_lines.choose
     lines = {"a": "one two six ten", "b": "ONE TWO SIX", "c": "two six one", "d": "to"}
