@@ -11,7 +11,7 @@ import yaml
 
 from espnet_uniwav.features.base import FeatureSpec, check_spec
 from espnet_uniwav.files.input import blamed_on, fields, read_lines, read_yaml
-from espnet_uniwav.files.output import write_text
+from espnet_uniwav.files.output import naming, write_text
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
 BLOCK = 2**20
@@ -61,7 +61,8 @@ class FeatureWriter:
         from kaldiio import save_ark
 
         places = self.path.with_suffix(".scp")
-        save_ark(str(self.path), {name: x}, str(places), append=bool(self.shapes))
+        with naming(self.folder):
+            save_ark(str(self.path), {name: x}, str(places), append=bool(self.shapes))
         self.shapes.append(f"{name} {x.shape[0]},{x.shape[1]}\n")
         if len(self.shapes) == self.shard_size:
             self._close()

@@ -52,7 +52,7 @@ def check_output(path: str | Path, folder: bool = False) -> None:
         OSError: Naming the path.
     """
     path = Path(path)
-    with _named(path):
+    with naming(path):
         if folder:
             above = (path, *path.absolute().parents)
             place = next(own for own in above if _mode_of(own) is not None)
@@ -88,7 +88,7 @@ def whole_path(path: str | Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     name = f".{target.name[-50:]}.{uuid.uuid4().hex[:12]}.partial"
     partial = target.parent / name
-    with _named(path, partial):
+    with naming(path, partial):
         if _is_stream(path):
             raise OSError(f"{path}: expected a regular file, found a pipe or device")
         try:
@@ -108,14 +108,32 @@ def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO]:
     What is no regular file, such as a pipe, is written as it is.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    with _named(path):
+    with naming(path):
         stream = _is_stream(Path(path))
     if not stream:
         with whole_path(path) as partial, open(partial, mode, **text) as file:
             yield file
     else:
-        with _named(path), open(path, mode, **text) as file:
+        with naming(path), open(path, mode, **text) as file:
             yield file
+
+
+@contextmanager
+def naming(path: str | Path, partial: Path | None = None) -> Iterator[None]:
+    """Context in which errors of the system name an output as the user does.
+
+    Args:
+        path: The output.
+        partial: If given, errors that name another file than this one stay.
+    """
+    try:
+        yield
+    except OSError as error:
+        files = map(str, (None, path, partial))
+        other = partial is not None and str(error.filename) not in files
+        if other or error.errno is None:
+            raise
+        raise type(error)(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -197,21 +215,3 @@ def _create(partial: Path, target: Path) -> int:
         return stat.S_IMODE(os.fstat(handle).st_mode if old is None else old)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _named(path: str | Path, partial: Path | None = None) -> Iterator[None]:
-    """Context in which errors of the system name the path as the user does.
-
-    Args:
-        path: The output.
-        partial: If given, errors that name another file than this one stay.
-    """
-    try:
-        yield
-    except OSError as error:
-        files = map(str, (None, path, partial))
-        other = partial is not None and str(error.filename) not in files
-        if other or error.errno is None:
-            raise
-        raise type(error)(f"{path}: cannot be written ({error.strerror})") from error

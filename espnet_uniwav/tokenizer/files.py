@@ -16,7 +16,7 @@ import yaml
 
 from espnet_uniwav.data.kaldi import read_table
 from espnet_uniwav.files.input import fields, read_lines, read_yaml
-from espnet_uniwav.files.output import file_of, whole_file, write_text
+from espnet_uniwav.files.output import file_of, naming, whole_file, write_text
 
 FORMATS = ("text", "npz")
 ORIGIN, VOICES = "tokenizer.yaml", "voices"
@@ -82,15 +82,17 @@ class CodeWriter:
             with whole_file(file_of(self.folder, name, ".npz"), "wb") as f:
                 np.savez_compressed(f, codes=codes.astype(np.uint16), **voices)
         for table, own in zip(self.tables, [*codes, voice]):
-            table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
-            table.flush()
+            with naming(self.folder):
+                table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
+                table.flush()
 
     def __enter__(self) -> CodeWriter:
         return self
 
     def __exit__(self, *error) -> None:
         for table in self.tables:
-            table.close()
+            with naming(self.folder):
+                table.close()
 
 
 def read_codes(folder: Path) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from espnet_uniwav.data.audio import to_int16
+from espnet_uniwav.files.output import naming
 
 UNKNOWN = 2**32 - 1
 
@@ -48,8 +49,9 @@ def write_stream(
         head = b"" if count else wav_header(sample_rate)
         data = head + to_int16("standard output", chunk).astype("<i2").tobytes()
         try:
-            output.write(data)
-            output.flush()
+            with naming("standard output"):
+                output.write(data)
+                output.flush()
         except BrokenPipeError:
             _drop(output)
             break

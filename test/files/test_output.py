@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import pkgutil
-import resource
-import signal
 import socket
 import stat
 import subprocess
@@ -14,10 +12,11 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from full_disk import full_disk
 
 import espnet_uniwav
 from espnet_uniwav.files.output import (
@@ -34,18 +33,6 @@ LONG = "x" * 251 + ".wav"
 # are not everywhere.
 PLAIN = "cli data files features flow nn quantities ssl storage tokenizer tts vocoder"
 UNIX = ("fcntl", "grp", "pwd", "resource", "termios")
-
-
-@contextmanager
-def full_disk(size):
-    """No file of this process can grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("name", ["a", "s1-b.c", "\u00e9 \u4e2d", "..a", "~", "-x"])
@@ -230,16 +217,22 @@ def test_a_pipe_whose_reader_leaves(pipe):
             file.write("x" * 10**6)
 
 
-def test_a_device_is_written_to(tmp_path):
-    path = tmp_path / "null"
+FULL = pytest.raises(OSError, match="node: cannot be written .No space left on device")
+
+
+@pytest.mark.parametrize("number, expected", [(3, nullcontext()), (7, FULL)])
+def test_a_device_is_written_to(tmp_path, number, expected):
+    """Nodes like those of /dev/null and /dev/full."""
+    path = tmp_path / "node"
     try:
-        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
-        path.write_text("")
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, number))
+        open(path, "w").close()
     except PermissionError:
         pytest.skip("this user may make no devices")
     check_output(path)
-    write_text(path, "x")
-    assert stat.S_ISCHR(path.stat().st_mode) and os.listdir(tmp_path) == ["null"]
+    with expected:
+        write_text(path, "x")
+    assert stat.S_ISCHR(path.stat().st_mode) and os.listdir(tmp_path) == ["node"]
 
 
 def test_a_socket_is_refused(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from full_disk import full_disk
 
 from espnet_uniwav.tokenizer.files import (
     FORMATS,
@@ -130,3 +131,11 @@ def test_broken_archives_are_named(tmp_path, content):
     (tmp_path / "b.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"b.npz: expected codes"):
         read_codes(tmp_path)
+
+
+def test_a_full_disk_is_named(tmp_path):
+    (tmp_path / "out").mkdir()
+    message = f"^{tmp_path}/out: cannot be written .File too large.$"
+    with pytest.raises(OSError, match=message):
+        with CodeWriter(tmp_path / "out", 2) as writer, full_disk(10000):
+            writer.write("a", np.zeros((2, 20000), int))
