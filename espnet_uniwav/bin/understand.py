@@ -1,8 +1,8 @@
 """Measure phone and speaker information in every layer.
 
-Mutual information of k-means units with phones and speakers, and linear probes, next
-to the raw features and a random encoder. Writes tables and pictures; `uniwav report
---understanding FOLDER` shows them.
+Mutual information of k-means units with phones and speakers, linear probes, and phone
+ABX (--abx), next to the raw features and a random encoder. Writes tables and pictures;
+`uniwav report --understanding FOLDER` shows them.
 
 examples:
   uniwav understand --checkpoint CHECKPOINT --data data/dev --output OUT
@@ -71,6 +71,12 @@ def get_parser() -> argparse.ArgumentParser:
         type=count,
         default=50000,
         help="frames per folder at most; more are thinned",
+    )
+    add(
+        "--abx",
+        action="store_true",
+        help="measure phone ABX on the aligned utterances of --data too; takes minutes "
+        "for a layer, and the package fastabx",
     )
     add_seed(parser)
     add_device(parser)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import soundfile
 from factories import make_config, make_model
 
 from espnet_uniwav.alignment.ctm import Segment, frame_labels, read_ctm, write_ctm
+from espnet_uniwav.analysis.layers.abx import MEASURES
 from espnet_uniwav.analysis.layers.scores import LayerScorer
 from espnet_uniwav.analysis.layers.states import Frames
 from espnet_uniwav.analysis.layers.tables import read_rows
@@ -237,6 +240,35 @@ def test_earlier_pictures_do_not_stay(folder, tmp_path):
 def test_errors_are_one_line(folder, tmp_path, options, message):
     with pytest.raises(SystemExit, match=f"understand: .*{message}"):
         run(folder, tmp_path, *options)
+
+
+def test_abx_without_its_package_is_a_note(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastabx", None)
+    (tmp_path / "abx.csv").write_text("old")
+    alignment = str(folder / "dev_alignment")
+    run(folder, tmp_path, "--abx", "--alignment", alignment, "--clusters", "8")
+    assert "fastabx is missing" in capsys.readouterr().out
+    notes = understanding_section(tmp_path).notes
+    assert [note for note in notes if "pip install fastabx" in note] == notes[:1]
+    assert not (tmp_path / "abx.csv").exists()
+
+
+def test_abx_of_every_layer(folder, tmp_path):
+    pytest.importorskip("fastabx")
+    options = ["--abx", "--clusters", "8", "--alignment", str(folder / "dev_alignment")]
+    run(folder, tmp_path, *options)
+    rows = read_rows(tmp_path / "abx.csv", MEASURES)
+    layers = ["0", "1", "2", "3", "z"]
+    assert [row["layer"] for row in rows] == [*layers, *layers, "features"]
+    assert rows[-1]["system"] == "raw features"
+    assert rows[-1]["phoneme_across"] < 0.15  # tones
+    assert rows[0]["utterances"] == 8
+    # Frames are thinned to one of two: half of the utterances, of one of two speakers.
+    run(folder, tmp_path, *options, "--max_frames", "200")
+    notes = understanding_section(tmp_path).notes
+    assert any("measured on 4 of 8 utterances" in note for note in notes)
+    rows = read_rows(tmp_path / "abx.csv", MEASURES)
+    assert rows[-1]["phoneme_within"] < 0.15 and np.isnan(rows[-1]["phoneme_across"])
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

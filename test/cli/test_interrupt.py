@@ -48,6 +48,7 @@ if __name__ == "__main__":
     parser.add_argument("num_workers", type=int)
     run_command(parser, run)
 """
+WAIT = 120  # seconds, on a busy machine
 SIGNS = {"prepare": "preparing", "work": ".*.partial", "result": "result"}
 
 
@@ -58,15 +59,28 @@ def test_one_line_and_nothing_left(tmp_path, num_workers, phase):
     (tmp_path / "out").mkdir()
     command = [sys.executable, "script.py", "out", phase, str(num_workers)]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=hear,
     )
-    wait_for(lambda: process.poll() or list((tmp_path / "out").glob(SIGNS[phase])))
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes
-    _, said = process.communicate(timeout=30)
+    try:
+        wait_for(lambda: process.poll() or list((tmp_path / "out").glob(SIGNS[phase])))
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes
+        _, said = process.communicate(timeout=WAIT)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert said.decode() == "some: interrupted\n"
     assert process.returncode == INTERRUPTED
     assert not list((tmp_path / "out").glob(".*.partial"))
     wait_for(lambda: not lives(process.pid))
+
+
+def hear() -> None:
+    """Hear Ctrl-C, which a shell hides from what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lives(group) -> bool:
@@ -78,7 +92,7 @@ def lives(group) -> bool:
 
 
 def wait_for(condition) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + WAIT
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)

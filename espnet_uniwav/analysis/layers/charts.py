@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from espnet_uniwav.analysis import pictures
+from espnet_uniwav.analysis.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 
+RANDOM, RAW = "random encoder", "raw features"
+COLOURS = (BLUE, GREEN, PURPLE, SKY, RED)
 PANEL = (5.6, 3.3)
 # Space for z and codes, which are not layers.
 APART = 1.5
@@ -61,12 +65,65 @@ class LayerPanel:
     apart: tuple[str, ...] = ("z",)
 
 
+def make_panel(
+    title: str,
+    ylabel: str,
+    rows: list[dict],
+    columns: tuple[str, str, str] = ("value", "low", "high"),
+    **settings,
+) -> LayerPanel:
+    """What to draw of a table, the raw features as reference.
+
+    Args:
+        title: Of the panel.
+        ylabel: Of its vertical axis.
+        rows: One per system and layer.
+        columns: That hold the values and the limits of their intervals.
+        **settings: Further fields of the panel.
+    """
+    systems: dict[str, list[dict]] = {}
+    for row in rows:
+        systems.setdefault(row["system"], []).append(row)
+    own = [name for name in systems if name not in (RANDOM, RAW)]
+    colours = {RANDOM: ORANGE, RAW: GREY}
+    colours.update((name, COLOURS[i % len(COLOURS)]) for i, name in enumerate(own))
+    lines = {
+        name: LayerLine(
+            name,
+            [row["layer"] for row in group],
+            *(np.array([row[column] for row in group]) for column in columns),
+            colours[name],
+        )
+        for name, group in systems.items()
+    }
+    names = {row["layer"] for row in rows if not row["layer"].isdigit()}
+    reference = lines.pop(RAW, None)
+    return LayerPanel(
+        title,
+        ylabel,
+        list(lines.values()),
+        reference,
+        apart=tuple(names),
+        **settings,
+    )
+
+
+def save_panels(panels: list[LayerPanel], path: Path) -> None:
+    """Save a picture in the place of an earlier one; without panels there is none."""
+    path.unlink(missing_ok=True)
+    if panels:
+        pictures.save_png(draw_panels(panels), path)
+
+
 @pictures.styled
 def draw_panels(panels: list[LayerPanel]) -> Figure:
-    """Draw panels side by side, each with its own vertical axis."""
+    """Draw panels in rows of two, each with its own vertical axis."""
+    columns = min(len(panels), 2)
+    rows = -(-len(panels) // columns)
     width, height = PANEL
-    figure = Figure(figsize=(width * len(panels), height), layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    for number, panel in enumerate(panels, 1):
+        axes = figure.add_subplot(rows, columns, number)
         draw_panel(axes, panel)
         if len(panels) > 1:
             axes.set_title(panel.title, fontsize=10, pad=28)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,9 +73,16 @@ def read_corpus(
     return Corpus(folder, chosen, own)
 
 
-def missing_parts(held_out: Corpus, fit: Corpus | None = None) -> list[str]:
+def missing_parts(
+    held_out: Corpus, fit: Corpus | None = None, abx: bool = False
+) -> list[str]:
     """What cannot be measured or is to be read with care, and how to fix it."""
     notes = []
+    if abx and not has_fastabx():
+        notes.append(
+            "Phone ABX is not measured: the package fastabx is missing. It needs "
+            "Python 3.12 and torch 2.10, or newer: pip install fastabx"
+        )
     if not held_out.alignments:
         notes.append(
             "Phones are not measured: no alignment was given. Make one with `uniwav "
@@ -100,6 +108,11 @@ def missing_parts(held_out: Corpus, fit: Corpus | None = None) -> list[str]:
             "folder with an utt2spk and several utterances of each speaker."
         )
     return notes
+
+
+def has_fastabx() -> bool:
+    """Whether the package that measures phone ABX is installed."""
+    return importlib.util.find_spec("fastabx") is not None
 
 
 def _speakers(corpus: Corpus) -> set[str]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from espnet_uniwav.analysis.layers.abx import AbxScore, AbxScorer
+from espnet_uniwav.analysis.layers.abx_page import abx_notes
+from espnet_uniwav.analysis.layers.charts import RANDOM, RAW
 from espnet_uniwav.analysis.layers.corpus import (
     Corpus,
+    has_fastabx,
     missing_parts,
     read_alignments,
     read_corpus,
 )
 from espnet_uniwav.analysis.layers.scores import NUM_RUNS, LayerScorer, Score
-from espnet_uniwav.analysis.layers.states import FEATURES, collect_states
-from espnet_uniwav.analysis.layers.understanding import RANDOM, RAW, write_understanding
+from espnet_uniwav.analysis.layers.states import FEATURES, States, collect_states
+from espnet_uniwav.analysis.layers.understanding import write_understanding
 from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.data.kaldi import spread
 from espnet_uniwav.files.output import check_output
 from espnet_uniwav.model import UniWav
 from espnet_uniwav.tokenizer.files import read_codes
@@ -35,6 +42,7 @@ def understand(
     runs: int = NUM_RUNS,
     max_frames: int = 50000,
     seed: int = 0,
+    abx: bool = False,
     device: str = "cpu",
     command: str = "",
 ) -> str:
@@ -53,7 +61,8 @@ def understand(
         clusters: Clusters of k-means; None: by the number of frames.
         runs: Runs of k-means, averaged.
         max_frames: Frames per data folder at most; more are thinned.
-        seed: Seed of clusters, random encoder and halves.
+        seed: Seed of clusters, random encoder, halves and choice of phones.
+        abx: Measure phone ABX too.
         device: Torch device of the models.
         command: Command line, shown in the report.
 
@@ -71,15 +80,14 @@ def understand(
     fit = None
     if fit_data and alignments:
         fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
-    notes = missing_parts(held_out, fit)
-    print(*(f"{note}\n" for note in notes), sep="", end="")
+    notes = list(_say(missing_parts(held_out, fit, abx)))
+    abx = abx and has_fastabx() and bool(alignments)
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
-    scores = []
     systems = make_systems(checkpoint, seed)
-    for score in _score_all(systems, codes, held_out, fit, max_frames, conf, device):
-        scores.append(score)
-        print(score, flush=True)
+    parts = held_out, fit, max_frames, conf, abx, device
+    scores = list(_say(_score_all(systems, codes, *parts)))
     scores.sort(key=lambda score: score.system == RAW)
+    notes += _say(abx_notes(scores, len(held_out.alignments)))
     write_understanding(output, scores, notes, command)
     return f"{output}: {len(scores)} scores"
 
@@ -107,14 +115,15 @@ def _score_all(
     fit: Corpus | None,
     max_frames: int,
     conf: dict,
+    abx: bool,
     device: str,
-) -> Iterator[Score]:
+) -> Iterator[Score | AbxScore]:
     """Score all systems; the raw features and codes with the first one."""
     for number, (name, model) in enumerate(systems):
         first = number == 0
         more = codes if first else ()
         yield from score_system(
-            name, model.to(device), held_out, fit, max_frames, first, more, conf
+            name, model.to(device), held_out, fit, max_frames, first, more, conf, abx
         )
 
 
@@ -127,7 +136,8 @@ def score_system(
     with_raw: bool,
     codes: NamedFolders,
     conf: dict,
-) -> Iterator[Score]:
+    abx: bool = False,
+) -> Iterator[Score | AbxScore]:
     """Score all layers of a system.
 
     Args:
@@ -139,6 +149,7 @@ def score_system(
         with_raw: Score the raw features too.
         codes: To be scored too.
         conf: Further arguments of ``LayerScorer``.
+        abx: Measure phone ABX too.
     """
     states = collect_states(model, held_out.utterances, max_frames)
     alignments, fit_states = dict(held_out.alignments), None
@@ -147,15 +158,41 @@ def score_system(
         fit_states = collect_states(model, fit.utterances, max_frames)
     fit_frames = fit_states.frames if fit_states else None
     scorer = LayerScorer(states.frames, alignments, fit_frames, **conf)
-    for layer, values in states.layers.items():
-        if layer == FEATURES and not with_raw:
-            continue
-        system = RAW if layer == FEATURES else name
+    for system, layer, values in _layers(name, states, with_raw):
         fit_values = fit_states.layers[layer] if fit_states else None
         yield from scorer.score(system, layer, values, fit_values)
     for own, folder in codes:
         for k, found in enumerate(states.frames.pick(read_codes(folder))):
             yield from scorer.score_codes(own, f"code {k + 1}", found)
+    if not abx:
+        return
+    if (step := states.frames.step) > 1:
+        aligned = [u for u in held_out.utterances if u.name in held_out.alignments]
+        whole = spread(aligned, len(aligned) // step)
+        states = fit_states = None  # The room of the new ones.
+        states = collect_states(model, whole)
+    device = next(model.parameters()).device
+    abx_scorer = AbxScorer(states.frames, alignments, conf["seed"], device)
+    for place in _layers(name, states, with_raw):
+        yield abx_scorer.score(*place)
+
+
+def _layers(
+    name: str, states: States, with_raw: bool
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """System, layer and states of each layer."""
+    for layer, values in states.layers.items():
+        if layer != FEATURES:
+            yield name, layer, values
+        elif with_raw:
+            yield RAW, layer, values
+
+
+def _say(found: Iterable) -> Iterator:
+    """Print what comes, as it comes."""
+    for one in found:
+        print(one, flush=True)
+        yield one
 
 
 def _check_names(names: list[str]) -> None:

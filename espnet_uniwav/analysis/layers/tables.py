@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -75,19 +76,23 @@ def write_rows(path: Path, rows: list[dict]) -> None:
             writer.writerow({name: _number(value) for name, value in row.items()})
 
 
-def read_rows(path: Path) -> list[dict]:
+def read_rows(path: Path, needed: Iterable[str] = PLACE[:2]) -> list[dict]:
     """Read a table of ``write_rows``; numbers are parsed, empty cells stay empty.
+
+    Args:
+        path: Table to read.
+        needed: Columns that it must have.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it has a header line without the columns of a score.
+        ValueError: If it has a header line without these columns.
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such table; make it with `uniwav understand`"
         )
     columns, rows = read_cells(path)
-    if missing := set(PLACE[:2]) - set(columns or PLACE):
+    if missing := set(needed) - set(columns or needed):
         raise ValueError(
             f"{path}: expected the columns {sorted(missing)}, found {columns}; make "
             "the table again with `uniwav understand`"

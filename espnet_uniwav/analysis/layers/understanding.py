@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.layers.charts import LayerLine, LayerPanel, draw_panels
+from espnet_uniwav.analysis.layers.abx import AbxScore
+from espnet_uniwav.analysis.layers.abx_page import add_abx, write_abx
+from espnet_uniwav.analysis.layers.charts import (
+    LayerPanel,
+    draw_panels,
+    make_panel,
+    save_panels,
+)
 from espnet_uniwav.analysis.layers.scores import (
     INFORMATION,
     PHONES,
@@ -21,22 +28,10 @@ from espnet_uniwav.analysis.layers.tables import (
     write_rows,
 )
 from espnet_uniwav.analysis.page import Figure, Section, Table
-from espnet_uniwav.analysis.pictures import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
-    save_png,
-    to_data_uri,
-)
+from espnet_uniwav.analysis.pictures import to_data_uri
 from espnet_uniwav.files.output import write_text
 
-RANDOM, RAW = "random encoder", "raw features"
 NOTES, COMMAND, DIFFERENCES = "notes.txt", "command.txt", "differences.csv"
-COLOURS = (BLUE, GREEN, PURPLE, SKY, RED)
 TITLES = {
     (INFORMATION, PHONES): "Mutual information of units and phones",
     (INFORMATION, SPEAKERS): "Mutual information of units and speakers",
@@ -80,7 +75,7 @@ LEAD = (
 
 
 def write_understanding(
-    folder: Path, scores: list[Score], notes: list[str], command: str
+    folder: Path, scores: list[Score | AbxScore], notes: list[str], command: str
 ) -> None:
     """Write tables and pictures, and what is missing.
 
@@ -91,13 +86,14 @@ def write_understanding(
         command: That made them.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    errors = [score for score in scores if isinstance(score, AbxScore)]
+    scores = [score for score in scores if isinstance(score, Score)]
     for measure in (INFORMATION, PROBE):
         rows = score_rows(scores, measure)
         write_rows(table_path(folder, measure), rows)
-        picture = folder / f"{measure}.png"
-        picture.unlink(missing_ok=True)
-        if panels := make_panels(rows, measure):
-            save_png(draw_panels(list(panels.values())), picture)
+        panels = make_panels(rows, measure)
+        save_panels(list(panels.values()), folder / f"{measure}.png")
+    write_abx(folder, errors)
     write_rows(folder / DIFFERENCES, difference_rows(scores))
     write_text(folder / NOTES, "".join(f"{n}\n" for n in notes))
     write_text(folder / COMMAND, f"{command}\n")
@@ -127,6 +123,7 @@ def understanding_section(folder: str | Path) -> Section:
                 Figure(picture, CAPTIONS[measure, target], panel.title)
             )
             section.tables.append(_layer_table(rows, measure, target))
+    add_abx(section, folder)
     command = (folder / COMMAND).read_text(encoding="utf-8")
     section.code.append(("How this was measured", command.strip()))
     return section
@@ -144,36 +141,15 @@ def make_panels(rows: list[dict], measure: str) -> dict[str, LayerPanel]:
         of_target = [row for row in rows if row["target"] == target]
         if not of_target:
             continue
-        lines = _lines(of_target)
-        panels[target] = LayerPanel(
+        panels[target] = make_panel(
             TITLES[measure, target],
             YLABELS[measure],
-            [line for line in lines if line.label != RAW],
-            reference=next((line for line in lines if line.label == RAW), None),
+            of_target,
             chance=float(np.mean([row["chance"] for row in of_target])),
             most=of_target[0].get("entropy"),
             percent=measure == PROBE,
-            apart=tuple({n for line in lines for n in line.layers if not n.isdigit()}),
         )
     return panels
-
-
-def _lines(rows: list[dict]) -> list[LayerLine]:
-    systems: dict[str, list[dict]] = {}
-    for row in rows:
-        systems.setdefault(row["system"], []).append(row)
-    own = [name for name in systems if name not in (RANDOM, RAW)]
-    colours = {RANDOM: ORANGE, RAW: GREY}
-    colours.update((name, COLOURS[i % len(COLOURS)]) for i, name in enumerate(own))
-    return [
-        LayerLine(
-            name,
-            [row["layer"] for row in group],
-            *(np.array([row[k] for row in group]) for k in ("value", "low", "high")),
-            colours[name],
-        )
-        for name, group in systems.items()
-    ]
 
 
 def _layer_table(rows: list[dict], measure: str, target: str) -> Table:
