@@ -72,7 +72,7 @@ class PretrainingConfig(UniWavConfig):
         dinosr: Arguments of ``DinoSR``; None leaves this loss out.
         span_mask: Arguments of ``SpanMask``.
         perturb: Arguments of ``Perturb``; empty: no perturbation.
-        drop_prob: See ``FlowMatching``, which is left out if ``decoder`` is None.
+        drop_prob, crop: See ``FlowMatching``, which is left out if ``decoder`` is None.
         flow_weight: Factor of the flow matching loss; that of DinoSR is 1.
         num_views: Masked views of every utterance for one pass of the teacher.
         bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
@@ -82,6 +82,7 @@ class PretrainingConfig(UniWavConfig):
     span_mask: dict[str, object] = field(default_factory=dict)
     perturb: dict[str, object] = field(default_factory=dict)
     drop_prob: float = 0.1
+    crop: float = 1.0
     flow_weight: float = 0.25
     num_views: int = 1
     bf16: bool = False

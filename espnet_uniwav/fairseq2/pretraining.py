@@ -51,7 +51,12 @@ class Pretraining(nn.Module):
             self.dinosr = DinoSR(self.encoder, **config.dinosr)
         if config.decoder is not None:
             self.flow_matching = FlowMatching(
-                self.encoder, dim, config.decoder, config.drop_prob, config.kept_frames
+                self.encoder,
+                dim,
+                config.decoder,
+                config.drop_prob,
+                config.kept_frames,
+                config.crop,
             )
         after_optimizer_step(self)
 

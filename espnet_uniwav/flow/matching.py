@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from typeguard import typechecked
 
 from espnet_uniwav.flow.decoder import FlowDecoder
 from espnet_uniwav.flow.path import sample_path
+from espnet_uniwav.nn.visible import select_frames
 from espnet_uniwav.nn.weighted_sum import WeightedSum
 from espnet_uniwav.ssl.encoder import Encoder
 
@@ -25,6 +28,9 @@ class FlowMatching(nn.Module):
             classifier-free guidance.
         kept_frames: What the decoder sees at unmasked frames: ``data`` (t = 1, as in
             infilling) or ``path`` (the same t as at masked frames).
+        crop: Share of the frames of a batch that the decoder reads in training: a
+            stretch of every utterance, drawn anew. Training costs less; 1 (the
+            paper's) is all of them.
     """
 
     @typechecked
@@ -35,14 +41,18 @@ class FlowMatching(nn.Module):
         decoder: dict | None = None,
         drop_prob: float = 0.1,
         kept_frames: str = "data",
+        crop: float = 1.0,
     ):
         super().__init__()
+        if not 0 < crop <= 1:
+            raise ValueError(f"crop must be above 0 and at most 1, found {crop}")
         if kept_frames not in KEPT_FRAMES:
             raise ValueError(
                 f"kept_frames must be one of {KEPT_FRAMES}, found {kept_frames!r}"
             )
         self.drop_prob = drop_prob
         self.kept_frames = kept_frames
+        self.crop = crop
         self.weighted_sum = WeightedSum(encoder.num_layers + 1)
         decoder = {"embed_dim": encoder.embed_dim, **(decoder or {})}
         self.decoder = FlowDecoder(feature_dim, encoder.embed_dim, **decoder)
@@ -67,16 +77,40 @@ class FlowMatching(nn.Module):
             loss: Scalar in fp32.
             stats: Detached scalars.
         """
+        z = self.weighted_sum([state[: len(features)] for state in hidden_states])
+        inputs = [features.float(), z, padding_mask, mask]
+        if self.training and self.crop < 1:
+            frames = draw_crops(*mask.shape, padding_mask, self.crop, mask.device)
+            inputs = [x if x is None else select_frames(x, frames) for x in inputs]
         loss = flow_matching_loss(
-            self.decoder,
-            features.float(),
-            self.weighted_sum([state[: len(features)] for state in hidden_states]),
-            padding_mask,
-            mask,
-            self.drop_prob,
-            self.kept_frames,
+            self.decoder, *inputs, self.drop_prob, self.kept_frames
         )
         return loss, {}
+
+
+def draw_crops(
+    batch: int, length: int, padding_mask: Tensor | None, share: float, device
+) -> Tensor:
+    """Draw a stretch of every utterance, of the same length in all of them.
+
+    Args:
+        batch: B.
+        length: T.
+        padding_mask: (B, T), True = padding. A stretch holds padding only if the
+            utterance is shorter.
+        share: Frames of a stretch, of T.
+        device: Of the result.
+
+    Returns:
+        (B, N) frames, N = share * T rounded up.
+    """
+    number = math.ceil(share * length)
+    valid = torch.full((batch, 1), length, device=device)
+    if padding_mask is not None:
+        valid = (~padding_mask).sum(1, keepdim=True)
+    room = (valid - number).clamp(min=0)
+    starts = (torch.rand(batch, 1, device=device) * (room + 1)).long()
+    return starts.minimum(room) + torch.arange(number, device=device)
 
 
 def flow_matching_loss(

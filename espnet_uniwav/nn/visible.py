@@ -39,16 +39,16 @@ class VisibleFrames:
 
     def pack(self, x: Tensor) -> Tensor:
         """Map (B, T, D) to (B, T', D)."""
-        return _select(x, self.frames)
+        return select_frames(x, self.frames)
 
     def unpack(self, x: Tensor, hidden: Tensor) -> Tensor:
         """Map (B, T', D) to (B, T, D), with the vector ``hidden`` (D,) in the gaps."""
-        x = _select(x, self._slots)
+        x = select_frames(x, self._slots)
         return torch.where(self.hidden[..., None], hidden.to(x.dtype), x)
 
 
-def _select(x: Tensor, frames: Tensor) -> Tensor:
-    """Frames (B, N) of every utterance of x (B, T, D), as (B, N, D)."""
+def select_frames(x: Tensor, frames: Tensor) -> Tensor:
+    """Frames (B, N) of every utterance of x (B, T, ...), as (B, N, ...)."""
     rows = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
     flat = x.flatten(0, 1).index_select(0, (frames + rows).flatten())
-    return flat.view(*frames.shape, -1)
+    return flat.view(*frames.shape, *x.shape[2:])

@@ -7,6 +7,7 @@ import torch
 from factories import DIM, NUM_MELS, make_encoder, make_flow_matching, sharpen
 from torch import nn
 
+from espnet_uniwav.flow.matching import draw_crops
 from espnet_uniwav.flow.path import SIGMA_MIN
 from espnet_uniwav.flow.precondition import Precondition
 
@@ -133,6 +134,34 @@ def test_no_gradient_comes_from_frames_that_are_not_masked():
     objective.decoder.forward = lambda *inputs: velocity
     objective(features, states, padding_mask, mask)[0].backward()
     assert ((velocity.grad != 0).any(-1)).equal(mask)
+
+
+def test_crops_are_stretches_of_the_utterances():
+    """All inputs are cut alike, in training alone; every stretch can be drawn."""
+    objective = make_recorded(drop_prob=0.0, crop=0.4)
+    features, states, padding_mask, mask = draw()
+    number = torch.arange(25.0).repeat(3, 1)
+    features[..., 0], mask[:, ::2] = number, True
+    states = [torch.ones_like(s) * number[..., None] for s in states]
+    starts = set()
+    for _ in range(100):
+        objective(features, states, padding_mask, mask & ~padding_mask)
+        seen = objective.decoder
+        assert seen.x_t.shape == (3, 10, NUM_MELS)
+        frames = seen.z[..., 0]
+        torch.testing.assert_close(frames, frames[:, :1] + torch.arange(10.0))
+        given = seen.t == 1
+        assert (seen.x_t[..., 0] - frames)[given].abs().max() < 1e-3
+        assert not seen.padding_mask.any()
+        starts |= set(frames[1:, 0].round().tolist())
+    assert starts == set(range(16))
+    objective.eval()(features, states, padding_mask, mask & ~padding_mask)
+    assert objective.decoder.x_t.shape == features.shape
+    short = draw_crops(2, 10, torch.arange(10) >= torch.tensor([[3], [10]]), 0.5, "cpu")
+    assert short[0].tolist() == [0, 1, 2, 3, 4]
+    for crop in (0.0, 1.5):
+        with pytest.raises(ValueError, match="crop"):
+            make_flow_matching(crop=crop)
 
 
 def fix_noise(monkeypatch):
