@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from espnet_uniwav.quantities.bounds import NUMBERS, check_number
 
@@ -51,17 +54,41 @@ def run_command(
     """
     args, said, interrupted = parser.parse_args(argv), None, False
     name = parser.prog.split()[-1]
-    try:
-        check_options(args)
-        said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(f"{name}: {error}") from error
-    except KeyboardInterrupt:
-        interrupted = True
+    with _interrupts() as heard:
+        try:
+            check_options(args)
+            said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
+        except (ValueError, OSError, ImportError) as error:
+            if not heard:
+                raise SystemExit(f"{name}: {error}") from error
+            interrupted = True
+        except KeyboardInterrupt:
+            interrupted = True
     if interrupted:  # and the work, which the exception held, has cleaned up
         raise SystemExit(say_interrupted(name))
     if said is not None:
         print(said)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list]:
+    """A list that is longer after Ctrl-C, which NumPy's import makes an ImportError."""
+    heard = []
+
+    def hear(*signal_and_frame):
+        heard.append(True)
+        signal.default_int_handler(*signal_and_frame)
+
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before is not signal.default_int_handler:
+        yield heard
+        return
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def say_interrupted(name: str) -> int:

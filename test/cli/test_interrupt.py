@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-INTERRUPTED = 130
+from espnet_uniwav.cli.command import INTERRUPTED, make_parser, run_command
+
 SCRIPT = """
 import sys, time
 from functools import partial
@@ -76,6 +77,25 @@ def test_one_line_and_nothing_left(tmp_path, num_workers, phase):
     assert process.returncode == INTERRUPTED
     assert not list((tmp_path / "out").glob(".*.partial"))
     wait_for(lambda: not lives(process.pid))
+
+
+def test_an_import_that_takes_it_for_another_error(capsys):
+    def work(args):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            raise ImportError("Error importing numpy") from None
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            run_command(make_parser("some", "Does."), work, [])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught.value.code == INTERRUPTED
+    assert capsys.readouterr().err == "some: interrupted\n"
 
 
 def hear() -> None:
