@@ -30,6 +30,7 @@ install() {
     # pip 26.3 refuses a dependency of ESPnet 202511, the last one for Python 3.11.
     python -m pip install --quiet "pip<26.3"
     python -m pip wheel --quiet --no-deps -w "$1" "$1/sources"
+    python -m pip uninstall --quiet --yes espnet-uniwav
     python -m pip install --quiet "$1"/espnet_uniwav-*.whl
     python -m pip check
     python -m pip list 2>/dev/null |
