@@ -160,6 +160,12 @@ def test_what_is_imported_is_declared(metadata):
     assert {"torch", "espnet", "scikit-learn", "nltk"} <= found <= declared
 
 
+def test_what_stock_trainings_import_is_asked_for(metadata):
+    """ESPnet draws curves and computes error rates by packages of its extras."""
+    needed = metadata["options"]["install_requires"].split()
+    assert {"editdistance", "matplotlib", "tensorboard"} <= set(needed)
+
+
 def test_pythons_of_the_metadata(metadata):
     classifiers = metadata["metadata"]["classifiers"]
     found = re.findall(r"Python :: (3\.\d+)", classifiers)
