@@ -83,9 +83,8 @@ def understand(
     notes = list(_say(missing_parts(held_out, fit, abx)))
     abx = abx and has_fastabx() and bool(alignments)
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
-    systems = make_systems(checkpoint, seed)
     parts = held_out, fit, max_frames, conf, abx, device
-    scores = list(_say(_score_all(systems, codes, *parts)))
+    scores = list(_say(_score_all(make_systems(checkpoint, seed), codes, *parts)))
     scores.sort(key=lambda score: score.system == RAW)
     notes += _say(abx_notes(scores, len(held_out.alignments)))
     write_understanding(output, scores, notes, command)
