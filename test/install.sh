@@ -19,7 +19,7 @@ find_python() {
     return 1
 }
 
-# install FOLDER PYTHON: our wheel and what the tests need into FOLDER/env.
+# install FOLDER PYTHON: our wheel into FOLDER/env, with the extras of stock recipes and tests.
 install() {
     # A copy, so that no old build/ comes along.
     mkdir -p "$1/sources"
@@ -31,7 +31,7 @@ install() {
     python -m pip install --quiet "pip<26.3"
     python -m pip wheel --quiet --no-deps -w "$1" "$1/sources"
     python -m pip uninstall --quiet --yes espnet-uniwav
-    python -m pip install --quiet "$1"/espnet_uniwav-*.whl
+    python -m pip install --quiet "$(ls "$1"/espnet_uniwav-*.whl)[recipe,test]"
     python -m pip check
     python -m pip list 2>/dev/null |
         grep -iE '^(espnet|torch|torchaudio|s3prl|numpy|transformers|huggingface.hub) '
@@ -61,9 +61,8 @@ END
     python -c "from espnet_uniwav.plugin import register_s3prl as r; r(); import s3prl.hub as h; h.uniwav_local"
 }
 
-# run_tests: those of the adapters and of speech, without the extras.
+# run_tests: those of the adapters and of speech.
 run_tests() {
-    python -m pip install --quiet pytest
     OMP_NUM_THREADS=1 pytest -q -p no:cacheprovider -c "$root/setup.cfg" --rootdir "$root" \
         "$root"/test/{tasks,upstream,tts}
 }
