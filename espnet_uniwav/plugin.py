@@ -90,7 +90,7 @@ S3PRL = {
 
 # module -> what is called before it runs
 BEFORE = {
-    "s3prl.hub": "espnet_uniwav.upstream.compat:mend_hub",
+    "s3prl": "espnet_uniwav.upstream.compat:mend_s3prl",
     "s3prl.dataio.corpus.base": "espnet_uniwav.upstream.compat:mend_pandas",
 }
 

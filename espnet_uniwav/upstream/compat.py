@@ -9,7 +9,7 @@
 - huggingface_hub >= 1 has no ``HfFolder`` and ``Repository``, which the runner of
   ``run_downstream`` imports, though it uses them for ``--push_to_hf_hub`` alone.
 
-``plugin.py`` calls ``mend_hub`` before ``s3prl.hub`` runs and ``mend_pandas`` before
+``plugin.py`` calls ``mend_s3prl`` before ``s3prl`` runs and ``mend_pandas`` before
 the one module that needs it. Not covered: ``torchaudio.save``, ``load_wav``, streams,
 and the SoX effects that ``sox_effects.py`` does not name. Files are read by soundfile
 where torchaudio cannot: wav, flac, ogg, mp3; no video containers.
@@ -66,8 +66,8 @@ def mend_torch() -> list[str]:
     return supplied
 
 
-def mend_hub() -> None:
-    """Supply what S3PRL needs before ``s3prl.hub`` runs."""
+def mend_s3prl() -> None:
+    """Supply what S3PRL needs before any of its modules runs."""
     mend_torch()
     mend_huggingface_hub()
 

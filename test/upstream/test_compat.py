@@ -180,3 +180,20 @@ def test_huggingface_hub(monkeypatch, version):
     assert hub.HfFolder.get_token() == "secret"
     with pytest.raises(ImportError, match="huggingface_hub 1.0"):
         hub.Repository(local_dir="x", clone_from="y")
+
+
+def test_names_are_there_before_any_module_of_s3prl(tmp_path):
+    """A fork of S3PRL imports huggingface_hub before its own hub."""
+    (tmp_path / "s3prl").mkdir()
+    (tmp_path / "s3prl/__init__.py").touch()
+    (tmp_path / "huggingface_hub.py").touch()
+    early = "from huggingface_hub import HfFolder\nprint(HfFolder.__module__)\n"
+    (tmp_path / "s3prl/early.py").write_text(early)
+    code = "from espnet_uniwav import plugin; plugin.register(); import s3prl.early"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+    )
+    assert result.stdout == "espnet_uniwav.upstream.compat\n", result.stderr
