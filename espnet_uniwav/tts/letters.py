@@ -15,19 +15,14 @@ def say_letters(word: str) -> str:
     return " ".join(letters)
 
 
-def initials(match: re.Match) -> str:
-    """J. R. R.: J R R."""
+def letters_before(match: re.Match) -> str:
+    """J. R. R. before a name, A before 4: J R R, ay; and a blank."""
     return f"{say_letters(match[0])} "
 
 
 def joined_letters(match: re.Match) -> str:
     """AT&T: ay T and T."""
     return f"{say_letters(match[1])} and {say_letters(match[2])}"
-
-
-def letter_before_digit(match: re.Match) -> str:
-    """A4: ay 4."""
-    return f"{say_letters(match[0])} "
 
 
 def dotted_letters(match: re.Match) -> str:

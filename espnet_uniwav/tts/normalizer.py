@@ -18,12 +18,7 @@ from espnet_uniwav.tts.dates import (
     month_day,
     us_date,
 )
-from espnet_uniwav.tts.letters import (
-    initials,
-    joined_letters,
-    letter_before_digit,
-    say_letters,
-)
+from espnet_uniwav.tts.letters import joined_letters, letters_before, say_letters
 from espnet_uniwav.tts.money import AMOUNTS, Unread, say_money
 from espnet_uniwav.tts.numbers import (
     NUMBER,
@@ -166,7 +161,7 @@ RULES = [
         (r"(?<=[a-z] )St\.(?=\s*$|,| [a-z])", "Street"),
         (
             r"(?<![A-Z]\.)(?<![A-Z]\. )\b(?![AP]\.M)(?:[A-Z]\. ?){2,}(?= ?[A-Z][a-z])",
-            initials,
+            letters_before,
         ),
         (r"(?<![\w.])((?:[A-Za-z]\.)+[A-Za-z])\.(?= [a-z])", r"\1"),
         # letters after digits are apart before numbers become words
@@ -178,7 +173,7 @@ RULES = [
         (r"(?<![\d.])\d+(?:\.\d+){2,}(?!\w)", lambda m: m[0].replace(".", " point ")),
         (rf"(?<![\w.]){NUMBER}(?![\d.]*\d)", lambda m: say_decimal(m[0])),
         (r"(?<![\w.])\.(\d+)", lambda m: f"point {say_digits(m[1])}"),
-        (r"(?<![^\W_])[A-Za-z](?=\d)", letter_before_digit),
+        (r"(?<![^\W_])[A-Za-z](?=\d)", letters_before),
         (r"(?<=[^\W\d_])-?(?=\d)", " "),
         (
             rf"(?<!')\b(?!(?:{'|'.join(SHORT_WORDS)})\b)[B-DF-HJ-NP-TV-XZ]{{2,6}}\b",

@@ -219,9 +219,9 @@ def _write_lines(
         missing = {key: value for key, value in voice.items() if not getattr(line, key)}
         return _write_line(synthesizer, replace(line, **missing), path, manner)
 
-    items = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
+    todo = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
     with locked(folder):
-        failed = write_outcomes(folder, do_all(lambda: write, items, title="tts"))
+        failed = write_outcomes(folder, do_all(lambda: write, todo, title="tts"))
     done = len(table) - failed
     said = f"{folder}: {done} of {len(table)} lines read"
     return conclude(said, folder, done, failed, allow_failed)
