@@ -40,11 +40,11 @@ test-install:
 # The adapter of fairseq2, in an environment of its own: 4 minutes, 8 GB.
 test-fairseq2: $(FAIRSEQ2_ENV)/ready
 	$(FAIRSEQ2_ENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	PYTHONPATH=$(CURDIR) $(FAIRSEQ2_ENV)/bin/python -m pytest -k fairseq2 test/fairseq2 test/test_docs.py $(ARGS)
+	PYTHONPATH=$(CURDIR) $(FAIRSEQ2_ENV)/bin/python -m pytest -k fairseq2 test/integrations/fairseq2 test/test_docs.py $(ARGS)
 
 # Fuzzing with broken and malicious input, and killed processes: an hour or less.
 fuzz: env
-	$(BIN) PYTHONPATH=$(CURDIR) FUZZ=20000 KILLS=20 python -m pytest test/fuzz test/tasks/test_safe_training.py $(ARGS)
+	$(BIN) PYTHONPATH=$(CURDIR) FUZZ=20000 KILLS=20 python -m pytest test/fuzz test/integrations/espnet/test_safe_training.py $(ARGS)
 
 check: env
 	$(BIN) ruff check . && $(BIN) ruff format --check .

@@ -30,81 +30,87 @@ SECTIONS = (
     ("Pre-training: the SSL task", ()),
     (
         ("frontend", "uniwav", "`frontend_conf`"),
-        ("tasks.ssl_frontend:UniWavFrontend",),
+        ("espnet.ssl_frontend:UniWavFrontend",),
     ),
     (
         ("features", "log_mel", "`features_conf` of the front end"),
-        ("features.log_mel:LogMel",),
+        ("core.features.log_mel:LogMel",),
     ),
     (
         ("features", "neural_codec", "`features_conf` of the front end"),
-        ("features.neural_codec:NeuralCodec",),
+        ("core.features.neural_codec:NeuralCodec",),
     ),
     (
         ("encoder", "uniwav", "`encoder_conf`"),
-        ("tasks.ssl:UniWavEncoder", "ssl.encoder:Encoder"),
+        ("espnet.ssl:UniWavEncoder", "core.ssl.encoder:Encoder"),
     ),
-    (("model", "uniwav", "`model_conf`"), ("tasks.ssl:UniWavSSLModel",)),
+    (("model", "uniwav", "`model_conf`"), ("espnet.ssl:UniWavSSLModel",)),
     (
         ("loss", "dinosr", "`conf` of the entry"),
-        ("tasks.ssl_losses:DinoSRLoss", "ssl.dinosr:DinoSR"),
+        ("espnet.ssl_losses:DinoSRLoss", "core.ssl.dinosr:DinoSR"),
     ),
     (
         ("loss", "flow_matching", "`conf` of the entry"),
-        ("tasks.ssl_losses:FlowMatchingLoss", "flow.matching:FlowMatching"),
+        (
+            "espnet.ssl_losses:FlowMatchingLoss",
+            "core.flow.matching:FlowMatching",
+        ),
     ),
     (
         ("loss", "masked_prediction", "`conf` of the entry"),
-        ("tasks.ssl_losses:MaskedPredictionLoss",),
+        ("espnet.ssl_losses:MaskedPredictionLoss",),
     ),
     (
         ("decoder", "of `flow_matching`", "the dictionary itself"),
-        ("flow.decoder:FlowDecoder",),
+        ("core.flow.decoder:FlowDecoder",),
     ),
-    (("util", "span_mask", "`conf` of the entry"), ("ssl.mask:SpanMask",)),
-    (("util", "perturb", "`conf` of the entry"), ("ssl.perturb:Perturb",)),
+    (("util", "span_mask", "`conf` of the entry"), ("core.ssl.mask:SpanMask",)),
+    (("util", "perturb", "`conf` of the entry"), ("core.ssl.perturb:Perturb",)),
     ("Downstream tasks: asr, s2t, slu, st, spk, diar, cls, lid and others", ()),
     (
         ("frontend", "uniwav", "`frontend_conf`"),
-        ("tasks.frontend:UniWavEncoderFrontend",),
+        ("espnet.frontend:UniWavEncoderFrontend",),
     ),
-    (("model", "uniwav", "`model_conf`"), ("tasks.asr:UniWavASRModel",)),
+    (("model", "uniwav", "`model_conf`"), ("espnet.asr:UniWavASRModel",)),
     ("Synthesis: the TTS task", ()),
     (
         ("feats_extract", "uniwav", "none; they are those of the checkpoint"),
-        ("tasks.tts_features:UniWavFeatsExtract",),
+        ("espnet.tts_features:UniWavFeatsExtract",),
     ),
     (
         ("tts", "uniwav", "`tts_conf`"),
-        ("tasks.tts:UniWavTTS", "tts.network:SynthesizerNetwork"),
+        ("espnet.tts:UniWavTTS", "apps.tts.network:SynthesizerNetwork"),
     ),
     (
         ("distil", "of `tts: uniwav`", "the dictionary itself"),
-        ("tasks.distillation:Distillation",),
+        ("espnet.distillation:Distillation",),
     ),
     (
         ("sampling", "of infilling", "those of `UniWav.infill`; `tts_conf` has others"),
-        ("flow.sampling:Sampling",),
+        ("core.flow.sampling:Sampling",),
     ),
     ("Speech tokens: the SSL task", ()),
     (
         ("model", "uniwav_tokenizer", "`model_conf`"),
-        ("tasks.tokenizer:UniWavTokenizerModel",),
+        ("espnet.tokenizer:UniWavTokenizerModel",),
     ),
     (
         ("tokenizer", "of `uniwav cluster`", "`config.yaml` of the checkpoint"),
-        ("tokenizer.tokenizer:UniWavTokenizer", "tokenizer.coding:Coding"),
+        ("apps.tokenizer.tokenizer:UniWavTokenizer", "apps.tokenizer.coding:Coding"),
     ),
     ("Vocoder: the GAN codec task", ()),
-    (("codec", "uniwav_vocoder", "`codec_conf`"), ("tasks.vocoder:UniWavVocoder",)),
+    (
+        ("codec", "uniwav_vocoder", "`codec_conf`"),
+        ("espnet.vocoder:UniWavVocoder",),
+    ),
     (
         ("generator", "of `uniwav_vocoder`", "the dictionary itself"),
-        ("vocoder:Vocoder",),
+        ("apps.vocoder:Vocoder",),
     ),
     ("S3PRL: a yaml file of `-g`", ()),
     (
         ("upstream", "uniwav_local", "keys of the file"),
-        ("upstream.expert:UpstreamExpert",),
+        ("s3prl.expert:UpstreamExpert",),
     ),
 )
 
@@ -155,6 +161,8 @@ def summary(classes: tuple[type, ...]) -> str:
 def load(target: str) -> type:
     """A class of the package by ``module:name``."""
     module, name = target.split(":")
+    if module.split(".")[0] in ("espnet", "s3prl"):
+        module = f"integrations.{module}"
     return getattr(importlib.import_module(f"espnet_uniwav.{module}"), name)
 
 

@@ -16,15 +16,15 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = {
-    "Synthesizer": "tts.speaking",
-    "UniWav": "model",
-    "UniWavTokenizer": "tokenizer.tokenizer",
-    "detokenize": "tokenizer.recordings",
-    "edit": "tts.edit",
-    "infill": "analysis.infilling.recording",
-    "load_checkpoint": "checkpoint",
-    "synthesize": "tts.speaking",
-    "tokenize": "tokenizer.recordings",
+    "Synthesizer": "apps.tts.speaking",
+    "UniWav": "core.model",
+    "UniWavTokenizer": "apps.tokenizer.tokenizer",
+    "detokenize": "apps.tokenizer.recordings",
+    "edit": "apps.tts.edit",
+    "infill": "apps.infill.recording",
+    "load_checkpoint": "core.checkpoint",
+    "synthesize": "apps.tts.speaking",
+    "tokenize": "apps.tokenizer.recordings",
 }
 __all__ = [*_MODULES, "__version__"]
 

@@ -7,9 +7,10 @@ import importlib.abc
 import importlib.util
 import sys
 
-from espnet_uniwav.quiet import QUIET, quietly
+from espnet_uniwav.integrations.espnet.quiet import QUIET, quietly
 
-FRONTEND = "espnet_uniwav.tasks.frontend:UniWavEncoderFrontend"
+OURS = "espnet_uniwav.integrations.espnet"
+FRONTEND = f"{OURS}.frontend:UniWavEncoderFrontend"
 DOWNSTREAM = (
     "asr",
     "asr_transducer",
@@ -33,71 +34,55 @@ ESPNET = {
     },
     "espnet2.tasks.asr": (
         ("frontend_choices", "uniwav", FRONTEND),
-        ("model_choices", "uniwav", "espnet_uniwav.tasks.asr:UniWavASRModel"),
+        ("model_choices", "uniwav", f"{OURS}.asr:UniWavASRModel"),
     ),
     "espnet2.tasks.ssl": (
-        (
-            "frontend_choices",
-            "uniwav",
-            "espnet_uniwav.tasks.ssl_frontend:UniWavFrontend",
-        ),
-        ("encoder_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavEncoder"),
-        ("model_choices", "uniwav", "espnet_uniwav.tasks.ssl:UniWavSSLModel"),
-        (
-            "model_choices",
-            "uniwav_tokenizer",
-            "espnet_uniwav.tasks.tokenizer:UniWavTokenizerModel",
-        ),
-        ("loss_choices", "dinosr", "espnet_uniwav.tasks.ssl_losses:DinoSRLoss"),
-        (
-            "loss_choices",
-            "flow_matching",
-            "espnet_uniwav.tasks.ssl_losses:FlowMatchingLoss",
-        ),
+        ("frontend_choices", "uniwav", f"{OURS}.ssl_frontend:UniWavFrontend"),
+        ("encoder_choices", "uniwav", f"{OURS}.ssl:UniWavEncoder"),
+        ("model_choices", "uniwav", f"{OURS}.ssl:UniWavSSLModel"),
+        ("model_choices", "uniwav_tokenizer", f"{OURS}.tokenizer:UniWavTokenizerModel"),
+        ("loss_choices", "dinosr", f"{OURS}.ssl_losses:DinoSRLoss"),
+        ("loss_choices", "flow_matching", f"{OURS}.ssl_losses:FlowMatchingLoss"),
         (
             "loss_choices",
             "masked_prediction",
-            "espnet_uniwav.tasks.ssl_losses:MaskedPredictionLoss",
+            f"{OURS}.ssl_losses:MaskedPredictionLoss",
         ),
-        ("util_choices", "span_mask", "espnet_uniwav.ssl.mask:SpanMask"),
-        ("util_choices", "perturb", "espnet_uniwav.ssl.perturb:Perturb"),
+        ("util_choices", "span_mask", "espnet_uniwav.core.ssl.mask:SpanMask"),
+        ("util_choices", "perturb", "espnet_uniwav.core.ssl.perturb:Perturb"),
     ),
     "espnet2.tasks.gan_codec": (
-        (
-            "codec_choices",
-            "uniwav_vocoder",
-            "espnet_uniwav.tasks.vocoder:UniWavVocoder",
-        ),
+        ("codec_choices", "uniwav_vocoder", f"{OURS}.vocoder:UniWavVocoder"),
     ),
     "espnet2.tasks.tts": (
         (
             "feats_extractor_choices",
             "uniwav",
-            "espnet_uniwav.tasks.tts_features:UniWavFeatsExtract",
+            f"{OURS}.tts_features:UniWavFeatsExtract",
         ),
-        ("tts_choices", "uniwav", "espnet_uniwav.tasks.tts:UniWavTTS"),
+        ("tts_choices", "uniwav", f"{OURS}.tts:UniWavTTS"),
     ),
 }
 
 # S3PRL's hub -> our functions, found there by their own names
 S3PRL = {
     "s3prl.hub": (
-        "espnet_uniwav.upstream.hubconf:uniwav_local",
-        "espnet_uniwav.upstream.hubconf:uniwav_random_local",
-        "espnet_uniwav.upstream.hubconf:uniwav_url",
+        "espnet_uniwav.integrations.s3prl.hubconf:uniwav_local",
+        "espnet_uniwav.integrations.s3prl.hubconf:uniwav_random_local",
+        "espnet_uniwav.integrations.s3prl.hubconf:uniwav_url",
     ),
 }
 
 # module -> what is called before it runs
 BEFORE = {
-    "s3prl": "espnet_uniwav.upstream.compat:mend_s3prl",
-    "s3prl.dataio.corpus.base": "espnet_uniwav.upstream.compat:mend_pandas",
+    "s3prl": "espnet_uniwav.integrations.s3prl.compat:mend_s3prl",
+    "s3prl.dataio.corpus.base": "espnet_uniwav.integrations.s3prl.compat:mend_pandas",
 }
 
 # module -> what is called with it after its import
 BEHIND = {
-    "espnet2.train.trainer": "espnet_uniwav.tasks.safe_training:protect",
-    "espnetez.task": "espnet_uniwav.tasks.ez:add_ssl",
+    "espnet2.train.trainer": f"{OURS}.safe_training:protect",
+    "espnetez.task": f"{OURS}.ez:add_ssl",
 }
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from factories import make_config, make_model, make_speech
 
-from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.storage import folder as storage
+from espnet_uniwav.core.checkpoint import save_checkpoint
+from espnet_uniwav.io import folder as storage
 
 torch.set_num_threads(1)
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from espnet_uniwav.features import build_features
-from espnet_uniwav.flow.decoder import FlowDecoder
-from espnet_uniwav.flow.matching import FlowMatching
-from espnet_uniwav.model import UniWav
-from espnet_uniwav.nn.transformer import Transformer
-from espnet_uniwav.ssl.codebook import OnlineCodebook
-from espnet_uniwav.ssl.dinosr import DinoSR
-from espnet_uniwav.ssl.encoder import Encoder
-from espnet_uniwav.ssl.optimizer_step import after_optimizer_step
-from espnet_uniwav.ssl.teacher import EMATeacher
-from espnet_uniwav.tts.synthesizer import FrameSynthesizer
+from espnet_uniwav.apps.tts.synthesizer import FrameSynthesizer
+from espnet_uniwav.core.features import build_features
+from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.matching import FlowMatching
+from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.nn.transformer import Transformer
+from espnet_uniwav.core.ssl.codebook import OnlineCodebook
+from espnet_uniwav.core.ssl.dinosr import DinoSR
+from espnet_uniwav.core.ssl.encoder import Encoder
+from espnet_uniwav.core.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.core.ssl.teacher import EMATeacher
 
+ROOT = Path(__file__).parents[1]  # of the project
 NUM_MELS = 12
 DIM = 32
 POSITIONS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")

@@ -64,7 +64,7 @@ END
 # run_tests: those of the adapters and of speech.
 run_tests() {
     OMP_NUM_THREADS=1 pytest -q -p no:cacheprovider -c "$root/setup.cfg" --rootdir "$root" \
-        "$root"/test/{tasks,upstream,tts}
+        "$root"/test/{integrations/espnet,integrations/s3prl,apps/tts,apps/text}
 }
 
 check() {

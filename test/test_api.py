@@ -8,12 +8,12 @@ import sys
 import pytest
 
 import espnet_uniwav
-import espnet_uniwav.tokenizer
+import espnet_uniwav.apps.tokenizer
 
 
 def test_importing_it_imports_nothing_heavy():
     code = (
-        "import sys, espnet_uniwav, espnet_uniwav.tokenizer;"
+        "import sys, espnet_uniwav, espnet_uniwav.apps.tokenizer;"
         "print({'numpy', 'torch', 'espnet2', 's3prl'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -25,10 +25,10 @@ def test_every_name_is_there():
     for name in espnet_uniwav.__all__:
         found = getattr(espnet_uniwav, name)
         assert name == "__version__" or found.__name__ == name
-    assert espnet_uniwav.tokenizer.UniWavTokenizer is espnet_uniwav.UniWavTokenizer
+    assert espnet_uniwav.apps.tokenizer.UniWavTokenizer is espnet_uniwav.UniWavTokenizer
 
 
-@pytest.mark.parametrize("module", [espnet_uniwav, espnet_uniwav.tokenizer])
+@pytest.mark.parametrize("module", [espnet_uniwav, espnet_uniwav.apps.tokenizer])
 def test_other_names_are_not(module):
     with pytest.raises(AttributeError, match="has no attribute 'UniWave'"):
         module.UniWave

@@ -22,14 +22,14 @@ from torch._subclasses.fake_tensor import (
     DynamicOutputShapeException,
 )
 
-from espnet_uniwav.flow.sampling import Sampling, generate
-from espnet_uniwav.nn.masks import lengths_to_padding_mask
-from espnet_uniwav.nn.transformer import TransformerLayer
-from espnet_uniwav.ssl.mask import SpanMask
-from espnet_uniwav.ssl.perturb import Perturb
-from espnet_uniwav.tokenizer import UniWavTokenizer
-from espnet_uniwav.tts.cloze import Batch
-from espnet_uniwav.tts.distillation import Teacher
+from espnet_uniwav.apps.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tts.cloze import Batch
+from espnet_uniwav.apps.tts.distillation import Teacher
+from espnet_uniwav.core.flow.sampling import Sampling, generate
+from espnet_uniwav.core.nn.masks import lengths_to_padding_mask
+from espnet_uniwav.core.nn.transformer import TransformerLayer
+from espnet_uniwav.core.ssl.mask import SpanMask
+from espnet_uniwav.core.ssl.perturb import Perturb
 
 B, T, L, F = 2, 20, 5, NUM_MELS
 ORDER = pytest.mark.parametrize("position", POSITIONS)

@@ -159,7 +159,7 @@ def check_command(command: list[str], folder: Path) -> None:
     name, args = command[0], command[1:]
     if name == "uniwav":
         with pytest.raises(Parsed):
-            import_module(f"espnet_uniwav.bin.{args[0]}").main(args[1:])
+            import_module(f"espnet_uniwav.cli.commands.{args[0]}").main(args[1:])
     elif name == "make":
         text = (ROOT / "Makefile").read_text()
         known = re.findall(r"^([\w-]+)(?::| [?:]?=)", text, re.M)

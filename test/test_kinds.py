@@ -7,22 +7,24 @@ import argparse
 import pytest
 
 pytest.importorskip("espnet2")
-from espnet_uniwav.checkpoint import load_checkpoint, untrained_model
-from espnet_uniwav.features import build_features
-from espnet_uniwav.tasks import tokenizer, tts_task
-from espnet_uniwav.tasks.frontend import UniWavEncoderFrontend
-from espnet_uniwav.tasks.reader import load_reader
-from espnet_uniwav.tokenizer.cluster import load_with_decoder
-from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
-from espnet_uniwav.vocoder import Vocoder
+from espnet_uniwav.apps.tokenizer.cluster import load_with_decoder
+from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.vocoder import Vocoder
+from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.core.features import build_features
+from espnet_uniwav.integrations.espnet import tokenizer, tts_task
+from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
+from espnet_uniwav.integrations.espnet.reader import load_reader
 
 
 def upstream(name):
-    return pytest.importorskip("espnet_uniwav.upstream.hubconf").uniwav_local(name)
+    return pytest.importorskip("espnet_uniwav.integrations.s3prl.hubconf").uniwav_local(
+        name
+    )
 
 
 def random_upstream(name):
-    hub = pytest.importorskip("espnet_uniwav.upstream.hubconf")
+    hub = pytest.importorskip("espnet_uniwav.integrations.s3prl.hubconf")
     return hub.uniwav_random_local(name)
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from factories import make_config, make_model
 
-from espnet_uniwav.analysis.infilling.recording import load_generator
-from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.storage.card import kind_of, read_card, write_card
-from espnet_uniwav.storage.folder import packaged_models, read_config
-from espnet_uniwav.tokenizer import UniWavTokenizer
-from espnet_uniwav.tts.speaking import Synthesizer
-from espnet_uniwav.vocoder import Vocoder
+from espnet_uniwav.apps.infill.recording import load_generator
+from espnet_uniwav.apps.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tts.speaking import Synthesizer
+from espnet_uniwav.apps.vocoder import Vocoder
+from espnet_uniwav.core.checkpoint import save_checkpoint
+from espnet_uniwav.io.card import kind_of, read_card, write_card
+from espnet_uniwav.io.folder import packaged_models, read_config
 
 ROOT = Path(__file__).parents[1]
 MAX_BYTES = 25e6  # of a model: it is a part of every clone and wheel
@@ -31,7 +31,7 @@ EXPECTED = {
     *(f"models/tiny-test/{name}" for name in ("config.yaml", "model.safetensors")),
     "models/tiny-test/README.md",
     "models/tiny-test/files/voice.wav",
-    "analysis/report.html.jinja",
+    "lab/report/report.html.jinja",
 }
 # import -> package, where they differ
 PACKAGES = {
@@ -46,7 +46,7 @@ import sys
 from pathlib import Path
 
 import espnet_uniwav
-from espnet_uniwav.model import UniWav
+from espnet_uniwav.core.model import UniWav
 
 model = UniWav.from_pretrained("tiny-test")
 print(Path(espnet_uniwav.__file__).parent)

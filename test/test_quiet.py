@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from espnet_uniwav import quiet
+from espnet_uniwav.integrations.espnet import quiet
 
 ATTENTION = "espnet.nets.pytorch_backend.transformer.attention"
 

@@ -20,6 +20,6 @@ sources=()
 [ -z "$more" ] || sources+=(--more ${more})
 if [ "$stage" -le "${data_stage:-1}" ] &&
     { [ ${#sources[@]} -gt 0 ] || [ ! -f "$corpus/transcripts.tsv" ]; }; then
-    python3 -m espnet_uniwav.data.librispeech "$corpus" --downloads ../downloads \
+    python3 -m espnet_uniwav.lab.corpora.librispeech "$corpus" --downloads ../downloads \
         "${sources[@]}"
 fi

@@ -23,10 +23,10 @@ log() { echo "$(date '+%H:%M:%S') $*"; }
 want() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# fetch_corpus [OPTION ...]: the default corpus; options of espnet_uniwav.data.asterisk.
+# fetch_corpus [OPTION ...]: the default corpus; options of espnet_uniwav.lab.corpora.asterisk.
 fetch_corpus() {
     corpus=downloads/asterisk
-    ${python} -m espnet_uniwav.data.asterisk "$corpus" "$@"
+    ${python} -m espnet_uniwav.lab.corpora.asterisk "$corpus" "$@"
 }
 
 # prepare_texts [OPTION ...]: stage 1, data folders of the utterances with a clean text: of
@@ -37,8 +37,8 @@ prepare_texts() {
         : "${match:=-en-}"
         fetch_corpus "$@"
     fi
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/all" ${data_args}
-    ${python} -m espnet_uniwav.data.texts "$data/all" "$data" "--match=$match"
+    ${python} -m espnet_uniwav.lab.corpora.prepare "$corpus" "$data/all" ${data_args}
+    ${python} -m espnet_uniwav.lab.corpora.texts "$data/all" "$data" "--match=$match"
 }
 
 # write_config CONF: CONF with what it includes, in $expdir; prints its path.
@@ -46,7 +46,7 @@ write_config() {
     mkdir -p "$expdir"
     local conf
     conf=$expdir/$(basename "$1")
-    ${python} -m espnet_uniwav.bin.config "$1" > "$conf" && echo "$conf"
+    ${python} -m espnet_uniwav.cli.commands.config "$1" > "$conf" && echo "$conf"
 }
 
 # add_inputs train|valid FOLDER SHAPE_FILE FILE,NAME,TYPE ...: adds what train_model
@@ -75,7 +75,7 @@ train_model() {
 # export_model STAGE: the checkpoint of $expdir.
 export_model() {
     log "stage $1: ${expdir} -> ${expdir}/checkpoint"
-    ${python} -m espnet_uniwav.bin.export "$expdir" "$expdir/checkpoint"
+    ${python} -m espnet_uniwav.cli.commands.export "$expdir" "$expdir/checkpoint"
 }
 
 # decode PROGRAM SET [OPTION ...]: espnet2.bin.PROGRAM with the model of $expdir; writes
@@ -97,6 +97,6 @@ score() {
     local table=$1 out=$2
     shift 2
     mkdir -p "$expdir/scores"
-    ${python} -m espnet_uniwav.bin.score "$table" "$@" --output "$out" \
+    ${python} -m espnet_uniwav.cli.commands.score "$table" "$@" --output "$out" \
         --cache "$expdir/scores/cache.json" ${score_args}
 }

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from espnet_uniwav.quantities.bounds import NUMBERS, check_number
+from espnet_uniwav.io.bounds import NUMBERS, check_number
 
 # Exit status, as of a program that SIGINT ends.
 INTERRUPTED = 130

@@ -11,9 +11,9 @@ from pathlib import Path
 
 # Names of packaged models.
 PRETRAINED, VOICE, TOKENIZER = "small", "voices", "tokens"
-# Extensions of ``espnet_uniwav.data.audio``, which imports soundfile; a test compares.
+# Extensions of ``espnet_uniwav.io.audio``, which imports soundfile; a test compares.
 SPEECH = ".wav, .flac, .ogg, .opus or .mp3"
-# Defaults of ``espnet_uniwav.flow.sampling``, which imports torch; a test compares.
+# Defaults of ``core.flow.sampling``, which imports torch; a test compares.
 FILLING = {
     "num_steps": 16,
     "method": "midpoint",

@@ -17,8 +17,8 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
-from espnet_uniwav.data.jobs import do_all
-from espnet_uniwav.files.output import whole_file
+from espnet_uniwav.io.jobs import do_all
+from espnet_uniwav.io.output import whole_file
 
 def write(phase, path):
     with whole_file(path) as file:

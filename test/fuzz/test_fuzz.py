@@ -20,8 +20,8 @@ pytest.importorskip("s3prl")
 from mutate import change_bytes, change_words, mutate
 from world import COMMANDS, make_world, remove
 
-from espnet_uniwav.data.pipe import ALLOW
-from espnet_uniwav.upstream.archive import unpack
+from espnet_uniwav.integrations.s3prl.archive import unpack
+from espnet_uniwav.io.pipe import ALLOW
 
 COUNT = int(os.environ.get("FUZZ", 100))
 LONGEST = 60

@@ -20,10 +20,10 @@ import soundfile
 pytest.importorskip("espnet2")
 from world import COMMANDS, make_world, remove
 
-from espnet_uniwav.checkpoint import load_checkpoint
-from espnet_uniwav.features.stored import check_stored
-from espnet_uniwav.storage.folder import read_config, read_weights
-from espnet_uniwav.tokenizer.files import read_codes
+from espnet_uniwav.apps.tokenizer.files import read_codes
+from espnet_uniwav.core.checkpoint import load_checkpoint
+from espnet_uniwav.core.features.stored import check_stored
+from espnet_uniwav.io.folder import read_config, read_weights
 
 KILLS = int(os.environ.get("KILLS", 2))
 

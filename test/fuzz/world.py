@@ -14,8 +14,8 @@ import yaml
 from factories import TRAINING, make_config, make_model, make_speech
 from transformers import EncodecConfig, EncodecModel
 
-from espnet_uniwav.checkpoint import save_checkpoint
-from espnet_uniwav.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.core.checkpoint import save_checkpoint
 
 TOKENS = ["<blank>", "<unk>", "AA", "B", "SIL", "<sos/eos>"]
 CODEC = dict(
@@ -65,7 +65,7 @@ class Command:
     @property
     def main(self) -> Callable:
         """Of the module of ``bin``."""
-        return import_module(f"espnet_uniwav.bin.{self.line.split()[0]}").main
+        return import_module(f"espnet_uniwav.cli.commands.{self.line.split()[0]}").main
 
 
 MODEL = ("model/config.yaml", "model/model.safetensors")

@@ -20,7 +20,7 @@ if [ ! -d "$librispeech/dev-clean" ]; then
     exit 2
 fi
 . ./path.sh
-if ! checkpoint=$(python3 -m espnet_uniwav.bin.models --folder -- "$checkpoint"); then
+if ! checkpoint=$(python3 -m espnet_uniwav.cli.commands.models --folder -- "$checkpoint"); then
     echo "$usage" >&2
     exit 2
 fi
@@ -29,7 +29,7 @@ declare -A parts=([train]="train-clean-100 train-clean-360 train-other-500"
     [dev]=dev-clean [test_clean]=test-clean [test_other]=test-other)
 for name in "${!parts[@]}"; do
     read -ra chosen <<< "${parts[$name]}"
-    [ -f "data/$name/wav.scp" ] || python3 -m espnet_uniwav.data.librispeech_parts \
+    [ -f "data/$name/wav.scp" ] || python3 -m espnet_uniwav.lab.corpora.librispeech_parts \
         "$(realpath "$librispeech")" "data/$name" "${chosen[@]}"
 done
 exec ../../mini_speech/token1/run.sh --stage 2 --data "$PWD/data" \

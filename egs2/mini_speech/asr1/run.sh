@@ -17,7 +17,7 @@ inference_args=         # more arguments of espnet2.bin.asr_inference
 inference_model=latest.pth   # the best by CER may be an early one with empty output
 test_sets="dev test"
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
-data_args=              # more arguments of espnet_uniwav.data.prepare
+data_args=              # more arguments of espnet_uniwav.lab.corpora.prepare
 match=                  # regular expression that an utterance id must contain
 minutes=                # minutes of training speech with text; empty: all
 bf16=                   # compute in bfloat16: true, false; empty: if that is faster
@@ -43,14 +43,14 @@ if want 2; then
         --write_vocabulary true --add_symbol "<blank>:0" --add_symbol "<unk>:1" \
         --add_symbol "<sos/eos>:-1"
     log "stage 2: alignments of the training texts, for the warm-up of CTC"
-    ${python} -m espnet_uniwav.bin.align "$data/train" "$data/alignment" --allow_failed
+    ${python} -m espnet_uniwav.cli.commands.align "$data/train" "$data/alignment" --allow_failed
     ${python} local/frame_tokens.py "$data/train" "$data/alignment" \
         "$data/token_list" "$data/train/alignment"
 fi
 
 if want 2 && [ -n "$minutes" ]; then
     log "stage 2: ${minutes} minutes of ${data}/train"
-    ${python} -m espnet_uniwav.data.subset \
+    ${python} -m espnet_uniwav.lab.corpora.subset \
         "$data/train" "$data/$train" "$minutes"
 fi
 

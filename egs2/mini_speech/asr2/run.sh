@@ -19,7 +19,7 @@ inference_config=../asr1/conf/decode_asr.yaml
 inference_args=         # more arguments of espnet2.bin.mt_inference
 inference_model=latest.pth
 test_sets="dev test"
-data_args=              # more arguments of espnet_uniwav.data.prepare
+data_args=              # more arguments of espnet_uniwav.lab.corpora.prepare
 match=                  # regular expression that an utterance id must contain
 num_workers=2           # processes that encode
 seed=0
@@ -40,7 +40,7 @@ fi
 if want 2; then
     for name in train dev ${test_sets}; do
         log "stage 2: ${expdir}/codes/${name}"
-        ${python} -m espnet_uniwav.bin.tokenize "$data/$name/wav.scp" \
+        ${python} -m espnet_uniwav.cli.commands.tokenize "$data/$name/wav.scp" \
             "$expdir/codes/$name" --tokenizer "$tokenizer" --num_workers "$num_workers"
     done
     ${python} -m espnet2.bin.tokenize_text --token_type word --field 2- \

@@ -24,7 +24,7 @@ expdir=
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
     [ -n "$corpus" ] || fetch_corpus
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data"
+    ${python} -m espnet_uniwav.lab.corpora.prepare "$corpus" "$data"
 fi
 
 if want 2; then
@@ -46,6 +46,6 @@ fi
 
 if want 3; then
     log "stage 3: ${expdir} -> ${expdir}/features"
-    ${python} -m espnet_uniwav.bin.codec "$expdir" "$data/train/wav.scp" \
+    ${python} -m espnet_uniwav.cli.commands.codec "$expdir" "$data/train/wav.scp" \
         "$expdir/features" --model_file "$model"
 fi

@@ -9,9 +9,9 @@ from espnetez.config import from_yaml  # noqa: E402
 from espnetez.dataset import ESPnetEZDataset  # noqa: E402
 from espnetez.trainer import Trainer  # noqa: E402
 
-from espnet_uniwav.data.audio import read_speech  # noqa: E402
-from espnet_uniwav.data.kaldi import read_data_folder  # noqa: E402
-from espnet_uniwav.tasks.experiment import export_experiment  # noqa: E402
+from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
+from espnet_uniwav.io.audio import read_speech  # noqa: E402
+from espnet_uniwav.io.kaldi import read_data_folder  # noqa: E402
 
 TOKENS = ["<blank>", "<unk>", *" ABCDEFGHIJKLMNOPQRSTUVWXYZ'", "<sos/eos>"]
 WHAT = {

@@ -15,7 +15,7 @@ lrs=                    # learning rates, chosen on dev; empty: from the conf fi
 seeds=0
 steps=                  # updates; empty: from the conf files
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
-prepare_args=           # more arguments of espnet_uniwav.superb.prepare
+prepare_args=           # more arguments of espnet_uniwav.lab.superb.prepare
 keep_gib=4              # memory (GiB) to cache states of frozen upstreams; 0: no cache
 harness_args=           # more arguments of s3prl.run_downstream
 device=cpu
@@ -30,16 +30,16 @@ if want 1; then
     if [ -z "$folders" ]; then
         [ -n "$corpus" ] || { echo "$0: give --corpus DIR or --folders DIR" >&2; exit 2; }
         log "stage 1: ${corpus} -> ${data}/kaldi"
-        ${python} -m espnet_uniwav.data.prepare "$corpus" "$data/kaldi"
+        ${python} -m espnet_uniwav.lab.corpora.prepare "$corpus" "$data/kaldi"
     fi
     log "stage 1: ${folders:=$data/kaldi} -> ${data}/{${tasks// /,}}"
-    ${python} -m espnet_uniwav.superb.prepare "$folders" "$data" --tasks ${tasks} \
+    ${python} -m espnet_uniwav.lab.superb.prepare "$folders" "$data" --tasks ${tasks} \
         --groups ${groups} ${prepare_args}
 fi
 
 if want 2; then
     log "stage 2: ${upstreams}; logs: ${expdir}/TASK/UPSTREAM/RUN/harness.log"
-    ${python} -m espnet_uniwav.superb.sweep "$data" "$expdir" --upstreams ${upstreams} \
+    ${python} -m espnet_uniwav.lab.superb.sweep "$data" "$expdir" --upstreams ${upstreams} \
         --tasks ${tasks} --seeds ${seeds} --lrs ${lrs} ${steps:+--steps "$steps"} \
         --conf "$conf" --device "$device" --keep_gib "$keep_gib" \
         "--harness_args=$harness_args"
@@ -47,5 +47,5 @@ fi
 
 if want 3; then
     log "stage 3: ${expdir}/table.md, ${expdir}/scores.csv, ${expdir}/runs.csv"
-    ${python} -m espnet_uniwav.superb.table "$data" "$expdir"
+    ${python} -m espnet_uniwav.lab.superb.results_table "$data" "$expdir"
 fi

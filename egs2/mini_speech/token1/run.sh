@@ -25,7 +25,7 @@ systems=                # more systems to score: NAME=FOLDER ...
 num_workers=2           # processes that encode and decode
 decode_args=            # more arguments of `uniwav detokenize`
 score_args=             # more arguments of `uniwav score`
-data_args=              # more arguments of espnet_uniwav.data.prepare
+data_args=              # more arguments of espnet_uniwav.lab.corpora.prepare
 match=                  # regular expression that an utterance id must contain
 bf16=                   # compute in bfloat16: true, false; empty: if that is faster
 seed=0
@@ -49,7 +49,7 @@ fi
 
 if want 2; then
     log "stage 2: ${checkpoint} -> ${start}"
-    ${python} -m espnet_uniwav.bin.cluster "$checkpoint" "$data/train/wav.scp" \
+    ${python} -m espnet_uniwav.cli.commands.cluster "$checkpoint" "$data/train/wav.scp" \
         "$start" --layer "$layer" --num_codebooks "$num_codebooks" \
         --codebook_size "$codebook_size" --seed "$seed" ${cluster_args}
 fi
@@ -73,16 +73,16 @@ fi
 if want 5; then
     for name in ${test_sets}; do
         log "stage 5: ${expdir}/codes/${name}, ${expdir}/speech/${name}"
-        ${python} -m espnet_uniwav.tokenizer.pick_lines "$data/$name" "$data/lines/$name" \
+        ${python} -m espnet_uniwav.apps.tokenizer.pick_lines "$data/$name" "$data/lines/$name" \
             ${num_lines:+--num_lines "$num_lines"}
         for number in ${codebooks:-all}; do
             number=${number#all}
             if [ "$num_codebooks" -gt 0 ]; then
-                ${python} -m espnet_uniwav.bin.tokenize "$data/lines/$name/wav.scp" \
+                ${python} -m espnet_uniwav.cli.commands.tokenize "$data/lines/$name/wav.scp" \
                     "$(codes_of "$name" "$number")" --tokenizer "$expdir/checkpoint" \
                     ${number:+--num_codebooks "$number"} --num_workers "$num_workers"
             fi
-            ${python} -m espnet_uniwav.bin.detokenize "$(codes_of "$name" "$number")" \
+            ${python} -m espnet_uniwav.cli.commands.detokenize "$(codes_of "$name" "$number")" \
                 "$expdir/speech/$name${number:+_$number}" \
                 --tokenizer "$expdir/checkpoint" \
                 --num_workers "$num_workers" ${decode_args}
@@ -107,7 +107,7 @@ fi
 if want 7; then
     for name in ${test_sets}; do
         log "stage 7: ${expdir}/voices/${name}"
-        ${python} -m espnet_uniwav.bin.detokenize \
+        ${python} -m espnet_uniwav.cli.commands.detokenize \
             "$(codes_of "$name" "${codebooks%% *}")" "$expdir/voices/$name" \
             --tokenizer "$expdir/checkpoint" --prompts "$data/lines/$name/voices.scp" \
             --num_workers "$num_workers" ${decode_args}

@@ -27,7 +27,7 @@ samplers="euler-2-0.7-0.4 euler-4-0.7-0.4 euler-8-0.7-0.4 euler-16-0.7-0.4
     euler-32-0.7-0.4 midpoint-4-0.7-0.4 heun-4-0.7-0.4 euler-8-0-0.4 euler-8-1.5-0.4
     euler-8-0.7-0 euler-8-0.7-0.7 euler-8-0.7-1"  # METHOD-STEPS-GUIDANCE-TEMPERATURE ...
 score_args=             # more arguments of `uniwav score`
-data_args=              # more arguments of espnet_uniwav.data.prepare
+data_args=              # more arguments of espnet_uniwav.lab.corpora.prepare
 match=                  # regular expression that an utterance id must contain
 frame_rate=50           # Hz, of the checkpoint's features
 bf16=                   # compute in bfloat16: true, false; empty: if that is faster
@@ -56,7 +56,7 @@ train() {
 
 # speak MODEL LINES OUT [OPTION ...]: a table of lines in $data/lines.
 speak() {
-    ${python} -m espnet_uniwav.bin.tts --model "$1" --lines "$data/lines/$2" \
+    ${python} -m espnet_uniwav.cli.commands.tts --model "$1" --lines "$data/lines/$2" \
         --output "$3" ${vocoder:+--vocoder "$vocoder"} "${@:4}" ${speak_args}
 }
 
@@ -67,7 +67,7 @@ fi
 if want 2; then
     for name in train dev test; do
         log "stage 2: ${data}/${name} -> ${data}/alignment/${name}"
-        ${python} -m espnet_uniwav.bin.align "$data/$name" "$data/alignment/$name" \
+        ${python} -m espnet_uniwav.cli.commands.align "$data/$name" "$data/alignment/$name" \
             --allow_failed
     done
 fi
@@ -75,11 +75,11 @@ fi
 if want 3; then
     log "stage 3: phones and durations of ${data}, ${data}/lines"
     for name in dev test train; do
-        ${python} -m espnet_uniwav.alignment.write_durations "$data/$name" "$data/alignment/$name" \
+        ${python} -m espnet_uniwav.lab.align.write_durations "$data/$name" "$data/alignment/$name" \
             --frame_rate "$frame_rate" --token_list "$data/token_list"
     done
     for name in ${test_sets}; do
-        ${python} -m espnet_uniwav.tts.pick_lines "$data/$name" "$data/alignment/$name" \
+        ${python} -m espnet_uniwav.apps.tts.pick_lines "$data/$name" "$data/alignment/$name" \
             "$data/lines/$name" ${num_lines:+--num_lines "$num_lines"} \
             ${prompts:+--prompts "$data/$prompts" "$data/alignment/$prompts"}
     done

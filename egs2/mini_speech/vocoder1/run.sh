@@ -25,7 +25,7 @@ expdir=
 if want 1; then
     log "stage 1: ${corpus:-Asterisk core sounds} -> ${data}"
     [ -n "$corpus" ] || fetch_corpus
-    ${python} -m espnet_uniwav.data.prepare "$corpus" "$data"
+    ${python} -m espnet_uniwav.lab.corpora.prepare "$corpus" "$data"
 fi
 
 if want 2; then
@@ -43,6 +43,6 @@ fi
 
 if want 4 && [ -n "$lines" ]; then
     log "stage 4: ${expdir}/scores"
-    ${python} -m espnet_uniwav.bin.score "$lines" --vocoder "$expdir/checkpoint" \
+    ${python} -m espnet_uniwav.cli.commands.score "$lines" --vocoder "$expdir/checkpoint" \
         --output "$expdir/scores" --title "Copies through log-mel features" ${score_args}
 fi

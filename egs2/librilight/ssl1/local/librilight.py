@@ -23,7 +23,7 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
-from espnet_uniwav.files.output import write_text
+from espnet_uniwav.io.output import write_text
 
 PARTS = ("small", "medium", "large", "unlab-6k", "unlab-60k")
 

@@ -13,12 +13,12 @@ declare -A parts=([train_clean_100]=train-clean-100 [dev]=dev-clean [test]=test-
 
 for name in dev test "$train_set"; do
     read -ra chosen <<< "${parts[$name]}"
-    python3 -m espnet_uniwav.data.librispeech_parts "$corpus" "data/all/$name" "${chosen[@]}"
+    python3 -m espnet_uniwav.lab.corpora.librispeech_parts "$corpus" "data/all/$name" "${chosen[@]}"
     method=(--method pocketsphinx)
     [ -z "$textgrids" ] || method=(--method mfa --textgrids "$textgrids")
-    python3 -m espnet_uniwav.bin.align "data/all/$name" "data/alignment/$name" \
+    python3 -m espnet_uniwav.cli.commands.align "data/all/$name" "data/alignment/$name" \
         --allow_failed "${method[@]}"
-    python3 -m espnet_uniwav.alignment.write_durations "data/all/$name" "data/alignment/$name"
+    python3 -m espnet_uniwav.lab.align.write_durations "data/all/$name" "data/alignment/$name"
     mkdir -p "data/$name" "$durations/$name"
     cp "data/all/$name/phones" "data/$name/text"
     cp "data/all/$name/durations" "$durations/$name/durations"
@@ -27,5 +27,5 @@ for name in dev test "$train_set"; do
     done
     utils/utt2spk_to_spk2utt.pl "data/$name/utt2spk" > "data/$name/spk2utt"
 done
-python3 -m espnet_uniwav.tts.pick_lines data/all/test data/alignment/test data/lines
+python3 -m espnet_uniwav.apps.tts.pick_lines data/all/test data/alignment/test data/lines
 python3 local/prompted.py data/lines/aligned.tsv data/test_prompted

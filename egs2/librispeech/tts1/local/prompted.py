@@ -2,7 +2,7 @@
 
     python local/prompted.py LINES OUT
 
-LINES is aligned.tsv of espnet_uniwav.tts.pick_lines. OUT/wav.scp holds the prompts,
+LINES is aligned.tsv of espnet_uniwav.apps.tts.pick_lines. OUT/wav.scp has the prompts,
 OUT/text the phones of prompt, `<sos/eos>` and what is spoken; OUT/words its words,
 OUT/references its recordings.
 """
@@ -13,9 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from espnet_uniwav.files.output import write_text
-from espnet_uniwav.tts.lines import read_lines
-from espnet_uniwav.tts.phones import Phonemizer
+from espnet_uniwav.apps.phones.from_text import Phonemizer
+from espnet_uniwav.apps.tts.lines import read_lines
+from espnet_uniwav.io.output import write_text
 
 NEEDED_COLUMNS = ("name", "text", "prompt", "prompt_text", "reference")
 

@@ -7,7 +7,7 @@ An exported checkpoint has no teacher and no codebooks, so this reads a model fi
 the experiment. The teacher reads unmasked speech; every frame counts, silence too, as
 in HuBERT and SpidR. PNMI is the information about the phone over its entropy; `held
 out` is the information if every utterance is read with the table of all others, see
-`espnet_uniwav.analysis.layers.mutual_information`.
+`espnet_uniwav.lab.understand.mutual_information`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from espnet_uniwav.alignment.ctm import Segment, frame_labels
-from espnet_uniwav.analysis.layers.corpus import read_alignments, read_corpus
-from espnet_uniwav.analysis.layers.mutual_information import mutual_information
-from espnet_uniwav.analysis.layers.states import Frames, collect_states
+from espnet_uniwav.apps.phones.ctm import Segment, frame_labels
 from espnet_uniwav.cli.command import check_options
 from espnet_uniwav.cli.options import add_device, add_num_utterances
-from espnet_uniwav.files.input import blamed_on, read_yaml
-from espnet_uniwav.model import UniWav
-from espnet_uniwav.ssl.dinosr import DinoSR
-from espnet_uniwav.storage.folder import CONFIG, load_strictly
-from espnet_uniwav.tasks.experiment import describe, model_weights
-from espnet_uniwav.tasks.finetuned import read_state
+from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.ssl.dinosr import DinoSR
+from espnet_uniwav.integrations.espnet.experiment import describe, model_weights
+from espnet_uniwav.integrations.espnet.finetuned import read_state
+from espnet_uniwav.io.folder import CONFIG, load_strictly
+from espnet_uniwav.io.input import blamed_on, read_yaml
+from espnet_uniwav.lab.understand.aligned_corpus import read_alignments, read_corpus
+from espnet_uniwav.lab.understand.mutual_information import mutual_information
+from espnet_uniwav.lab.understand.states import Frames, collect_states
 
 HEAD = """
 | layer | codes used | information, bits | PNMI | held out, bits |

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
+from espnet_uniwav.apps.tts.lines import Line, read_lines, write_lines
+from espnet_uniwav.apps.tts.reader import Manner, Reader
 from espnet_uniwav.cli.options import VOICE
-from espnet_uniwav.data.audio import read_speech, write_speech
-from espnet_uniwav.tasks.reader import load_reader
-from espnet_uniwav.tts.edit import align_words, replace_stretch
-from espnet_uniwav.tts.lines import Line, read_lines, write_lines
-from espnet_uniwav.tts.reader import Manner, Reader
+from espnet_uniwav.integrations.espnet.reader import load_reader
+from espnet_uniwav.io.audio import read_speech, write_speech
 
 LETTERS = 5
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.alignment.ctm import read_ctm
-from espnet_uniwav.alignment.frame_tokens import frame_tokens
-from espnet_uniwav.data.kaldi import read_table
-from espnet_uniwav.files.input import read_lines
-from espnet_uniwav.files.output import write_text
+from espnet_uniwav.apps.phones.ctm import read_ctm
+from espnet_uniwav.io.input import read_lines
+from espnet_uniwav.io.kaldi import read_table
+from espnet_uniwav.io.output import write_text
+from espnet_uniwav.lab.align.frame_tokens import frame_tokens
 
 SAMPLE_RATE = 16000
 

@@ -22,13 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.analysis.word_errors import (
+from espnet_uniwav.io.kaldi import read_table
+from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.lab.score.word_errors import (
     bootstrap_interval,
     count_errors,
     error_rate,
 )
-from espnet_uniwav.data.kaldi import read_table
-from espnet_uniwav.files.output import whole_file
 
 COLUMNS = ("system", "group", "runs", "utterances", "metric", "rate", "low", "high")
 METRICS = {"CER": ("char_edits", "chars"), "WER": ("word_edits", "words")}

@@ -26,7 +26,7 @@ import torch
 from espnet2.tasks.gan_codec import GANCodecTask
 from espnet2.torch_utils.initialize import initialize
 
-from espnet_uniwav.files.output import whole_file
+from espnet_uniwav.io.output import whole_file
 
 FROZEN = "codec.generator.quantizer"
 

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import torch
 
-from espnet_uniwav.analysis.infilling.recording import load_generator
-from espnet_uniwav.analysis.infilling.score import (
+from espnet_uniwav.apps.infill.recording import load_generator
+from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
+from espnet_uniwav.core.flow.sampling import Sampling
+from espnet_uniwav.io.output import check_output
+from espnet_uniwav.lab.score.infilling import (
     Cache,
     Protocol,
     Scorer,
     load_utterances,
 )
-from espnet_uniwav.analysis.infilling.table import (
+from espnet_uniwav.lab.score.infilling_table import (
     markdown,
     parse_grid,
     score_table,
     write_csv,
 )
-from espnet_uniwav.analysis.word_errors import WhisperJudge
-from espnet_uniwav.cli.command import say_interrupted
-from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
-from espnet_uniwav.files.output import check_output
-from espnet_uniwav.flow.sampling import Sampling
+from espnet_uniwav.lab.score.word_errors import WhisperJudge
 
 
 def get_parser() -> argparse.ArgumentParser:

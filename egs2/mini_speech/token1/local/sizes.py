@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet_uniwav.data.audio import read_speech
-from espnet_uniwav.data.kaldi import read_data_folder
-from espnet_uniwav.tokenizer.files import read_codes
+from espnet_uniwav.apps.tokenizer.files import read_codes
+from espnet_uniwav.io.audio import read_speech
+from espnet_uniwav.io.kaldi import read_data_folder
 
 RATE = 16000
 AUDIO = {

@@ -1,0 +1,1 @@
+"""What is done with a model: speak, encode to tokens, fill gaps, play."""

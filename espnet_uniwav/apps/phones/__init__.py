@@ -1,0 +1,1 @@
+"""Phones: pronunciations, and their times in speech."""

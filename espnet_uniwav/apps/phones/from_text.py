@@ -1,0 +1,70 @@
+"""English text to the phones of the alignments, with silences at pauses."""
+
+from __future__ import annotations
+
+import logging
+import re
+from itertools import islice
+
+from espnet_uniwav.apps.phones.ctm import SILENCE
+from espnet_uniwav.apps.phones.g2p import spell
+from espnet_uniwav.apps.phones.lexicon import pronounce, read_dictionary, tokenize
+from espnet_uniwav.apps.phones.word_ends import mark_last
+from espnet_uniwav.apps.text.normalizer import normalize
+
+# Each part begins where a run begins, so that a long run is read once.
+MARK = r"[,.;:!?()\u2013\u2014]"
+PAUSES = re.compile(rf"(?<!{MARK}){MARK}+(?=\s|$)|(?<!\s)\s+-+\s+")
+
+
+class Phonemizer:
+    """Grapheme to phoneme: PocketSphinx's dictionary, then g2p_en's network.
+
+    Words that are not in the dictionary are named in a warning, once.
+    """
+
+    normalize = staticmethod(normalize)
+
+    def __init__(self):
+        self.dictionary = read_dictionary()
+        self.guessed: dict[str, list[str]] = {}
+
+    def __call__(self, text: str) -> list[str]:
+        """Phones of a text.
+
+        Args:
+            text: English, as it is written.
+
+        Returns:
+            ARPAbet without stress, the last phone of a word with its mark; ``SIL`` at
+            both ends and at every pause.
+
+        Raises:
+            ValueError: Naming what cannot be read, or if there is no word.
+        """
+        known = len(self.guessed)
+        phrases = [self.words(phrase) for phrase in PAUSES.split(normalize(text))]
+        new = islice(reversed(self.guessed.items()), len(self.guessed) - known)
+        if new := list(new)[::-1]:
+            logging.warning(
+                "not in the dictionary, the pronunciation is a guess: %s. If one is "
+                "wrong, write the word as it sounds.",
+                ", ".join(f"{word} ({' '.join(own)})" for word, own in new),
+            )
+        phones = [SILENCE]
+        for phrase in filter(None, phrases):
+            phones += [phone for word in phrase for phone in mark_last(word)]
+            phones.append(SILENCE)
+        if len(phones) == 1:
+            raise ValueError(f"no word to speak in {text!r}")
+        return phones
+
+    def words(self, phrase: str) -> list[list[str]]:
+        """Phones of every word of a phrase."""
+        pairs = tokenize(phrase)
+        return [pronounce(word, self.dictionary.get, self._guess) for _, word in pairs]
+
+    def _guess(self, word: str) -> list[str]:
+        if word not in self.guessed:
+            self.guessed[word] = spell(word)
+        return self.guessed[word]

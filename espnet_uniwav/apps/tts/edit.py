@@ -1,0 +1,197 @@
+"""Editing of words in a recording: a stretch is regenerated, the rest is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from espnet_uniwav.apps.phones.ctm import SILENCE, Segment
+from espnet_uniwav.apps.phones.durations import token_durations
+from espnet_uniwav.apps.phones.lexicon import tokenize
+from espnet_uniwav.apps.phones.word_ends import mark_word_ends
+from espnet_uniwav.apps.text.normalizer import normalize
+from espnet_uniwav.apps.tts.context import Context
+from espnet_uniwav.apps.tts.reader import Manner, Reader
+from espnet_uniwav.apps.vocoder.splicing import FADE_SECONDS, splice, vocode_gaps
+from espnet_uniwav.core.flow.sampling import SPEAKING
+from espnet_uniwav.io.audio import check_speech_output, read_speech, write_speech
+from espnet_uniwav.io.kaldi import Utterance
+from espnet_uniwav.io.source import Source, as_source
+
+
+def edit(
+    input: str | Path,
+    output: str | Path,
+    model: str | Path,
+    text: str,
+    replace: str,
+    by: str,
+    speed: float = 1.0,
+    seed: int = 0,
+    config: str | Path | None = None,
+    vocoder: str | Path | None = None,
+    device: str = "cpu",
+    **sampling,
+) -> str:
+    """Replace words in an English recording; needs the package pocketsphinx.
+
+    Args:
+        input: Any file that libsndfile reads.
+        output: File to write, at the model's rate, see ``write_speech``.
+        model: Model file (.pth) of ESPnet's TTS.
+        text: What is said in the recording.
+        replace: Words of it, said exactly once.
+        by: Words to say instead.
+        speed: Divides predicted durations.
+        seed: Of the noise.
+        config, vocoder, device: As of ``load_reader``.
+        **sampling: Settings of ``Sampling``; by default those of the model.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
+    input = as_source(input)
+    check_speech_output(output)
+    phones, stretch = align_words(input, text, replace)
+    # Imported here because tasks is above this file and imports it.
+    from espnet_uniwav.integrations.espnet.reader import load_reader
+
+    reader = load_reader(model, config, device, vocoder)
+    manner = dataclasses.replace(manner, sampling=reader.sampling.but(**sampling))
+    rate = reader.features.spec.sample_rate
+    speech = read_speech(input, rate)
+    edited = replace_stretch(reader, speech, phones, stretch, by, manner)
+    write_speech(output, edited, rate)
+    return f"{output}: {stretch[0]:.2f} to {stretch[1]:.2f} s regenerated"
+
+
+def align_words(
+    input: str | Source, text: str, phrase: str
+) -> tuple[list[Segment], tuple[float, float]]:
+    """Align an English recording and find a phrase in it; needs pocketsphinx.
+
+    Args:
+        input: Any file that libsndfile reads.
+        text: What is said in the recording.
+        phrase: Words of it, said exactly once.
+
+    Returns:
+        The phones of the recording; start and end of the phrase (seconds).
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    from espnet_uniwav.apps.phones.pocketsphinx_aligner import PocketSphinxAligner
+
+    try:
+        recording = Utterance("recording", as_source(input), text=normalize(text))
+        alignment = PocketSphinxAligner()(recording)
+        phones = mark_word_ends(alignment.units, alignment.words)
+        return phones, find_words(alignment.words, normalize(phrase))
+    except ValueError as error:
+        raise ValueError(f"{input}: {error}") from error
+
+
+def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
+    """Find the time of a phrase, whatever marks touch its words.
+
+    Args:
+        words: Of the recording, sorted by time.
+        phrase: One word or several that follow each other.
+
+    Returns:
+        Start and end in seconds.
+
+    Raises:
+        ValueError: If it is not said, or more than once.
+    """
+    wanted = _bare_words(phrase)
+    said = [" ".join(_bare_words(word.label)) for word in words]
+    count = len(wanted)
+    places = [i for i in range(len(said)) if said[i : i + count] == wanted]
+    if not wanted or len(places) != 1:
+        raise ValueError(
+            f"expected {phrase!r} once among the words {' '.join(said)!r}, found it "
+            f"{len(places) if wanted else 0} times"
+        )
+    return words[places[0]].start, words[places[0] + count - 1].end
+
+
+def _bare_words(text: str) -> list[str]:
+    """Words as the dictionary has them, without the quotes of a whole word."""
+    return [word.strip("'") for _, word in tokenize(text)]
+
+
+def replace_stretch(
+    reader: Reader,
+    speech: np.ndarray,
+    phones: Sequence[Segment],
+    stretch: tuple[float, float],
+    text: str,
+    manner: Manner = Manner(),
+) -> np.ndarray:
+    """Regenerate a stretch of a recording with another text.
+
+    Args:
+        reader: The voice is that of the recording.
+        speech: (S,) samples.
+        phones: Aligned tokens of the recording, from 0 to its end.
+        stretch: Start and end in seconds, at borders of phones.
+        text: What is said instead.
+        manner: How.
+
+    Phones that fit the recording badly are reported.
+
+    Returns:
+        Samples; those of ``speech`` outside the stretch, bit for bit but for a fade of
+        15 ms on either side.
+
+    Raises:
+        ValueError: If the stretch is not inside the recording or no phone is in it.
+    """
+    spec = reader.features.spec
+    x = reader.features.extract_one(torch.as_tensor(speech))
+    names, durations = token_durations(phones, len(x), spec.frame_rate)
+    inside = [
+        i for i, p in enumerate(phones) if stretch[0] <= p.start and p.end <= stretch[1]
+    ]
+    if not inside:
+        raise ValueError(f"no aligned phone is between {stretch[0]} and {stretch[1]} s")
+    whole = _context(reader, x, names, durations)
+    reader.align(whole, "the recording does not seem to say its transcript")
+    first, last = inside[0], inside[-1] + 1
+    start, end = sum(durations[:first]), sum(durations[:last])
+    before = _context(reader, x[:start], names[:first], durations[:first])
+    after = _context(reader, x[end:], names[last:], durations[last:])
+    new = [name for name in reader.tokenize(text) if name != SILENCE]
+    spoken = reader.speak(new, before, manner, after=after).x.cpu()
+    return _splice(reader, speech, x, (start, end), spoken)
+
+
+def _context(reader: Reader, x: Tensor, names, durations) -> Context:
+    counts = torch.tensor(durations, dtype=torch.long, device=reader.device)
+    return Context(x.to(reader.device), reader.tokens(names), counts)
+
+
+def _splice(reader: Reader, speech, x: Tensor, stretch, spoken: Tensor) -> np.ndarray:
+    """Splice the generated frames between the kept samples."""
+    spec, (start, end) = reader.features.spec, stretch
+    frames = torch.cat((x[:start], spoken, x[end:]))
+    mask = torch.zeros(len(frames), dtype=torch.bool)
+    mask[start : start + len(spoken)] = True
+    first, last = start * spec.hop_length, min(end * spec.hop_length, len(speech))
+    gap = torch.zeros(len(spoken) * spec.hop_length)
+    speech = torch.as_tensor(speech)
+    kept = torch.cat((speech[:first], gap, speech[last:]))
+    generated = vocode_gaps(reader.features, frames, mask, len(kept))
+    fade = round(FADE_SECONDS * spec.sample_rate)
+    return splice(kept, generated, [(first, first + len(gap))], fade).numpy()

@@ -1,0 +1,1 @@
+"""The paper in plain PyTorch: features, encoder, teacher, codebooks, decoder."""

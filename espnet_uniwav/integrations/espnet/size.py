@@ -1,0 +1,79 @@
+"""Parameters and multiply-adds of a configuration, without allocating the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.ssl.dinosr import DinoSR
+from espnet_uniwav.integrations.espnet.experiment import model_config
+from espnet_uniwav.io.bounds import check_sizes
+from espnet_uniwav.io.config import resolve
+from espnet_uniwav.io.input import blamed_on
+
+Row = tuple[str, int, float]
+
+
+def size(config: str | Path, seconds: float = 10.0) -> str:
+    """A table of the parts of a model.
+
+    Args:
+        config: Configuration of the SSL task.
+        seconds: Length of the input utterance.
+
+    Raises:
+        FileNotFoundError, ValueError: Naming the file and what to do.
+    """
+    content = resolve(config)
+    check_sizes(content, str(config))
+    with torch.device("meta"), blamed_on(config):
+        rows = count(content, seconds)
+    lines = [f"{'part':<20}{'parameters':>14}{'multiply-adds per s':>22}"]
+    for name, parameters, ops in rows:
+        lines.append(f"{name:<20}{parameters / 1e6:>12.1f} M{ops / 1e9:>20.2f} G")
+    return "\n".join(lines)
+
+
+def count(conf: dict, seconds: float) -> list[Row]:
+    """Count every part's parameters and its forward pass over one utterance.
+
+    Args:
+        conf: ESPnet's configuration of the SSL task.
+        seconds: Length of the utterance; attention grows with it.
+
+    Returns:
+        Per part: name, parameters, multiply-adds per second of audio.
+    """
+    model = UniWav.from_config(model_config(conf)).eval().requires_grad_(False)
+    spec = model.features.spec
+    x = torch.zeros(1, spec.num_frames(round(seconds * spec.sample_rate)), spec.dim)
+    rows = [
+        ("encoder", model.encoder, lambda: model.hidden_states(x)),
+    ]
+    if model.decoder is not None:
+        z = torch.zeros(*x.shape[:2], model.encoder.embed_dim)
+        rows.append(("decoder", model.decoder, lambda: model.decoder(x, x[..., 0], z)))
+    losses = {loss["name"]: dict(loss.get("conf") or {}) for loss in conf["loss"]}
+    if "dinosr" in losses:
+        losses["dinosr"].pop("weight", None)
+        loss = DinoSR(model.encoder, **losses["dinosr"]).requires_grad_(False)
+        embedded = model.encoder.embed(x)
+        teacher = loss.teacher
+        rows.append(("teacher (training)", teacher, lambda: teacher.network(embedded)))
+        rows.append(("heads (training)", loss.heads, lambda: loss.heads(embedded)))
+    return [(name, _parameters(m), _ops(run) / seconds) for name, m, run in rows]
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _ops(run: Callable) -> float:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        run()
+    return counter.get_total_flops() / 2

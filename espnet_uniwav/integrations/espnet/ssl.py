@@ -1,0 +1,253 @@
+"""ESPnet2 adapter for pre-training: names and shapes of the stock SSL task."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from pathlib import Path
+
+import torch
+from espnet2.asr.encoder.abs_encoder import AbsEncoder
+from espnet2.ssl.espnet_model import ESPnetSSLModel
+from torch import Tensor
+from typeguard import typechecked
+
+from espnet_uniwav.core.checkpoint import load_checkpoint
+from espnet_uniwav.core.features import FeatureSpec
+from espnet_uniwav.core.nn.draws import same_draws
+from espnet_uniwav.core.nn.masks import (
+    cut_padding,
+    drop_if_unpadded,
+    lengths_to_padding_mask,
+)
+from espnet_uniwav.core.nn.precision import bfloat16
+from espnet_uniwav.core.nn.processes import sum_over_processes
+from espnet_uniwav.core.nn.transformer import TransformerLayer
+from espnet_uniwav.core.ssl.encoder import Encoder
+from espnet_uniwav.core.ssl.masked_pass import masked_pass
+from espnet_uniwav.core.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.integrations.espnet.results import report
+from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
+from espnet_uniwav.integrations.espnet.ssl_losses import UniWavLoss
+from espnet_uniwav.io.folder import load_strictly
+
+
+class UniWavEncoder(AbsEncoder):
+    """``encoder: uniwav``: see ``Encoder`` for the arguments."""
+
+    def __init__(self, input_size: int, **conf):
+        super().__init__()
+        self.encoder = Encoder(input_size, **conf)
+
+    def output_size(self) -> int:
+        """Width D of a state."""
+        return self.encoder.embed_dim
+
+    def forward(
+        self,
+        xs_pad: Tensor,
+        ilens: Tensor,
+        prev_states: Tensor = None,
+        masks: Tensor | None = None,
+        return_all_hs: bool = False,
+    ):
+        """Encode unmasked features.
+
+        Args:
+            xs_pad: (B, T, F) features.
+            ilens: (B,) valid frames.
+            prev_states: Unused.
+            masks: (B, T), True = padding; made from ilens if missing.
+            return_all_hs: Also return all num_layers + 1 states.
+
+        Returns:
+            (B, T, D), or that and the list of states; ilens; None.
+        """
+        if masks is None:
+            masks = lengths_to_padding_mask(ilens, xs_pad.shape[1])
+        states = self.encoder(self.encoder.embed(xs_pad), drop_if_unpadded(masks))
+        return ((states[-1], states) if return_all_hs else states[-1]), ilens, None
+
+
+# ``--print_config`` shows the defaults of the encoder itself.
+UniWavEncoder.__signature__ = inspect.signature(Encoder)
+
+
+class UniWavSSLModel(ESPnetSSLModel):
+    """``model: uniwav``: one masked pass of the encoder, every loss on its states.
+
+    Args:
+        frontend, encoder, losses, normalize, preencoder, **kwargs: Built by ESPnet.
+        bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
+        checkpointing: Save memory, see ``TransformerLayer``.
+        compile: Compile every layer with ``torch.compile``; this takes some minutes.
+        num_views: Masked (and perturbed) views of every utterance that the student
+            learns from for one pass of the teacher; the decoder learns from the first.
+        checkpoint: Start from the weights of this checkpoint, of the same
+            architecture: continued pre-training. Teacher and codebooks are initialised
+            from these weights.
+    """
+
+    @typechecked
+    def __init__(
+        self,
+        frontend,
+        encoder,
+        losses,
+        normalize,
+        preencoder,
+        bf16: bool = False,
+        checkpointing: bool = False,
+        compile: bool = False,
+        num_views: int = 1,
+        checkpoint: str | Path | None = None,
+        **kwargs,
+    ):
+        if num_views < 1:
+            raise ValueError(
+                f"model_conf: num_views must be 1 or more, found {num_views}"
+            )
+        _check_parts(frontend, encoder, losses, normalize, preencoder)
+        super().__init__(
+            frontend=frontend,
+            encoder=encoder,
+            losses=losses,
+            normalize=normalize,
+            preencoder=preencoder,
+            **kwargs,
+        )
+        if (perturb := self.util_modules["perturb"]).is_active:
+            _check_bands(perturb, frontend.features.spec)
+        pretrained = None
+        if checkpoint is not None:
+            pretrained = load_checkpoint(checkpoint, frontend.features.spec)
+            weights = pretrained.encoder.state_dict()
+            load_strictly(encoder.encoder, weights, str(checkpoint))
+        for loss in losses:
+            loss.attach(encoder.encoder, frontend.output_size())
+            if pretrained is not None:
+                loss.start_from(pretrained, str(checkpoint))
+        self.bf16 = bf16
+        self.num_views = num_views
+        for layer in self.modules():
+            if isinstance(layer, TransformerLayer):
+                layer.checkpointing = checkpointing
+                if compile:
+                    layer.compile(dynamic=True)
+        self.register_buffer("nonfinite_steps", torch.zeros(()))
+        self._last_forward = None
+        after_optimizer_step(self)
+
+    def forward(
+        self,
+        speech: Tensor,
+        speech_lengths: Tensor,
+        text: Tensor | None = None,
+        **kwargs,
+    ):
+        """Losses of one batch.
+
+        Args:
+            speech: (B, S) samples.
+            speech_lengths: (B,) valid samples.
+            text: (B, T) labels of the frames, for ``loss: masked_prediction`` alone.
+            **kwargs: Lengths and utterance names, unused.
+
+        Returns:
+            loss, stats and weight (masked frames), as ESPnet's trainer expects them.
+        """
+        with (
+            bfloat16(speech.device, self.bf16),
+            same_draws(speech.device, not self.training),
+        ):
+            batch = self.encode(speech, speech_lengths)
+            batch["labels"] = text
+            total, stats = self._losses(batch)
+        if self.training:
+            nonfinite = (~total.detach().isfinite()).float()
+            sum_over_processes(nonfinite)
+            self.nonfinite_steps += nonfinite.clamp(max=1.0)
+        frames, views = batch["lengths"].sum(), batch["views"]
+        stats["loss"] = total.detach()
+        stats["masked_share"] = batch["masked"].numel() / (views * frames)
+        stats["padding_share"] = 1 - frames / batch["mask"].numel()
+        stats["nonfinite_steps"] = self.nonfinite_steps.clone()
+        stats.update(self._speed(frames))
+        return report(total, stats, float(max(batch["masked"].numel(), 1)))
+
+    def _losses(self, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
+        total, stats = 0.0, {}
+        for objective in self.losses:
+            inputs = {k: batch[k] for k in objective.required_inputs}
+            loss, loss_stats = objective(**inputs)
+            total = total + loss
+            stats.update(loss_stats)
+        return total, stats
+
+    def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
+        """Features, masks and states of all views, see ``masked_pass``."""
+        features, lengths = self._extract_feats(speech, speech_lengths)
+        return masked_pass(
+            self.encoder.encoder,
+            self.util_modules["span_mask"],
+            self.util_modules["perturb"],
+            features,
+            lengths,
+            self.num_views if self.training else 1,
+            max(loss.num_ffn for loss in self.losses),
+        )
+
+    def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
+        """Features for ``--collect_stats``; needs no text."""
+        features, lengths = self._extract_feats(speech, speech_lengths)
+        return {"feats": features, "feats_lengths": lengths}
+
+    def _extract_feats(self, speech: Tensor, speech_lengths: Tensor):
+        """As ESPnet's, which reads the longest length from a GPU to cut the padding."""
+        return self.frontend(cut_padding(speech, speech_lengths), speech_lengths)
+
+    def after_optimizer_step(self) -> None:
+        """Update teachers and codebooks after an optimiser step."""
+        self.global_step += 1
+        for objective in self.losses:
+            objective.after_optimizer_step(self.encoder.encoder)
+
+    def _speed(self, frames: Tensor) -> dict[str, Tensor]:
+        """Seconds of audio per second of wall time since the previous batch."""
+        now, last = time.perf_counter(), self._last_forward
+        self._last_forward = now if self.training else None
+        if last is None or not self.training:
+            return {}
+        seconds = frames / self.frontend.features.spec.frame_rate
+        return {"audio_seconds_per_second": seconds / (now - last)}
+
+
+def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
+    if not isinstance(frontend, UniWavFrontend) or not isinstance(
+        encoder, UniWavEncoder
+    ):
+        raise ValueError(
+            "model: uniwav needs frontend: uniwav and encoder: uniwav, found "
+            f"{type(frontend).__name__} and {type(encoder).__name__}"
+        )
+    for key, part in (("normalize", normalize), ("preencoder", preencoder)):
+        if part is not None:
+            raise ValueError(
+                f"model: uniwav normalises and projects itself: set {key}: null, "
+                f"found {type(part).__name__}"
+            )
+    for loss in losses:
+        if not isinstance(loss, UniWavLoss):
+            raise ValueError(
+                "model: uniwav takes loss: dinosr, flow_matching and "
+                "masked_prediction, found "
+                f"{type(loss).__name__}"
+            )
+
+
+def _check_bands(perturb, spec: FeatureSpec) -> None:
+    if spec.name != "log_mel":
+        raise ValueError(
+            "util: perturb stretches the bands of features: log_mel, found "
+            f"{spec.name}: leave it out"
+        )

@@ -1,0 +1,45 @@
+"""Of which recordings the results in a folder were made: ``recordings.tsv``.
+
+A folder without this table, of an older version, is taken to be up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.source import Source, stamp
+
+TABLE = "recordings.tsv"
+
+
+def changed(folder: Path, sources: Mapping[str, Source]) -> set[str]:
+    """Names whose recordings are not those that the folder remembers."""
+    before = _read(folder / TABLE)
+    known = {name: own for name, own in sources.items() if name in before}
+    now = {name: stamp(source) for name, source in known.items()}
+    return {name for name, own in now.items() if own and own != before[name]}
+
+
+def remember(folder: Path, sources: Mapping[str, Source]) -> None:
+    """Write what the recordings are now; before they are read, results removed.
+
+    So a kill, or a change of a recording meanwhile, only gives the next run more work.
+    """
+    now = {name: stamp(source) for name, source in sources.items()}
+    known = {**_read(folder / TABLE), **{k: v for k, v in now.items() if v}}
+    rows = (f"{name}\t{own}\n" for name, own in known.items())
+    write_text(folder / TABLE, "".join(["name\tstamp\n", *rows]))
+
+
+def said_again(stale: Collection[str]) -> str:
+    """Words for a summary: how many results were made again."""
+    return f", {len(stale)} again, of recordings that have changed" if stale else ""
+
+
+def _read(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[1:]
+    return dict(line.split("\t") for line in lines if line.count("\t") == 1)

@@ -1,0 +1,135 @@
+"""Forced alignment of a data folder by one of four methods."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from espnet_uniwav.apps.phones.alignment import write_folder
+from espnet_uniwav.io.jobs import conclude, do_all
+from espnet_uniwav.io.kaldi import read_data_folder, spread
+from espnet_uniwav.io.output import check_output
+
+# ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
+# ``do_all``; a function to call afterwards, which returns further failures to list.
+Method = tuple[str, Callable, int, Callable[[], dict]]
+
+
+def align(
+    data: Path,
+    output: Path,
+    method: str = "pocketsphinx",
+    textgrids: Path | None = None,
+    alignments: Path | None = None,
+    model: Path | None = None,
+    config: Path | None = None,
+    num_utterances: int | None = None,
+    num_workers: int | None = None,
+    device: str = "cpu",
+    allow_failed: bool = False,
+) -> str:
+    """Align the utterances of a data folder, write the result, and summarise it.
+
+    Args:
+        data: Kaldi-style data folder: wav.scp, text, utt2spk.
+        output: Folder to write, see ``write_folder``.
+        method: ``pocketsphinx``, ``mfa``, ``table`` or ``ctc``.
+        textgrids: Folder that MFA wrote, for ``mfa``.
+        alignments: Table of alignments made by others, for ``table``.
+        model: Folder or model file (.pth) of ESPnet's ASR, for ``ctc``.
+        config: Of a model file; None: config.yaml beside it.
+        num_utterances: Approximate number, a few of each of some speakers; None: all.
+        num_workers: Processes of ``pocketsphinx``; None: one per core.
+        device: Torch device of the model.
+        allow_failed: Some utterances may fail, see ``conclude``.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError, ImportError: Naming the file and what to do.
+    """
+    check_output(output, folder=True)
+    utterances = spread(read_data_folder(data / "wav.scp"), num_utterances)
+    if not utterances:
+        raise ValueError(f"{data / 'wav.scp'}: expected utterances, found none")
+    if method == "pocketsphinx":
+        chosen = use_pocketsphinx(data, num_workers)
+    elif method == "mfa":
+        chosen = use_mfa(textgrids)
+    elif method == "table":
+        chosen = use_table(alignments)
+    else:
+        chosen = use_ctc(data, model, config, device)
+    unit, make_aligner, processes, left_over = chosen
+    aligned, reasons = {}, {}
+    items = {utterance.name: utterance for utterance in utterances}
+    for own in do_all(make_aligner, items, processes, "align"):
+        if own.reason:
+            reasons[own.name] = own.reason
+        else:
+            aligned[own.name] = own.value
+    summary = f"{output}: {len(aligned)} of {len(utterances)} utterances aligned"
+    failed = len(reasons)
+    if unused := left_over():
+        summary += f"; {len(unused)} alignments belong to none of them"
+    write_folder(output, aligned, {**reasons, **unused}, unit)
+    return conclude(summary, output, len(aligned), failed, allow_failed)
+
+
+def use_pocketsphinx(data: Path, num_workers: int | None) -> Method:
+    """See ``PocketSphinxAligner``."""
+    from espnet_uniwav.apps.phones.pocketsphinx_aligner import PocketSphinxAligner
+
+    if num_workers is None:
+        num_workers = os.cpu_count() or 1
+    if num_workers < 0:
+        raise ValueError(f"--num_workers: expected 0 or more, found {num_workers}")
+    _need_package("pocketsphinx")
+    _need(data / "text")
+    return "phones", PocketSphinxAligner, num_workers, dict
+
+
+def use_mfa(textgrids: Path | None) -> Method:
+    """See ``MFAAligner``."""
+    from espnet_uniwav.lab.align.mfa import MFAAligner, TextGrids
+
+    if textgrids is None:
+        raise ValueError("--method mfa needs --textgrids FOLDER")
+    _need_package("praatio")
+    aligner = MFAAligner(TextGrids(textgrids))
+    return "phones", lambda: aligner, 0, aligner.unused
+
+
+def use_table(alignments: Path | None) -> Method:
+    """See ``TableAligner``."""
+    from espnet_uniwav.lab.align.published import AlignmentTable, TableAligner
+
+    if alignments is None:
+        raise ValueError("--method table needs --alignments FILE.tsv")
+    aligner = TableAligner(AlignmentTable(alignments))
+    return "phones", lambda: aligner, 0, aligner.unused
+
+
+def use_ctc(data: Path, model: Path | None, config: Path | None, device: str) -> Method:
+    """See ``CTCAligner``."""
+    from espnet_uniwav.integrations.espnet.ctc_aligner import load_recogniser
+    from espnet_uniwav.lab.align.ctc import CTCAligner
+
+    if model is None:
+        raise ValueError("--method ctc needs --model FOLDER, or FILE.pth")
+    _need(data / "text")
+    aligner = CTCAligner(load_recogniser(config, model, device))
+    return aligner.unit, lambda: aligner, 0, dict
+
+
+def _need(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; alignment needs the texts")
+
+
+def _need_package(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        raise ImportError(f"this method needs the package {name}: pip install {name}")

@@ -1,0 +1,249 @@
+"""Reads a corpus: an audio folder, a table, or a Kaldi data folder.
+
+Each reader returns recordings, each with its utterances, and the entries that cannot
+be used. No audio is opened here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from espnet_uniwav.io.kaldi import SEGMENTS, parse_segment, table_lines
+from espnet_uniwav.io.source import ENTRY
+from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".sph")
+SPLITS = {
+    "train": "train",
+    "dev": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
+    "eval": "test",
+}
+
+
+class CorpusError(ValueError):
+    """The corpus as a whole cannot be used; the message says how to fix it."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One stretch of a recording, from `start` to `end` in seconds (None: its end).
+
+    An empty `split` means that the corpus does not define one.
+    """
+
+    utt: str
+    speaker: str
+    text: str = ""
+    split: str = ""
+    start: float = 0.0
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An audio file, or a shell command that ends in a pipe, and its utterances."""
+
+    source: str
+    utterances: tuple[Utterance, ...]
+
+    @property
+    def is_command(self) -> bool:
+        return self.source.endswith("|")
+
+
+@dataclass(frozen=True)
+class Skip:
+    """An entry that is left out; the reason begins with its kind and a colon."""
+
+    utt: str
+    path: str
+    reason: str
+
+
+def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]]:
+    """Lists the recordings of a corpus in any supported layout.
+
+    Args:
+        folder: the corpus.
+        ignore: audio below this folder is not part of the corpus (our own output).
+
+    Raises:
+        CorpusError: the folder does not exist or lists no audio.
+        ValueError: a table of it cannot be read.
+    """
+    if not folder.is_dir():
+        found = "is a file" if folder.exists() else "does not exist"
+        raise CorpusError(
+            f"corpus {folder} {found}: expected a folder with {_audio_names()} files, "
+            f"with a {TABLE}, or a Kaldi data folder (wav.scp)"
+        )
+    kaldi = [name for name in SPLITS if (folder / name / "wav.scp").is_file()]
+    if (folder / "wav.scp").is_file():
+        recordings, skips = read_kaldi(folder)
+    elif (folder / TABLE).is_file():
+        recordings, skips = read_table(folder)
+    elif kaldi:
+        recordings, skips = _read_kaldi_splits(folder, kaldi)
+    else:
+        recordings, skips = read_folder(folder, ignore), []
+    recordings, doubles = _drop_duplicates(recordings)
+    if not recordings and not skips:
+        raise CorpusError(
+            f"corpus {folder} holds no audio: expected {_audio_names()} files in it or "
+            f"below it, or entries in its wav.scp or {TABLE}; is it the right folder?"
+        )
+    return recordings, skips + doubles
+
+
+def read_folder(folder: Path, ignore: Path) -> list[Recording]:
+    """Takes every audio file below a folder; the speaker is the parent folder."""
+    recordings = []
+    for path in _audio_files(folder, ignore):
+        relative = path.relative_to(folder)
+        speaker = clean_id("-".join(relative.parent.parts))
+        utterance = _utterance(clean_id("-".join(relative.with_suffix("").parts)))
+        if speaker:
+            utterance = replace(utterance, speaker=speaker)
+        recordings.append(Recording(os.path.abspath(path), (utterance,)))
+    return recordings
+
+
+def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
+    """Reads `transcripts.tsv`; speaker, text and split are optional columns.
+
+    Raises:
+        ValueError: the table has no column path, or a line that cannot be read.
+    """
+    rows = [row for _, row in read_cells(folder)]
+    splits_given = any(row.get("split") for row in rows)
+    recordings, skips = [], []
+    for row in rows:
+        path = os.path.abspath(folder / row["path"])
+        utt = clean_id(row.get("utt") or Path(row["path"]).stem)
+        split = SPLITS.get(row.get("split", "").strip().lower(), "")
+        if splits_given and not split:
+            reason = f"unknown split: {row['split']!r}, expected train, dev or test"
+            skips.append(Skip(utt, path, reason))
+            continue
+        utterance = _utterance(utt, row.get("speaker", ""), row.get("text", ""), split)
+        recordings.append(Recording(path, (utterance,)))
+    return recordings, skips
+
+
+def read_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Skip]]:
+    """Reads a Kaldi data folder: wav.scp and, if there, segments, utt2spk, text."""
+    sources = dict(_columns(folder / "wav.scp"))
+    speakers = dict(_columns(folder / "utt2spk"))
+    texts = dict(_columns(folder / "text"))
+    if not (folder / SEGMENTS).is_file():
+        recordings = []
+        for utt, source in _columns(folder / "wav.scp"):
+            utterance = _utterance(utt, speakers.get(utt, ""), texts.get(utt, ""))
+            cuts = (replace(utterance, split=split),)
+            recordings.append(Recording(_locate(source, folder), cuts))
+        return recordings, []
+    cuts, skips = defaultdict(list), []
+    for utt, value in _columns(folder / SEGMENTS):
+        try:
+            recording, start, end = parse_segment(value)
+        except ValueError as error:
+            skips.append(Skip(utt, str(folder / SEGMENTS), f"bad segment: {error}"))
+            continue
+        if recording not in sources:
+            reason = f"bad segment: no recording {recording!r}"
+            skips.append(Skip(utt, str(folder / SEGMENTS), reason))
+            continue
+        utterance = _utterance(utt, speakers.get(utt, ""), texts.get(utt, ""), split)
+        cuts[recording].append(replace(utterance, start=start, end=end))
+    recordings = [
+        Recording(_locate(sources[name], folder), tuple(found))
+        for name, found in cuts.items()
+    ]
+    return recordings, skips
+
+
+def clean_id(name: str) -> str:
+    """Makes a name fit for Kaldi's tables: no blank and no slash."""
+    return re.sub(r"[\s/\\]+", "_", name.strip())
+
+
+def _utterance(utt: str, speaker: str = "", text: str = "", split: str = ""):
+    """Makes an utterance whose id opens with its speaker, so that Kaldi's two orders
+    (by utterance, by speaker) agree. An unknown speaker is the utterance itself."""
+    utt, speaker = clean_id(utt), clean_id(speaker)
+    if (
+        speaker
+        and utt != speaker
+        and not utt.startswith((speaker + "-", speaker + "_"))
+    ):
+        utt = f"{speaker}-{utt}"
+    return Utterance(utt, speaker or utt, " ".join(text.split()), split)
+
+
+def _read_kaldi_splits(folder: Path, names: list[str]):
+    recordings, skips = [], []
+    for name in names:
+        found, bad = read_kaldi(folder / name, SPLITS[name])
+        recordings += found
+        skips += bad
+    return recordings, skips
+
+
+def _drop_duplicates(recordings: list[Recording]) -> tuple[list, list[Skip]]:
+    """Keeps the first utterance of every id."""
+    seen, kept, skips = {}, [], []
+    for recording in recordings:
+        fresh = []
+        for utterance in recording.utterances:
+            if utterance.utt in seen:
+                reason = f"duplicate id: first used by {seen[utterance.utt]}"
+                skips.append(Skip(utterance.utt, recording.source, reason))
+            else:
+                seen[utterance.utt] = recording.source
+                fresh.append(utterance)
+        if fresh:
+            kept.append(replace(recording, utterances=tuple(fresh)))
+    return kept, skips
+
+
+def _audio_files(folder: Path, ignore: Path):
+    """Walks a folder in a fixed order; hidden files and link loops are left out."""
+    ignore, visited = os.path.realpath(ignore), set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in visited or real == ignore:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders.sort()
+        for name in sorted(files):
+            if not name.startswith(".") and name.lower().endswith(AUDIO_SUFFIXES):
+                yield Path(root, name)
+
+
+def _columns(path: Path) -> list[tuple[str, str]]:
+    """Key and value of each line of a Kaldi table; none if there is no table."""
+    if not path.is_file():
+        return []
+    return [(key, value) for _, key, value in table_lines(path, mark=True)]
+
+
+def _locate(source: str, folder: Path) -> str:
+    """Finds a path of wav.scp from the working folder or from the data folder."""
+    if source.endswith("|"):
+        return source
+    beside = folder / source
+    entry = ENTRY.fullmatch(str(beside))
+    there = beside.exists() or (entry and Path(entry[1]).exists())
+    return os.path.abspath(beside if there else source)
+
+
+def _audio_names() -> str:
+    return ", ".join(AUDIO_SUFFIXES)

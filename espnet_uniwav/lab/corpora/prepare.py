@@ -1,0 +1,197 @@
+"""Turns a corpus into Kaldi-style data folders that ESPnet can train on.
+
+    python -m espnet_uniwav.lab.corpora.prepare CORPUS OUT
+
+CORPUS is a folder of audio files, one with a transcripts.tsv (columns utt, speaker,
+path, text, split), or a Kaldi data folder (also as sub-folders train, dev, test).
+Every file is decoded once from start to end. Clean 16 kHz mono WAV and FLAC files are
+used in place; others are resampled, mixed down or cut and written to OUT/audio.
+What cannot be used is counted and listed in OUT/skipped.tsv.
+
+Utterances without a transcript get `<unk>` in `text`, because ESPnet's recipes want
+that file; pre-training does not read it. Ids are prefixed with their speaker where they
+do not start with it, as Kaldi's sorting demands. In a plain folder of audio the speaker
+is the folder of a file. Splits are the corpus's own where it names them; else
+whole speakers (ten or more of them) or whole utterances are drawn by hash. As in Kaldi,
+an entry of wav.scp that ends in a pipe is run as a shell command, but only if the
+environment variable UNIWAV_ALLOW_PIPES is 1; else it is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.io.kaldi import write_data_folder
+from espnet_uniwav.io.output import write_text
+from espnet_uniwav.lab.corpora.corpus import CorpusError, Recording, Skip, read_corpus
+from espnet_uniwav.lab.corpora.decode import SAMPLE_RATE, Limits, Piece, prepare
+from espnet_uniwav.lab.corpora.split import assign_splits, hash_share
+
+SPLIT_NAMES = ("train", "dev", "test")
+TOKENS = ("<blank>", "<unk>", "<sos/eos>")
+CHUNK = 64
+
+
+def get_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--min_seconds", type=float, default=0.4)
+    parser.add_argument("--max_seconds", type=float, default=20.0)
+    parser.add_argument("--max_hours", type=float, default=float("inf"))
+    parser.add_argument("--dev_share", type=float, default=0.05)
+    parser.add_argument("--test_share", type=float, default=0.05)
+    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="threads")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    args = get_parser().parse_args(argv)
+    try:
+        _check_args(args)
+        build(args)
+    except (ValueError, OSError) as error:
+        print(f"prepare: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return say_interrupted("prepare")
+    return 0
+
+
+def build(args: argparse.Namespace) -> None:
+    """Reads, decodes, splits and writes the corpus.
+
+    Raises:
+        CorpusError: nothing, or not enough, is usable.
+    """
+    recordings, skips = read_corpus(args.corpus, ignore=args.out)
+    audio = args.out / "audio"
+    audio.mkdir(parents=True, exist_ok=True)
+    limits = Limits(args.min_seconds, args.max_seconds)
+    pieces, bad = _prepare_all(recordings, limits, audio, args.max_hours, args.nj)
+    skips = sorted(skips + bad, key=lambda skip: skip.utt)
+    write_skips(skips, args.out / "skipped.tsv")
+    pieces = assign_splits(pieces, {"dev": args.dev_share, "test": args.test_share})
+    _check_enough(pieces, skips, args)
+    for name in SPLIT_NAMES:
+        write_kaldi([p for p in pieces if p.split == name], args.out / name)
+    write_text(args.out / "token_list", "\n".join(TOKENS) + "\n")
+    _report(pieces, skips, args.out)
+
+
+def write_kaldi(pieces: list[Piece], folder: Path) -> None:
+    """Writes one data folder, each table sorted by its key."""
+    tables = {
+        "wav.scp": {p.utt: p.path for p in pieces},
+        "text": {p.utt: p.text or "<unk>" for p in pieces},
+        "utt2spk": {p.utt: p.speaker for p in pieces},
+        "speech_shape": {p.utt: p.samples for p in pieces},
+    }
+    write_data_folder(folder, tables)
+
+
+def write_skips(skips: list[Skip], path: Path) -> None:
+    """Lists the entries left out, with the columns utt, path and reason."""
+    lines = ["utt\tpath\treason\n"]
+    lines += [f"{skip.utt}\t{skip.path}\t{skip.reason}\n" for skip in skips]
+    text = "".join(lines).encode(errors="replace").decode()  # odd bytes in paths
+    write_text(path, text)
+
+
+def _prepare_all(
+    recordings: list[Recording],
+    limits: Limits,
+    audio: Path,
+    max_hours: float,
+    threads: int,
+) -> tuple[list[Piece], list[Skip]]:
+    """Decodes recordings in a fixed random order until there is enough audio."""
+    order = iter(
+        sorted(recordings, key=lambda item: hash_share(item.utterances[0].utt))
+    )
+    work = partial(prepare, limits=limits, folder=audio)
+    pieces, skips, wanted = [], [], max_hours * 3600 * SAMPLE_RATE
+    bar = tqdm(total=len(recordings), desc="decode", unit="file")
+    with ThreadPoolExecutor(threads) as pool, bar:
+        while wanted > 0 and (chunk := list(islice(order, CHUNK))):
+            for found, bad in pool.map(work, chunk):
+                bar.update()
+                skips += bad
+                for piece in found:
+                    if wanted > 0:
+                        pieces.append(piece)
+                        wanted -= piece.samples
+    return pieces, skips
+
+
+def _check_args(args: argparse.Namespace) -> None:
+    if not 0 < args.min_seconds < args.max_seconds / 2:
+        raise CorpusError(
+            f"--min_seconds {args.min_seconds} --max_seconds {args.max_seconds}: "
+            "expected 0 < min_seconds < max_seconds / 2"
+        )
+    shares = args.dev_share, args.test_share
+    if min(shares) <= 0 or sum(shares) >= 1:
+        raise CorpusError(
+            f"--dev_share {shares[0]} --test_share {shares[1]}: expected both above 0 "
+            "and their sum below 1"
+        )
+
+
+def _check_enough(pieces: list[Piece], skips: list[Skip], args) -> None:
+    """Stops if training could not start; warns if most utterances are lost."""
+    total = len(pieces) + len(skips)
+    kinds = _count_kinds(skips)
+    listed = f"; every case is listed in {args.out / 'skipped.tsv'}" if skips else ""
+    if not pieces:
+        raise CorpusError(
+            f"corpus {args.corpus}: none of {total} utterances is usable "
+            f"({kinds}){listed}"
+        )
+    have = Counter(piece.split for piece in pieces)
+    if not have["train"] or not have["dev"]:
+        raise CorpusError(
+            f"corpus {args.corpus}: {have['train']} usable utterances for train and "
+            f"{have['dev']} for dev, of {total}: expected at least one each{listed}"
+        )
+    if len(skips) > total / 2:
+        print(
+            f"WARNING: {len(skips)} of {total} utterances of {args.corpus} are left "
+            f"out ({kinds}){listed}. Is this the corpus that you meant?",
+            file=sys.stderr,
+        )
+
+
+def _report(pieces: list[Piece], skips: list[Skip], out: Path) -> None:
+    for name in SPLIT_NAMES:
+        part = [piece for piece in pieces if piece.split == name]
+        hours = sum(piece.samples for piece in part) / SAMPLE_RATE / 3600
+        speakers = len({piece.speaker for piece in part})
+        print(f"{name:5} {len(part):7} utterances {hours:8.3f} h {speakers} speakers")
+    changes = Counter(change for piece in pieces for change in piece.changes)
+    in_place = sum(not piece.changes for piece in pieces)
+    done = "".join(f", {count} {name}" for name, count in sorted(changes.items()))
+    print(f"audio {in_place:7} used in place{done}")
+    print(f"skipped {len(skips):5} {_count_kinds(skips)} ({out / 'skipped.tsv'})")
+
+
+def _count_kinds(skips: list[Skip]) -> str:
+    kinds = Counter(skip.reason.partition(":")[0] for skip in skips)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""From a click to an answer: one after another, with progress and messages."""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from espnet_uniwav.io.audio import to_int16
+from espnet_uniwav.lab.demo.tabs import Answer
+from espnet_uniwav.lab.demo.watch import Watch
+
+
+def named(name: str) -> dict:
+    """Options of every event: its name in the API, and one queue for all.
+
+    Models, matplotlib and the log are not made for several threads.
+    """
+    return dict(api_name=name, concurrency_limit=1, concurrency_id="work")
+
+
+def on_click(
+    button: gr.Button, work: Callable[..., Answer], inputs: Sequence, shown: dict
+) -> None:
+    """Let a button do the work of a tab.
+
+    Args:
+        button: The button.
+        work: A method of ``Tabs``; its name is that of the event in the API.
+        inputs: Components, for the arguments but ``say``.
+        shown: Name -> component, see ``outputs``.
+    """
+    first = next(iter(shown.values()))
+    button.click(
+        answering(work, list(shown)),
+        list(inputs),
+        list(shown.values()),
+        show_progress_on=[first],
+        **named(work.__name__),
+    )
+
+
+def answering(work: Callable[..., Answer], names: Sequence[str]) -> Callable:
+    """The work of a tab as Gradio calls it: ``say`` is Gradio's progress."""
+
+    @functools.wraps(work)
+    def answer(*values):
+        with Watch(work.__self__.models) as watch:
+            found = explained(work, *values)
+        shown = {**vars(found), "said": watch.report(found.seconds)}
+        if found.note:
+            shown["said"] = f"{found.note}. {shown['said']}"
+        if found.speech is not None:
+            samples = explained(to_int16, "the answer", found.speech)
+            shown["speech"] = (found.sample_rate, samples)
+        values = [shown[name] for name in names]
+        return values[0] if len(values) == 1 else values
+
+    signature = inspect.signature(work)
+    parameters = [
+        own.replace(default=gr.Progress()) if own.name == "say" else own
+        for own in signature.parameters.values()
+    ]
+    answer.__signature__ = signature.replace(parameters=parameters)
+    return answer
+
+
+def explained(work: Callable, *values):
+    """Call a function; its expected errors are messages on the page.
+
+    Folders of recordings are on the server and mean nothing to the reader.
+    """
+    try:
+        return work(*values)
+    except (ValueError, OSError, ImportError) as error:
+        said = str(error)
+        for value in values:
+            if isinstance(value, str) and Path(value).is_absolute():
+                said = said.replace(f"{Path(value).parent}/", "")
+        said = html.escape(said, quote=False)
+        raise gr.Error(said, duration=None, print_exception=False) from error

@@ -1,0 +1,180 @@
+"""Style of all pictures, and log-mel spectrograms.
+
+Pictures have no background and grey text, so that they are legible on light and dark
+pages. Line colours are from Okabe and Ito, safe for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import soundfile
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torchaudio.transforms import MelSpectrogram
+
+from espnet_uniwav.io.output import whole_file
+
+GREY = "#7d7f85"
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
+    "#0a7fc2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+)
+STYLE = {
+    "font.size": 9,
+    "font.family": "DejaVu Sans",
+    "text.color": GREY,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GREY,
+    "grid.alpha": 0.22,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.handlelength": 1.4,
+    "svg.hashsalt": "uniwav",
+}
+# Decorator of drawing functions: applies the style.
+styled = matplotlib.rc_context(STYLE)
+NUM_MELS, FFT_SIZE, HOP_SECONDS = 80, 1024, 0.010
+DECIBELS = 70.0
+HZ_TICKS = (0, 500, 1000, 2000, 4000, 8000)
+# Left, bottom, width and height of a spectrogram's axes, the same within a row.
+PLACE = (0.135, 0.185, 0.825, 0.735)
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty picture, sizes in inches; call it from a ``styled`` function."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
+    """The picture as a ``data:`` address.
+
+    Args:
+        figure: A matplotlib figure.
+        kind: ``svg`` for lines and bars, ``png`` for images.
+        dpi: Dots per inch of a ``png``; 200 is twice what a screen shows.
+    """
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {}
+    figure.savefig(buffer, format=kind, dpi=dpi, transparent=True, metadata=metadata)
+    mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
+    return _data_uri(mime, buffer.getvalue())
+
+
+def save_png(figure: Figure, path: Path, dpi: int = 200) -> None:
+    """Write the picture to a PNG file, on white."""
+    with whole_file(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=dpi, facecolor="white")
+
+
+def audio_data_uri(speech: np.ndarray, sample_rate: int) -> str:
+    """(S,) samples in [-1, 1] as a ``data:`` address of 16-bit FLAC."""
+    buffer = io.BytesIO()
+    speech = np.clip(speech, -1.0, 1.0)
+    soundfile.write(buffer, speech, sample_rate, format="FLAC", subtype="PCM_16")
+    return _data_uri("audio/flac", buffer.getvalue())
+
+
+def mel_decibels(speech: np.ndarray, sample_rate: int) -> np.ndarray:
+    """(S,) samples to (80, frames) mel magnitudes in dB, 100 frames per second.
+
+    The same for every feature space, so that pictures of models can be compared.
+    """
+    mel = _mel_transform(sample_rate)(torch.as_tensor(speech, dtype=torch.float32))
+    return 20.0 * np.log10(np.maximum(mel.numpy(), 1e-6))
+
+
+@styled
+def spectrogram(
+    speech: np.ndarray,
+    sample_rate: int,
+    peak: float,
+    spans: list[tuple[float, float]] = (),
+) -> str:
+    """Draw a log-mel spectrogram.
+
+    Args:
+        speech: (S,) samples.
+        sample_rate: Samples per second.
+        peak: Level of the brightest colour in dB; the darkest is 70 dB below. Use one
+            peak for all pictures that are compared.
+        spans: Masked (start, end) in seconds, drawn as bars above the picture.
+
+    Returns:
+        A ``data:`` address of a PNG.
+    """
+    figure = Figure(figsize=(3.6, 2.4))
+    axes = figure.add_axes(PLACE)
+    seconds = len(speech) / sample_rate
+    axes.imshow(
+        mel_decibels(speech, sample_rate) - peak,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-DECIBELS,
+        vmax=0.0,
+        extent=(0.0, seconds, 0.0, NUM_MELS),
+        interpolation="nearest",
+    )
+    _mark_spans(axes, spans)
+    _mel_axis(axes, sample_rate)
+    axes.grid(False)
+    axes.set(xlim=(0.0, seconds), xlabel="seconds")
+    return to_data_uri(figure, "png")
+
+
+def _mark_spans(axes: Axes, spans: list[tuple[float, float]]) -> None:
+    for start, end in spans:
+        axes.axvspan(start, end, 1.015, 1.06, color=ORANGE, linewidth=0, clip_on=False)
+        for edge in (start, end):
+            axes.axvline(edge, color="white", linewidth=0.4, alpha=0.5)
+
+
+def _mel_axis(axes: Axes, sample_rate: int) -> None:
+    ticks = [hz for hz in HZ_TICKS if hz <= sample_rate / 2]
+    top = _hz_to_mel(sample_rate / 2)
+    axes.set_yticks([_hz_to_mel(hz) / top * NUM_MELS for hz in ticks])
+    axes.set_yticklabels([f"{hz / 1000:g}" for hz in ticks])
+    axes.set(ylim=(0, NUM_MELS), ylabel="kHz (mel scale)")
+
+
+def _hz_to_mel(hz: float) -> float:
+    return 2595.0 * np.log10(1.0 + hz / 700.0)
+
+
+@lru_cache(maxsize=4)
+def _mel_transform(sample_rate: int) -> MelSpectrogram:
+    return MelSpectrogram(
+        sample_rate,
+        n_fft=FFT_SIZE,
+        hop_length=round(HOP_SECONDS * sample_rate),
+        n_mels=NUM_MELS,
+        power=1.0,
+        norm="slaney",
+        mel_scale="htk",
+    )
+
+
+def _data_uri(mime: str, content: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,168 @@
+"""One run of the harness: train, score dev, later score test; finished ones are kept.
+
+A run's folder holds the configuration as S3PRL reads it (`dev.yaml`, `test.yaml`), the
+harness's log and files, `settings.json` (what the run depends on) and `result.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.saved import read_saved
+from espnet_uniwav.lab.superb.harness import Expert, run_downstream
+from espnet_uniwav.lab.superb.kept_features import Store
+from espnet_uniwav.lab.superb.settings import check_same, make_settings, write_config
+from espnet_uniwav.lab.superb.tasks import TASKS
+from espnet_uniwav.lab.superb.utterance_scores import read_counts
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A contestant: its name here, S3PRL's name, and a checkpoint if it needs one."""
+
+    name: str
+    s3prl: str
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Folders shared by all runs of a sweep."""
+
+    data: Path
+    exp: Path
+    conf: Path
+    device: str
+    harness_args: tuple[str, ...] = ()
+    store: Store | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training; `lr` and `steps` replace those of the configuration."""
+
+    task: str
+    upstream: Upstream
+    lr: float
+    seed: int
+    steps: int
+
+    def folder(self, place: Place) -> Path:
+        name = f"lr{self.lr:g}_seed{self.seed}_steps{self.steps}"
+        return place.exp / self.task / self.upstream.name / name
+
+
+def train(run: Run, place: Place) -> dict:
+    """Trains and scores dev, unless that was done; returns the run's result.
+
+    Raises:
+        LayoutError: a finished run has the same name but other settings.
+        HarnessError: S3PRL stopped.
+    """
+    folder, settings = run.folder(place), _settings(run, place)
+    if (folder / "result.json").is_file():
+        check_same(settings, folder)
+        return read_result(folder)
+    if (folder / "settings.json").is_file():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    _write_json(folder / "settings.json", settings)
+    for split in ("dev", "test"):
+        data = str((place.data / run.task).absolute())
+        words = {"{data}": data, "{split}": split}
+        write_config(folder / f"{split}.yaml", run.task, place.conf, words, asdict(run))
+    start, cpu_start = time.perf_counter(), time.process_time()
+    _call(run, place, "-m", "train", "-c", str(folder / "dev.yaml"))
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    result = {
+        "dev": _evaluate(run, place, "dev"),
+        "train_seconds": round(seconds, 1),
+        "train_cpu_seconds": round(cpu, 1),
+        "layer_weights": _layer_weights(_best_model(run, place)),
+    }
+    _write_json(folder / "result.json", result)
+    return result
+
+
+def score_test(run: Run, place: Place) -> dict:
+    """Scores test with a trained run's best model, unless that was done."""
+    folder = run.folder(place)
+    result = read_result(folder)
+    if "test" not in result:
+        result["test"] = _evaluate(run, place, "test")
+        _write_json(folder / "result.json", result)
+    return result
+
+
+def read_result(folder: Path) -> dict:
+    """Result of a finished run: metrics, seconds, and layer weights."""
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+
+def _evaluate(run: Run, place: Place, split: str) -> dict[str, float]:
+    spec, folder = TASKS[run.task], run.folder(place)
+    _call(
+        *(run, place, "-m", "evaluate", "-t", spec.splits[split]),
+        *("-i", str(_best_model(run, place)), "-c", str(folder / f"{split}.yaml")),
+    )
+    counts = read_counts(run.task, folder, place.data / run.task, split)
+    return {
+        metric: round(found.rate(np.ones(len(found.names), bool)), 4)
+        for metric, found in counts.items()
+    }
+
+
+def _best_model(run: Run, place: Place) -> Path:
+    """The best model on dev; the last one if the harness saved no best one."""
+    best = run.folder(place) / TASKS[run.task].best
+    return best if best.is_file() else best.with_name(f"states-{run.steps}.ckpt")
+
+
+def _layer_weights(checkpoint: Path) -> list[float]:
+    """The learned layer weights; empty for an upstream with one layer.
+
+    S3PRL keeps the arguments of its command beside them. Nothing else is unpickled,
+    whatever torch does by default: the folder may come from others.
+    """
+    torch.serialization.add_safe_globals([argparse.Namespace])
+    states = read_saved(checkpoint).get("Featurizer", {})
+    if "weights" not in states:
+        return []
+    return [round(weight, 4) for weight in states["weights"].softmax(dim=0).tolist()]
+
+
+def _call(run: Run, place: Place, *args: str) -> None:
+    folder, cache = run.folder(place), run.folder(place) / "cache"
+    cache.mkdir(exist_ok=True)
+    name = TASKS[run.task].downstream
+    if place.store is not None:
+        place.store.clear(owner=run.upstream)
+    data = place.data / run.task
+    expert = Expert(name, data, cache, place.device, place.store)
+    upstream = ["-u", run.upstream.s3prl]
+    if run.upstream.checkpoint:
+        upstream += ["-k", run.upstream.checkpoint]
+    where = ["-p", str(folder), "--seed", str(run.seed)]
+    run_downstream(
+        [*args, *upstream, *where, *place.harness_args], expert, folder / "harness.log"
+    )
+
+
+def _settings(run: Run, place: Place) -> dict:
+    rest = {"lr": run.lr, "seed": run.seed, "steps": run.steps}
+    rest["harness_args"] = list(place.harness_args)
+    data = place.data / run.task
+    return make_settings(run.task, place.conf, data, asdict(run.upstream), rest)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    write_text(path, json.dumps(content, indent=1) + "\n")

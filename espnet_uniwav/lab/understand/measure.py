@@ -1,0 +1,210 @@
+"""Measure phone and speaker information in every layer of some checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from espnet_uniwav.apps.tokenizer.files import read_codes
+from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.io.kaldi import spread
+from espnet_uniwav.io.output import check_output
+from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer
+from espnet_uniwav.lab.understand.abx_page import abx_notes
+from espnet_uniwav.lab.understand.aligned_corpus import (
+    Corpus,
+    has_fastabx,
+    missing_parts,
+    read_alignments,
+    read_corpus,
+)
+from espnet_uniwav.lab.understand.charts import RANDOM, RAW
+from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScorer, Score
+from espnet_uniwav.lab.understand.section import write_understanding
+from espnet_uniwav.lab.understand.states import FEATURES, States, collect_states
+
+NamedFolders = Sequence[tuple[str, Path]]
+
+
+def understand(
+    checkpoint: NamedFolders,
+    data: Path,
+    output: Path,
+    codes: NamedFolders = (),
+    fit_data: Path | None = None,
+    alignment: Sequence[Path] = (),
+    num_utterances: int | None = None,
+    num_fit_utterances: int | None = None,
+    clusters: int | None = None,
+    runs: int = NUM_RUNS,
+    max_frames: int = 50000,
+    seed: int = 0,
+    abx: bool = False,
+    device: str = "cpu",
+    command: str = "",
+) -> str:
+    """Measure all systems and write the folder.
+
+    Args:
+        checkpoint: Name and folder of each; raw features and random encoder are from
+            the first one.
+        data: Held-out Kaldi data folder.
+        output: Folder to write, see ``write_understanding``.
+        codes: Name and folder of each output of ``tokenize`` for ``data``.
+        fit_data: Kaldi data folder to fit the phone probe on.
+        alignment: Output folders of ``uniwav align``, for both data folders.
+        num_utterances: Held-out utterances, evenly spread; None: all.
+        num_fit_utterances: Utterances to fit on, evenly spread; None: all.
+        clusters: Clusters of k-means; None: by the number of frames.
+        runs: Runs of k-means, averaged.
+        max_frames: Frames per data folder at most; more are thinned.
+        seed: Seed of clusters, random encoder, halves and choice of phones.
+        abx: Measure phone ABX too.
+        device: Torch device of the models.
+        command: Command line, shown in the report.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file or utterance and what to do.
+    """
+    check_output(output, folder=True)
+    _check_names([name for name, _ in (*checkpoint, *codes)])
+    _check_counts(runs=runs, clusters=clusters, max_frames=max_frames)
+    alignments = read_alignments(alignment)
+    held_out = read_corpus(data, alignments, num_utterances)
+    fit = None
+    if fit_data and alignments:
+        fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
+    notes = list(_say(missing_parts(held_out, fit, abx)))
+    abx = abx and has_fastabx() and bool(alignments)
+    conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
+    parts = held_out, fit, max_frames, conf, abx, device
+    scores = list(_say(_score_all(make_systems(checkpoint, seed), codes, *parts)))
+    scores.sort(key=lambda score: score.system == RAW)
+    notes += _say(abx_notes(scores, len(held_out.alignments)))
+    write_understanding(output, scores, notes, command)
+    return f"{output}: {len(scores)} scores"
+
+
+def make_systems(checkpoints: NamedFolders, seed: int) -> Iterator[tuple[str, UniWav]]:
+    """Load the checkpoints one by one, then build a random encoder like the first."""
+    first = None
+    for name, folder in checkpoints:
+        model = load_checkpoint(folder)
+        first = first or model.features.spec
+        found = model.features.spec
+        if found.frame_rate != first.frame_rate:
+            raise ValueError(
+                f"{folder}: expected {first.frame_rate:g} frames per second as in the "
+                f"first checkpoint, found {found.frame_rate:g}; measure it by itself"
+            )
+        yield name, model
+    yield RANDOM, untrained_model(checkpoints[0][1], seed)
+
+
+def _score_all(
+    systems: Iterator[tuple[str, UniWav]],
+    codes: NamedFolders,
+    held_out: Corpus,
+    fit: Corpus | None,
+    max_frames: int,
+    conf: dict,
+    abx: bool,
+    device: str,
+) -> Iterator[Score | AbxScore]:
+    """Score all systems; the raw features and codes with the first one."""
+    for number, (name, model) in enumerate(systems):
+        first = number == 0
+        more = codes if first else ()
+        yield from score_system(
+            name, model.to(device), held_out, fit, max_frames, first, more, conf, abx
+        )
+
+
+def score_system(
+    name: str,
+    model: UniWav,
+    held_out: Corpus,
+    fit: Corpus | None,
+    max_frames: int,
+    with_raw: bool,
+    codes: NamedFolders,
+    conf: dict,
+    abx: bool = False,
+) -> Iterator[Score | AbxScore]:
+    """Score all layers of a system.
+
+    Args:
+        name: Of the system.
+        model: On its device.
+        held_out: Measured on.
+        fit: Fitted on.
+        max_frames: Of either.
+        with_raw: Score the raw features too.
+        codes: To be scored too.
+        conf: Further arguments of ``LayerScorer``.
+        abx: Measure phone ABX too.
+    """
+    states = collect_states(model, held_out.utterances, max_frames)
+    alignments, fit_states = dict(held_out.alignments), None
+    if fit is not None:
+        alignments.update(fit.alignments)
+        fit_states = collect_states(model, fit.utterances, max_frames)
+    fit_frames = fit_states.frames if fit_states else None
+    scorer = LayerScorer(states.frames, alignments, fit_frames, **conf)
+    for system, layer, values in _layers(name, states, with_raw):
+        fit_values = fit_states.layers[layer] if fit_states else None
+        yield from scorer.score(system, layer, values, fit_values)
+    for own, folder in codes:
+        for k, found in enumerate(states.frames.pick(read_codes(folder))):
+            yield from scorer.score_codes(own, f"code {k + 1}", found)
+    if not abx:
+        return
+    if (step := states.frames.step) > 1:
+        aligned = [u for u in held_out.utterances if u.name in held_out.alignments]
+        whole = spread(aligned, len(aligned) // step)
+        states = fit_states = None  # The room of the new ones.
+        states = collect_states(model, whole)
+    device = next(model.parameters()).device
+    abx_scorer = AbxScorer(states.frames, alignments, conf["seed"], device)
+    for place in _layers(name, states, with_raw):
+        yield abx_scorer.score(*place)
+
+
+def _layers(
+    name: str, states: States, with_raw: bool
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """System, layer and states of each layer."""
+    for layer, values in states.layers.items():
+        if layer != FEATURES:
+            yield name, layer, values
+        elif with_raw:
+            yield RAW, layer, values
+
+
+def _say(found: Iterable) -> Iterator:
+    """Print what comes, as it comes."""
+    for one in found:
+        print(one, flush=True)
+        yield one
+
+
+def _check_names(names: list[str]) -> None:
+    names = [*names, RANDOM, RAW]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            "--checkpoint, --codes: expected a different name for each, found "
+            f"{twice} twice; give names with NAME=FOLDER"
+        )
+
+
+def _check_counts(**counts: int | None) -> None:
+    for option, value in counts.items():
+        least = 2 if option == "clusters" else 1
+        if value is not None and value < least:
+            raise ValueError(f"--{option}: expected {least} or more, found {value}")

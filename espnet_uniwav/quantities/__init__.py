@@ -1,1 +1,0 @@
-"""Numbers that people write: their units and their bounds."""

@@ -1,0 +1,300 @@
+"""Texts of any length, and other words in a recording."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from factories import make_speech, make_synthesizer
+
+from espnet_uniwav.apps.phones.ctm import Segment
+from espnet_uniwav.apps.phones.lexicon import tokenize
+from espnet_uniwav.apps.tts.context import Context
+from espnet_uniwav.apps.tts.edit import align_words, find_words, replace_stretch
+from espnet_uniwav.apps.tts.reader import Manner, Reader
+from espnet_uniwav.apps.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
+from espnet_uniwav.apps.tts.sentences import split_sentences as split
+from espnet_uniwav.apps.tts.speaking import Synthesizer
+from espnet_uniwav.core.flow.sampling import Sampling
+from espnet_uniwav.io.audio import to_int16, write_speech
+
+TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
+QUICK = Manner(Sampling(num_steps=2, method="euler"))
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader(make_synthesizer(), TOKENS, lambda text: list(text.replace(" ", "")))
+
+
+def test_sentences():
+    assert split("One. Two two!  \n Three?") == ["One.", "Two two!", "Three?"]
+    assert split(" \n ") == []
+    assert split("v1.2 is here") == ["v1.2 is here"]
+    assert split("Mrs. A saw Dr. B. He left.") == ["Mrs. A saw Dr. B.", "He left."]
+    long = split("one two, three four, five six seven", max_characters=20)
+    assert long == ["one two, three four,", "five six seven"]
+    assert split("a" * 30 + " b", max_characters=20) == ["a" * 30, "b"]
+
+
+def test_a_part_without_a_word_is_a_pause(reader):
+    assert split("Hello. ... World. ?? !!!\n---\nBye.") == ["Hello.", "World.", "Bye."]
+    assert split("... \u2013 'A' ... (") == ["\u2013 'A' ..."]
+    assert split("?? !!!\n---") == []
+    plain = reader.read("AB\nCD", manner=QUICK)
+    assert np.array_equal(reader.read("--\nAB\n---\nCD\n?? !", manner=QUICK), plain)
+    with pytest.raises(ValueError, match="holds no word: nothing to read"):
+        reader.read("?? !!!\n---", manner=QUICK)
+
+
+def test_joined_sentences_do_not_click():
+    pieces = [np.ones(4000, np.float32), -np.ones(3000, np.float32)]
+    joined = join(pieces, RATE)
+    pause, fade = round(PAUSE_SECONDS * RATE), round(FADE_SECONDS * RATE)
+    assert len(joined) == 7000 + pause
+    assert (joined[4000 : 4000 + pause] == 0).all()
+    assert np.abs(np.diff(joined)).max() < 2 * np.pi / 2 / fade
+    assert joined[0] == 1 and joined[-1] == -1
+    assert join(pieces[:1], RATE) is pieces[0]
+
+
+def test_read_a_long_text(reader):
+    one = reader.read("ABC", manner=QUICK)
+    two = reader.read("ABC. ABC.".replace(".", "\n"), manner=QUICK)
+    assert len(two) == 2 * len(one) + round(PAUSE_SECONDS * RATE)
+    timed = reader.read("AB\nABCD", manner=Manner(QUICK.sampling, seconds=1.2))
+    assert abs(len(timed) / RATE - PAUSE_SECONDS - 1.2) <= 0.03
+    with pytest.raises(ValueError, match="nothing to read"):
+        reader.read("  ", manner=QUICK)
+    with pytest.raises(ValueError, match=r"\['X'\] are not among the tokens"):
+        reader.read("AX", manner=QUICK)
+
+
+def test_a_model_without_ends_of_words_reads_phones(reader):
+    assert reader.tokens(["A", "B_E"]).tolist() == [2, 3]
+    with pytest.raises(ValueError, match=r"\['X'\] are not among the tokens"):
+        reader.tokens(["X_E"])
+
+
+def test_a_model_has_a_pace():
+    slow, even = (
+        Reader(make_synthesizer(), TOKENS, list, speed=speed) for speed in (0.5, 1.0)
+    )
+    frames = [len(own.speak("ABCD", manner=QUICK).x) for own in (slow, even)]
+    halved = even.speak("ABCD", manner=Manner(QUICK.sampling, speed=0.5))
+    assert frames[0] == len(halved.x) > frames[1]
+
+
+def test_the_pace_of_a_model_does_not_move_the_bounds_of_the_speed():
+    paced = Reader(make_synthesizer(), TOKENS, list, speed=0.5)
+    slow, slower = (
+        len(paced.speak("ABCD", manner=Manner(QUICK.sampling, speed=speed)).x)
+        for speed in (0.2, 0.1)
+    )
+    assert abs(slower - 2 * slow) <= 2
+    with pytest.raises(ValueError, match="speed: expected a number from 0.1 to 10"):
+        Manner(speed=0.09)
+
+
+def test_prompt_with_and_without_text(reader):
+    speech = make_speech([16000])[0][0].numpy()
+    silent, told = reader.prompt(speech), reader.prompt(speech, "AB")
+    assert silent.tokens is None and told.tokens.tolist() == [2, 3]
+    assert silent.x.shape[0] == 50
+
+
+def test_prompt_of_other_words_is_reported(reader, monkeypatch, caplog):
+    speech = make_speech([16000])[0][0].numpy()
+    found = reader.prompt(speech, "AB").mismatch
+    assert found > 0
+    for bound, warned in ((found + 0.01, False), (found - 0.01, True)):
+        monkeypatch.setattr("espnet_uniwav.apps.tts.reader.LARGEST_MISMATCH", bound)
+        reader.prompt(speech, "AB")
+        assert ("does not seem to say 'AB'" in caplog.text) == warned
+
+
+def test_replaced_words(reader):
+    speech = make_speech([16000])[0][0].numpy()
+    phones = [
+        Segment(0.0, 0.3, "A"),
+        Segment(0.3, 0.5, "B"),
+        Segment(0.5, 1.0, "C"),
+    ]
+    edited = replace_stretch(reader, speech, phones, (0.3, 0.5), "DD", QUICK)
+    tail = 8000
+    fade = 300
+    assert np.array_equal(edited[: 4800 - fade], speech[: 4800 - fade])
+    assert np.array_equal(edited[-tail + fade :], speech[-tail + fade :])
+    middle = edited[4800:-tail]
+    assert len(middle) % 320 == 0 and len(middle) > 0
+    assert not np.array_equal(middle[:320], speech[4800:5120])
+    first = replace_stretch(reader, speech, phones, (0.0, 0.3), "D", QUICK)
+    assert np.array_equal(first[-11200 + fade :], speech[-11200 + fade :])
+    with pytest.raises(ValueError, match="no aligned phone"):
+        replace_stretch(reader, speech, phones, (0.31, 0.49), "D", QUICK)
+
+
+def test_a_transcript_that_is_not_the_recordings_is_reported(
+    reader, monkeypatch, caplog
+):
+    speech = make_speech([16000])[0][0].numpy()
+    phones = [Segment(0.0, 0.5, "A"), Segment(0.5, 1.0, "B")]
+    context = Context(
+        reader.prompt(speech).x, reader.tokens("AB"), torch.tensor([25, 25])
+    )
+    found = reader.synthesizer.align(context)
+    assert found.durations.tolist() == [25, 25] and found.mismatch > 0
+    for bound, warned in (
+        (found.mismatch + 0.01, False),
+        (found.mismatch - 0.01, True),
+    ):
+        monkeypatch.setattr("espnet_uniwav.apps.tts.reader.LARGEST_MISMATCH", bound)
+        replace_stretch(reader, speech, phones, (0.5, 1.0), "D", QUICK)
+        assert (
+            "recording does not seem to say its transcript" in caplog.text
+        ) == warned
+
+
+def segments(text):
+    """Words of half a second each, with the marks that touch them."""
+    return [Segment(i, i + 0.5, token) for i, (token, _) in enumerate(tokenize(text))]
+
+
+@pytest.mark.parametrize(
+    "text, phrase, start",
+    [
+        ("I like cats.", "cats", 2),
+        ("I like cats.", "cats.", 2),
+        ("I like \u201ccats,\u201d dogs, and birds", "Cats dogs", 2),
+        ("I like \u2018cats\u2019; dogs", "cats, DOGS!", 2),
+        ("I don\u2019t like 'cats'", "don't like", 1),
+        ("I don't like cats", "don\u2019t", 1),
+        ("Well-known (caf\u00e9)s", "well-known", 0),
+        ("The dogs' tails", "dogs", 1),
+    ],
+)
+def test_words_are_found_whatever_touches_them(text, phrase, start):
+    assert find_words(segments(text), phrase)[0] == start
+
+
+def test_a_transcript_is_read_as_any_text(monkeypatch):
+    from espnet_uniwav.apps.phones import pocketsphinx_aligner
+    from espnet_uniwav.apps.phones.alignment import Alignment
+
+    def align(utterance):
+        words = segments(utterance.text)
+        return Alignment([Segment(0, len(words), "SIL")], words)
+
+    monkeypatch.setattr(pocketsphinx_aligner, "PocketSphinxAligner", lambda: align)
+    for phrase, start in (("5 cats", 2), ("five cats", 2), ("5\u20ac", 4), ("AT&T", 6)):
+        text = "I have 5 cats, 5\u20ac, AT&T..."
+        assert align_words("a.wav", text, phrase)[1][0] == start
+    with pytest.raises(ValueError, match="a.wav: expected 'dogs' once .* five cats"):
+        align_words("a.wav", text, "dogs")
+
+
+def test_words_are_found_once():
+    words = segments("the CAT the dog")
+    assert find_words(words, "cat The") == (1, 2.5)
+    for phrase, count in (("the", 2), ("cow", 0), ("ca", 0), ("", 0), ("?!", 0)):
+        with pytest.raises(ValueError, match=f"found it {count} times"):
+            find_words(words, phrase)
+
+
+def test_phonemizer():
+    pytest.importorskip("pocketsphinx")
+    from espnet_uniwav.apps.phones.from_text import Phonemizer
+
+    phonemize = Phonemizer()
+    phones = phonemize("Dr. Smith, it's 42!")
+    assert phones[0] == phones[-1] == "SIL" and phones.count("SIL") == 3
+    assert phones[1:7] == ["D", "AA", "K", "T", "ER_E", "S"]
+    assert phonemize("it's forty-two.")[:-1] == ["SIL", *phones[-11:-1]]
+    for text in ("", "?!"):
+        with pytest.raises(ValueError, match="no word to speak"):
+            phonemize(text)
+    with pytest.raises(ValueError, match="U.4F60 CJK"):
+        phonemize("\u4f60\u597d")
+
+
+def test_guessed_words_are_named_once(caplog):
+    pytest.importorskip("pocketsphinx")
+    from espnet_uniwav.apps.phones.from_text import Phonemizer
+    from espnet_uniwav.apps.phones.lexicon import ARPABET
+    from espnet_uniwav.apps.phones.word_ends import unmarked
+
+    phonemize = Phonemizer()
+    phones = set(map(unmarked, phonemize("The zyxgorp, a Zyxgorp's R2.")))
+    assert phones <= ARPABET | {"SIL"}
+    assert caplog.text.count("zyxgorp (Z ") == 1 and "guess" in caplog.text
+    caplog.clear()
+    phonemize("zyxgorp and hello")
+    assert caplog.text == ""
+
+
+def test_words_are_found_in_a_pipe_and_in_a_file_with_a_blank(tmp_path):
+    pytest.importorskip("pocketsphinx")
+    path, fifo = tmp_path / "my voice.wav", tmp_path / "fifo"
+    soundfile.write(path, make_speech([24000])[0][0].numpy(), 16000)
+    expected = align_words(path, "HELLO ALI", "ali")
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(path.read_bytes(),))
+    writer.start()
+    assert align_words(fifo, "HELLO ALI", "ali") == expected
+    writer.join(5)
+
+
+def test_prompts_that_callers_give(reader, tmp_path):
+    speech = make_speech([16000])[0][0].numpy()
+    write_speech(tmp_path / "me.wav", speech, RATE)
+    expected = Synthesizer(reader)("AB", tmp_path / "me.wav", num_steps=1)
+    for prompt in (str(tmp_path / "me.wav"), to_int16("", speech)):
+        assert np.array_equal(Synthesizer(reader)("AB", prompt, num_steps=1), expected)
+    near = Synthesizer(reader)("AB", speech.astype(np.float64), num_steps=1)
+    assert len(near) == len(expected)
+    synthesizer, tensor = Synthesizer(reader), torch.from_numpy(speech.copy())
+    again = [synthesizer("AB", tensor, num_steps=1)]
+    tensor.mul_(0.1)  # it is another voice now
+    again.append(synthesizer("AB", tensor, num_steps=1))
+    assert not np.array_equal(*again)
+    phones = Synthesizer(reader)(phones=["A", "B"], durations=[5, 6], num_steps=1)
+    same = Synthesizer(reader)(phones="A B", durations="5 6", num_steps=1)
+    assert np.array_equal(phones, same) and len(same) == 11 * 320
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((None,), "the text: expected a string, found NoneType"),
+        (("AB", {}), "prompt: expected mono samples .* found dict"),
+        (("AB", np.zeros(16000, int)), "prompt: expected .* found torch.int64"),
+    ],
+)
+def test_arguments_of_another_type(reader, arguments, message):
+    for speak in (Synthesizer(reader), Synthesizer(reader).stream):
+        with pytest.raises(TypeError, match=message):
+            speak(*arguments)
+
+
+def test_a_changed_prompt_file_is_another_voice(reader, tmp_path, monkeypatch):
+    """Even if it has the same name, size and time."""
+    path, voices = tmp_path / "me.wav", make_speech([16000, 16000])[0].numpy()
+    aligned, prompt = [], reader.prompt
+    monkeypatch.setattr(
+        reader, "prompt", lambda *own: aligned.append(1) or prompt(*own)
+    )
+    synthesizer, found = Synthesizer(reader), []
+    for voice in (0, 0, 1):
+        write_speech(path, voices[voice], RATE)
+        os.utime(path, (0, 0))
+        found.append(synthesizer("AB", path, num_steps=1))
+    assert np.array_equal(found[0], found[1]) and len(aligned) == 2
+    write_speech(tmp_path / "other.wav", voices[1], RATE)
+    expected = Synthesizer(reader)("AB", tmp_path / "other.wav", num_steps=1)
+    assert np.array_equal(found[2], expected)
+    assert not np.array_equal(found[2], found[0])

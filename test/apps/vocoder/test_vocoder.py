@@ -1,0 +1,266 @@
+"""A vocoder instead of Griffin-Lim, and its training by ESPnet's GAN codec task."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from factories import make_config, make_features, make_model, make_speech
+
+pytest.importorskip("vocos")
+from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav.apps.vocoder import Vocoder, use_vocoder  # noqa: E402
+from espnet_uniwav.apps.vocoder.harmonics import pulse_train  # noqa: E402
+from espnet_uniwav.apps.vocoder.pitch import measure_pitch  # noqa: E402
+from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
+
+GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
+FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
+HARMONIC = dict(**FINE, fft_size=320, harmonics=True)
+CONF = dict(
+    codec="uniwav_vocoder",
+    codec_conf=dict(
+        features=make_config()["features"],
+        generator=GENERATOR,
+        fft_sizes=[256],
+        channels=2,
+    ),
+)
+
+
+def make_vocoder(**overrides):
+    torch.manual_seed(0)
+    return Vocoder(make_features(**overrides), **GENERATOR).eval()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vocoder")
+    config = {"features": make_config()["features"], "vocoder": GENERATOR}
+    save_checkpoint(make_vocoder(), config, folder / "checkpoint")
+    save_checkpoint(make_model(), make_config(), folder / "model")
+    return folder
+
+
+def make_codec(**overrides):
+    plugin.register()
+    pytest.importorskip("espnet2")
+    from espnet_uniwav.integrations.espnet.vocoder import UniWavVocoder
+
+    torch.manual_seed(0)
+    return UniWavVocoder(**{**CONF["codec_conf"], **overrides})
+
+
+@pytest.mark.parametrize("size", [GENERATOR, FINE, HARMONIC])
+@pytest.mark.parametrize("frames", [1, 2, 17])
+def test_a_frame_is_a_hop(frames, size):
+    vocoder = Vocoder(make_features(), **size)
+    assert vocoder(torch.randn(2, frames, 12)).shape == (2, 320 * frames)
+
+
+def test_what_callers_give():
+    vocoder, x = make_vocoder(), torch.randn(1, 9, 12)
+    assert torch.equal(vocoder(x[0].double().numpy()), vocoder(x))
+    with pytest.raises(ValueError, match=r"F = 12, found shape \(1, 9, 11\)"):
+        vocoder(x[..., 1:])
+
+
+def test_fine_frames_follow_their_frame():
+    vocoder = Vocoder(make_features(), **FINE).eval()
+    x = torch.randn(1, 60, 12)
+    changed = x.clone()
+    changed[:, 50:] += 1.0
+    before, after = (vocoder(own)[0] for own in (x, changed))
+    reach = 320 * (50 - 3 * 3 - 2)  # three convolutions of 7 frames, then a window
+    torch.testing.assert_close(before[:reach], after[:reach])
+    assert not torch.allclose(before[320 * 50 :], after[320 * 50 :])
+
+
+@pytest.mark.parametrize("pitch", [61.0, 173.3, 200.0, 499.0])
+def test_pulses_have_every_harmonic(pitch):
+    frames = torch.full((1, 51), pitch)
+    pulses = pulse_train(frames, torch.ones_like(frames), 320, 16000)
+    assert pulses.shape == (1, 16000)
+    assert 0.95 < pulses.square().mean() < 1.05
+    spectrum = torch.fft.rfft(pulses[0] * torch.hann_window(16000)).abs()  # 1 Hz a bin
+    harmonics = (pitch * torch.arange(1, int(8000 / pitch))).round().long()
+    assert (spectrum[harmonics] > 0.5 * spectrum.max()).all()
+    between = (harmonics + pitch / 2).long()
+    assert (spectrum[between] < 0.01 * spectrum.max()).all()
+
+
+def test_pulses_stop_without_voice():
+    voiced = torch.tensor([[1.0, 1.0, 0.0, 0.0, 1.0]])
+    pulses = pulse_train(torch.full((1, 5), 100.0), voiced, 320, 16000)
+    level = pulses.unflatten(1, (4, 320)).abs().amax(dim=-1)[0]
+    assert level[2] == 0 and level[0] > 5 and level[3] > 0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_hum_is_measured(workers):
+    pytest.importorskip("pyworld")
+    frames = torch.full((2, 33), 150.0)
+    voiced = torch.tensor([[1.0], [0.0]]).expand(2, 33)
+    audio = 0.1 * pulse_train(frames, voiced, 320, 16000)
+    pitch = measure_pitch(audio, 16000, 320, 33, workers)
+    assert pitch.shape == (2, 33) and (pitch[1] == 0).all()
+    torch.testing.assert_close(pitch[0, 5:-5], frames[0, 5:-5], rtol=0.01, atol=0)
+
+
+def test_harmonics_follow_the_pitch():
+    """Training pulses have the measured pitch, others the predicted one."""
+    codec = make_codec(generator=HARMONIC, warm_up_steps=9)
+    frames = torch.full((1, 41), 150.0)
+    audio = 0.1 * pulse_train(frames, torch.ones_like(frames), 320, 16000)
+    heard = []
+    head = codec.generator.head
+    head.register_forward_pre_hook(lambda _, args: heard.append(args[1]))
+    for training in (True, False):
+        result = codec.train(training)(audio, forward_generator=True)
+        assert {"loss_pitch", "loss_voice"} < set(result["stats"])
+    assert (heard[0][0][0, 5:-5] - 150).abs().max() < 2 and (heard[0][1] > 0).any()
+    assert (heard[1][0][0, 5:-5] - 150).abs().min() > 2
+    result["loss"].backward()
+    for part in (codec.generator.pitch, codec.generator.head.filter):
+        assert part.weight.grad.abs().sum() > 0
+
+
+def test_upsample_divides_the_hop():
+    with pytest.raises(ValueError, match="a divisor of the hop of 320 .* found 3"):
+        Vocoder(make_features(), **GENERATOR, upsample=3)
+
+
+def test_the_packaged_vocoder_is_the_default(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder / "checkpoint", tmp_path / "vocoder")
+    monkeypatch.setattr("espnet_uniwav.io.folder.PACKAGED", tmp_path)
+    fitting, other = make_features(), make_features(frame_rate=100)
+    for features, used in ((fitting, True), (other, False)):
+        use_vocoder(features)
+        assert (features.vocoder is not None) == used
+    use_vocoder(fitting, "none")
+    assert fitting.vocoder is None
+
+
+def test_features_use_it_and_can_stop(folder):
+    features = make_features()
+    x = features.extract_one(make_speech([8000])[0][0])
+    state, plain = features.state_dict(), features.invert_one(x)
+    use_vocoder(features, "none")
+    assert torch.equal(features.invert_one(x), plain)
+    use_vocoder(features, folder / "checkpoint")
+    vocoded = features.invert_one(x)
+    assert torch.equal(vocoded, make_vocoder()(x[None])[0])
+    assert vocoded.shape == plain.shape and set(features.state_dict()) == set(state)
+    features.use_vocoder(None)
+    assert torch.equal(features.invert_one(x), plain)
+
+
+def test_other_features_are_refused(folder):
+    with pytest.raises(ValueError, match="hop_length: expected 160, found 320"):
+        use_vocoder(make_features(frame_rate=100), folder / "checkpoint")
+    with pytest.raises(ValueError, match="is no vocoder: make one"):
+        use_vocoder(make_features(), folder / "model")
+    with pytest.raises(FileNotFoundError, match="gone"):
+        use_vocoder(make_features(), folder / "gone")
+
+
+@pytest.mark.parametrize("periods", [(), (2, 3)])
+def test_turns_train_their_own_part(periods):
+    codec = make_codec(periods=periods, period_channels=2).train()
+    audio = make_speech([12800, 12800])[0]
+    for turn, own, other in (
+        (False, codec.discriminator, codec.generator),
+        (True, codec.generator, codec.discriminator),
+    ):
+        codec.zero_grad(set_to_none=True)
+        result = codec(audio, forward_generator=turn)
+        result["loss"].backward()
+        assert result["optim_idx"] == int(not turn) and result["weight"] == 2
+        assert all(p.grad is not None for p in own.parameters())
+        assert all(p.grad is None and p.requires_grad for p in other.parameters())
+    names = {"loss", "loss_mel", "loss_adversarial", "loss_matching"}
+    assert set(result["stats"]) == names and codec.step == 1
+
+
+def test_discriminators_wait():
+    codec = make_codec(warm_up_steps=1).train()
+    audio = make_speech([12800])[0]
+    assert float(codec(audio, forward_generator=False)["loss"].detach()) == 0
+    assert set(codec(audio, forward_generator=True)["stats"]) == {"loss", "loss_mel"}
+    assert codec(audio, forward_generator=False)["stats"]["loss_discriminator"] > 0
+    again = make_codec(warm_up_steps=1)
+    again.load_state_dict(codec.state_dict())
+    assert again.is_warm
+
+
+def test_generator_learns():
+    codec = make_codec(warm_up_steps=99).train()
+    audio = make_speech([12800, 12800])[0]
+    optimizer = torch.optim.Adam(codec.generator.parameters(), 3e-3)
+    losses = []
+    for _ in range(30):
+        result = codec(audio, forward_generator=True)
+        optimizer.zero_grad()
+        result["loss"].backward()
+        optimizer.step()
+        losses.append(result["stats"]["loss_mel"])
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_segments_are_cut_from_anywhere():
+    codec = make_codec(segment=3200)
+    audio = torch.arange(32000.0).expand(4, -1) / 32000
+    with torch.no_grad():
+        starts = torch.stack([codec.train()._pair(audio)[0][:, 0, 0] for _ in range(9)])
+        real, spoken, _ = codec.eval()._pair(audio)
+    assert len(starts.unique()) > 20
+    assert real.shape == spoken.shape == (4, 1, 3200)
+    torch.testing.assert_close(real[:, 0, 0] * 32000, torch.full((4,), 14400.0))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("generator", [GENERATOR, HARMONIC])
+def test_stock_training_and_export(tmp_path, generator):
+    plugin.register()
+    from espnet2.bin.gan_codec_train import main
+
+    from espnet_uniwav.integrations.espnet.experiment import export_experiment
+
+    scp = shape = ""
+    for i in range(4):
+        speech, _ = make_speech([9600], seed=i)
+        soundfile.write(tmp_path / f"{i}.wav", speech[0].numpy(), 16000)
+        scp += f"utt{i} {tmp_path}/{i}.wav\n"
+        shape += f"utt{i} 9600\n"
+    (tmp_path / "wav.scp").write_text(scp)
+    (tmp_path / "shape").write_text(shape)
+    conf = dict(
+        CONF,
+        codec_conf=dict(CONF["codec_conf"], generator=generator, warm_up_steps=3),
+        use_preprocessor=False,
+        batch_type="sorted",
+        batch_size=2,
+        num_workers=0,
+        max_epoch=2,
+        optim="adam",
+        optim2="adam",
+        num_att_plot=0,
+        keep_nbest_models=1,
+        best_model_criterion=[["valid", "loss_mel", "min"]],
+    )
+    (tmp_path / "conf.yaml").write_text(yaml.safe_dump(conf))
+    options = ["--config", f"{tmp_path}/conf.yaml", "--output_dir", f"{tmp_path}/exp"]
+    for split in ("train", "valid"):
+        kind = f"{tmp_path}/wav.scp,audio,sound"
+        options += [f"--{split}_data_path_and_name_and_type", kind]
+        options += [f"--{split}_shape_file", f"{tmp_path}/shape"]
+    main(options)
+    export_experiment(tmp_path / "exp", tmp_path / "checkpoint")
+    features = make_features()
+    use_vocoder(features, tmp_path / "checkpoint")
+    wave = features.invert_one(torch.zeros(5, 12)).numpy()
+    assert wave.shape == (1600,) and np.isfinite(wave).all()

@@ -1,0 +1,195 @@
+"""What ``uniwav`` and ``uniwav NAME --help`` say, and that the commands agree."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import pkgutil
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from espnet_uniwav import __version__
+from espnet_uniwav.apps.tokenizer import network
+from espnet_uniwav.apps.tokenizer.coding import Coding
+from espnet_uniwav.cli import command, options, uniwav
+from espnet_uniwav.cli import commands as commands
+from espnet_uniwav.core.flow import sampling, solver
+from espnet_uniwav.io import audio
+
+NAMES = [name for names in uniwav.GROUPS.values() for name in names]
+MODULES = {
+    name: importlib.import_module(f"espnet_uniwav.cli.commands.{name}")
+    for name in NAMES
+}
+CALLED = [name for name in NAMES if hasattr(MODULES[name], "WORK")]
+SETTINGS = {*options.FILLING}
+# Options of one name that differ between commands, and what differs.
+DIFFERENT = {
+    "--checkpoint": "understand takes several, with names",
+    "--config": "extract reads the features of a training's configuration",
+    "--data": "export: in words, for the model card",
+    "--guidance_scale": "off for gaps, on for speech",
+    "--max_frames": "k-means of a tokenizer takes more",
+    "--model": "tts and edit have one of their own; align needs none",
+    "--method": "of the solver; align: of the alignment",
+    "--num_codebooks": "cluster makes them, tokenize uses some",
+    "--num_steps": "as guidance_scale",
+    "--num_utterances": "report shows four",
+    "--num_workers": "align takes all cores",
+    "--output": "file, folder or either",
+    "--seconds": "size: of any speech",
+    "--temperature": "as guidance_scale",
+    "--text": "what to read, or what is said",
+    "--title": "of different pages",
+    "--tokenizer": "demo takes several, or none",
+}
+# Packages of extras that the function of a command imports.
+NEEDED = {"demo": "gradio"}
+ORDER = (
+    *("--checkpoint", "--model", "--config", "--tokenizer", "--prompt"),
+    *("--num_utterances", "--speed", "--num_steps", "--guidance_scale"),
+    *("--temperature", "--seed", "--vocoder", "--num_workers", "--device"),
+)
+
+
+def actions_of(name: str) -> list[argparse.Action]:
+    return MODULES[name].get_parser()._actions[1:]
+
+
+def stop(main, argv) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    return stopped.value.code
+
+
+def test_help_lists_every_command_in_a_line(capsys):
+    assert stop(uniwav.main, ["--help"]) == 0
+    shown = capsys.readouterr().out
+    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    assert sorted(NAMES) == sorted(modules - {"uniwav"})
+    for name in NAMES:
+        first = MODULES[name].__doc__.splitlines()[0]
+        assert f"  {name:<12}{first}\n" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_version(capsys):
+    assert stop(uniwav.main, ["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    "argv, said",
+    [
+        ([], "tokens:\n  cluster "),
+        (["tokenise"], "no command 'tokenise'; did you mean 'tokenize'?"),
+        (["nonsense"], "no command 'nonsense'. Choose from align, extract,"),
+    ],
+)
+def test_no_command_is_an_error(argv, said, capsys):
+    assert stop(uniwav.main, argv) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and "usage: uniwav [-h] [--version] COMMAND" in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_an_example_that_can_be_parsed(name, capsys):
+    assert stop(uniwav.main, [name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: uniwav {name}")
+    examples = shown.partition("examples:\n")[2].replace("\\\n", " ").splitlines()
+    assert examples
+    for line in examples:
+        program, own, *argv = split(line)
+        assert (program, own) == ("uniwav", name)
+        MODULES[name].get_parser().parse_args(argv)
+
+
+def split(line: str) -> list[str]:
+    """Words of a command line, without what its output goes to."""
+    return shlex.split(line.partition(" > ")[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_argument_is_explained(name):
+    assert [action.dest for action in actions_of(name) if not action.help] == []
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import importlib, sys; from espnet_uniwav.cli import uniwav;"
+        "uniwav.list_commands();"
+        f"[uniwav._module(name).get_parser() for name in {NAMES}];"
+        "print({'numpy', 'torch', 'espnet2', 'soundfile', 'tqdm'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout == "set()\n", found.stderr
+
+
+def test_an_option_is_the_same_everywhere():
+    seen = {}
+    for name in NAMES:
+        for action in actions_of(name):
+            for option in action.option_strings:
+                own = (action.type, repr(action.default), action.help, action.nargs)
+                seen.setdefault(option, set()).add(own)
+    assert {option for option, own in seen.items() if len(own) > 1} == set(DIFFERENT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shared_options_stand_in_one_order(name):
+    options = [option for a in actions_of(name) for option in a.option_strings]
+    shared = [option for option in options if option in ORDER]
+    assert shared == sorted(shared, key=ORDER.index)
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_a_function_takes_the_options_as_keywords(name):
+    pytest.importorskip(NEEDED.get(name, "argparse"))
+    work = command.load(MODULES[name].WORK)
+    parameters = dict(inspect.signature(work).parameters)
+    if parameters.pop("coding", None):
+        parameters.update(inspect.signature(Coding).parameters)
+    kinds = [parameter.kind for parameter in parameters.values()]
+    free = SETTINGS if inspect.Parameter.VAR_KEYWORD in kinds else set()
+    actions = {action.dest: action for action in actions_of(name)}
+    own = {key for key in parameters if parameters[key].kind != kinds[0].VAR_KEYWORD}
+    assert own - {"command"} == set(actions) - free - {"command"}
+    for key in own & set(actions):
+        default, action = parameters[key].default, actions[key]
+        if default is inspect.Parameter.empty:
+            assert action.required or action.default is not None, key
+        elif isinstance(action.default, list):
+            assert tuple(action.default) == default, key
+        else:
+            assert action.default == default, key
+
+
+def test_defaults_are_those_of_the_modules():
+    assert options.FILLING == asdict(sampling.Sampling())
+    assert options.SPEAKING == asdict(sampling.SPEAKING)
+    assert options.TOKENIZER == network.PACKAGED
+    assert options.SPEECH.replace(" or", ",").split(", ") == list(audio.FORMATS)
+    (method,) = [a for a in actions_of("infill") if a.dest == "method"]
+    assert set(method.choices) == set(solver.METHODS)
+
+
+@pytest.mark.parametrize("work", ["espnet_uniwav.none:none", "json:loads"])
+def test_only_expected_errors_are_one_line(work):
+    parser = command.make_parser("some", "Does.")
+    parser.add_argument("--s", default="{")
+    message = "^some: (No module named 'espnet_uniwav.none'|Expecting property name)"
+    with pytest.raises(SystemExit, match=message):
+        command.run_command(parser, work, [])
+    with pytest.raises(ZeroDivisionError):
+        command.run_command(parser, lambda args: 1 / len(args.s[1:]), [])
+
+
+def test_names_of_old_keep_working():
+    args = MODULES["align"].get_parser().parse_args(["data", "out", "--nj", "3"])
+    assert args.num_workers == 3

@@ -1,0 +1,67 @@
+"""``uniwav models``: what comes with the package, and recipes that ask for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from espnet_uniwav.cli.commands.models import main
+from espnet_uniwav.io import folder as storage
+from espnet_uniwav.io.card import kind_of, write_card
+
+
+def test_one_line_for_each(packaged, tmp_path, capsys):
+    folder = tmp_path / "models/tiny-test"
+    write_card(folder, "two hours of tones.\n\n| corpus |\n", "cc-by-4.0")
+    main([])
+    number = sum(value.numel() for value in packaged.state_dict().values())
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert capsys.readouterr().out == (
+        f"tiny-test: encoder + decoder, {number / 1e6:.1f} M parameters, "
+        f"{size / 1e6:.1f} MB, trained on two hours of tones; cc-by-4.0\n"
+    )
+
+
+def test_the_card_and_the_folder(packaged, tmp_path, capsys):
+    folder = tmp_path / "models/tiny-test"
+    card = write_card(folder, "two hours", "cc-by-4.0")
+    main(["tiny-test"])
+    assert capsys.readouterr().out == card.read_text()
+    for name in ("tiny-test", str(folder)):
+        main(["--folder", "--", name])
+        assert capsys.readouterr().out == f"{folder.resolve()}\n"
+
+
+def test_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(storage, "PACKAGED", tmp_path / "models")
+    main([])
+    assert capsys.readouterr().out == "this package comes without models\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    (
+        (["tinny"], "models: tinny is no UniWav checkpoint.* are: tiny-test"),
+        (["tiny-test"], "README.md is missing"),
+        ([], "README.md is missing"),
+        (["--folder"], "--folder needs the name"),
+        (["--folder", "--", "/gone"], "/gone is no UniWav checkpoint"),
+        (["--folder", "--", ""], "--folder needs the name"),
+    ),
+)
+def test_bad_input(packaged, options, message):
+    with pytest.raises(SystemExit, match=message):
+        main(options)
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    (
+        ({"encoder": {}, "decoder": {"num_layers": 2}}, "encoder + decoder"),
+        ({"encoder": {}, "decoder": None}, "encoder"),
+        ({"encoder": {}, "decoder": {}, "tokenizer": {}}, "tokenizer"),
+        ({"vocoder": {}}, "vocoder"),
+        ({"features": {}}, "features"),
+    ),
+)
+def test_kinds(config, kind):
+    assert kind_of(config) == kind

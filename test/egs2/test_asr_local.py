@@ -1,0 +1,88 @@
+"""The asr1 recipe's own scripts: how errors are counted."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+from factories import ROOT
+
+LOCAL = ROOT / "egs2/mini_speech/asr1/local"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(LOCAL))
+    yield importlib.import_module
+    sys.modules.pop("score", None)
+
+
+def run(module, monkeypatch, *argv):
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, argv)])
+    module.main()
+
+
+def test_scores_of_seeds_and_groups(script, tmp_path, monkeypatch, capsys):
+    """Two runs, one with a wrong word in one group, and a missing hypothesis."""
+    files = {
+        "ref": "u1 AB CD\nu2 EF GH\n",
+        "hyp1": "u1 AB CD\nu2 EF XX\n",
+        "hyp2": "u1 AB CD\n",
+        "wav.scp": "u1 /near/1.wav\nu2 /far/2.wav\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    options = ["--wav_scp", tmp_path / "wav.scp", "--csv", tmp_path / "out.csv"]
+    options += ["--group", "near=/near/", "--group", "far=/far/"]
+    hypotheses = [f"ours={tmp_path / name}" for name in ("hyp1", "hyp2")]
+    run(script("score"), monkeypatch, tmp_path / "ref", *hypotheses, *options)
+    rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    floor = [row for row in rows if row[0] == "floor: AB repeated"]
+    assert {(row[1], row[4]): row[5] for row in floor}["near", "WER"] == "50.00"
+    rates = {(r[1], r[4]): (r[2], float(r[5])) for r in rows if r[0] == "ours"}
+    assert rates["near", "WER"] == ("2", 0.0)
+    assert rates["far", "WER"] == ("2", 75.0)
+    assert rates["far", "CER"] == ("2", 70.0)
+    assert rates["all", "WER"] == ("2", 37.5)
+    assert "| ours | 2 |" in capsys.readouterr().out
+
+
+def test_unknown_hypothesis(script, tmp_path, monkeypatch):
+    (tmp_path / "ref").write_text("u1 AB\n")
+    (tmp_path / "hyp").write_text("u2 AB\n")
+    with pytest.raises(SystemExit, match="u2 is not in the reference"):
+        run(script("score"), monkeypatch, tmp_path / "ref", f"a={tmp_path / 'hyp'}")
+
+
+@pytest.fixture
+def hypotheses(tmp_path):
+    """A reference, a right hypothesis, and one with every second word wrong."""
+    texts = {"ref": "AB CD", "right": "AB CD", "wrong": "AB CX"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(f"u1 {text}\nu2 {text}\n")
+    return tmp_path
+
+
+def test_differences_from_a_baseline(script, hypotheses, monkeypatch, capsys):
+    """Points of the texts, and share of the baseline's errors; both texts are alike."""
+    systems = [f"{name}={hypotheses / name}" for name in ("right", "wrong")]
+    options = [hypotheses / "ref", *systems, "--baseline", "wrong"]
+    run(script("score"), monkeypatch, *options)
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    cells = [cell.strip() for cell in table[2].strip("|").split("|")]
+    all_gone = "-100.00 (-100.00 to -100.00)"
+    assert cells == [
+        "right",
+        "-20.00 (-20.00 to -20.00)",
+        all_gone,
+        "-50.00 (-50.00 to -50.00)",
+        all_gone,
+    ]
+    assert [line.split("|")[1].strip() for line in table[3:]] == ["floor: AB repeated"]
+
+
+def test_unknown_baseline(script, hypotheses, monkeypatch):
+    options = [hypotheses / "ref", f"a={hypotheses / 'wrong'}", "--baseline", "b"]
+    with pytest.raises(SystemExit, match="--baseline: expected one of a"):
+        run(script("score"), monkeypatch, *options)

@@ -1,0 +1,106 @@
+"""The ssl1 recipe's own script: what the codes of a teacher know of phones."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+import soundfile
+import torch
+import yaml
+from factories import ROOT, make_speech
+from sklearn.metrics import mutual_info_score
+
+pytest.importorskip("espnet2")
+
+from espnet_uniwav import plugin  # noqa: E402
+
+plugin.register()
+from espnet2.tasks.ssl import SSLTask  # noqa: E402
+from ssl_case import DINOSR, FLOW_MATCHING, make_args, with_conf  # noqa: E402
+
+from espnet_uniwav.apps.phones.ctm import Segment, write_ctm  # noqa: E402
+
+LOCAL = ROOT / "egs2/mini_librispeech/ssl1/local"
+SAMPLES = (9000, 6400, 8000)
+PHONES = [Segment(0.05, 0.18, "AA"), Segment(0.18, 0.27, "B"), Segment(0.3, 0.38, "AA")]
+# Frames of 20 ms: one centre at 0 ms, one at 20 ms ...
+SPOKEN = 3 * ["SIL"] + 6 * ["AA"] + 5 * ["B"] + ["SIL"] + 4 * ["AA"]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the script in this process, returns what it prints."""
+    monkeypatch.syspath_prepend(str(LOCAL))
+
+    def run(*argv):
+        monkeypatch.setattr(sys, "argv", ["codebooks", *map(str, argv)])
+        importlib.import_module("codebooks").main()
+        return capsys.readouterr().out
+
+    yield run
+    sys.modules.pop("codebooks", None)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Speech and phones in a folder that is data and alignment at once."""
+    speech, lengths = make_speech(list(SAMPLES))
+    for i, (own, length) in enumerate(zip(speech, lengths)):
+        soundfile.write(tmp_path / f"{i}.wav", own[:length].numpy(), 16000)
+    table = "".join(f"u{i} {tmp_path}/{i}.wav\n" for i in range(len(SAMPLES)))
+    (tmp_path / "wav.scp").write_text(table)
+    write_ctm(tmp_path / "phones.ctm", {f"u{i}": PHONES for i in range(len(SAMPLES))})
+    return tmp_path
+
+
+def make_experiment(folder, *losses):
+    """A model after one step, as ESPnet saves it."""
+    args = make_args(folder, loss=list(losses))
+    model = SSLTask.build_model(args).train()
+    speech, lengths = make_speech([24000, 20000])
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    model(speech=speech, speech_lengths=lengths)[0].backward()
+    optimizer.step()
+    (folder / "config.yaml").write_text(yaml.safe_dump(vars(args)))
+    torch.save(model.state_dict(), folder / "1epoch.pth")
+    return model.eval()
+
+
+@torch.no_grad()
+def codes_and_phones(model, data):
+    """Codes (K, N) of every frame, by its distances, and its phone."""
+    objective = model.losses[-1].objective
+    codes, phones = [], []
+    for i in range(len(SAMPLES)):
+        speech = torch.from_numpy(soundfile.read(data / f"{i}.wav", dtype="float32")[0])
+        x, _ = model.frontend(speech[None], torch.tensor([len(speech)]))
+        targets = objective.teacher(model.encoder.encoder.embed(x), None, 2)[:, 0]
+        codes.append(torch.cdist(targets, objective.codebooks.codewords).argmin(-1))
+        phones += (SPOKEN + 99 * ["SIL"])[: x.shape[1]]
+    return torch.cat(codes, dim=1), phones
+
+
+@pytest.mark.parametrize("heads", ("last", "own_ffn"))
+def test_information_of_every_codebook(run, data, heads):
+    dinosr = with_conf(DINOSR, heads=heads, codebook_init="data", weight=2.0)
+    model = make_experiment(data, FLOW_MATCHING, dinosr)
+    said = run(data / "1epoch.pth", "--data", data, "--alignment", data)
+    codes, phones = codes_and_phones(model, data)
+    assert f"{len(phones)} frames of 3 utterances" in said
+    rows = [line.strip("| ").split(" | ") for line in said.splitlines()[4:]]
+    assert [row[0] for row in rows] == ["2", "3"]  # of three layers
+    entropy = mutual_info_score(phones, phones)
+    for row, own in zip(rows, codes):
+        bits = mutual_info_score(phones, own.tolist())
+        assert int(row[1]) == len(own.unique()) > 1
+        assert row[2] == f"{bits / 0.6931472:.3f} of {entropy / 0.6931472:.3f}"
+        assert float(row[3]) == pytest.approx(bits / entropy, abs=6e-4)
+        assert float(row[4]) < bits / 0.6931472
+
+
+def test_an_experiment_without_codebooks_is_refused(run, data):
+    make_experiment(data, FLOW_MATCHING)
+    with pytest.raises(ValueError, match=r"loss: dinosr, found loss: \['flow"):
+        run(data / "1epoch.pth", "--data", data, "--alignment", data)

@@ -1,0 +1,74 @@
+"""The script for ESPnet-EZ that doc/pretrain.md shows: pre-train, export, fine-tune."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import soundfile
+import torch
+import yaml
+from factories import DIM, ROOT, TRAINING, make_speech
+
+pytest.importorskip("espnetez")
+SCRIPT = ROOT / "egs2/mini_speech/ez1/train.py"
+LAYERS = dict(num_layers=2, num_heads=2, ffn_dim=32)
+
+
+@pytest.fixture
+def script():
+    spec = importlib.util.spec_from_file_location("ez_train", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two Kaldi data folders of four recordings each."""
+    for name, first in (("train", 0), ("dev", 4)):
+        folder = tmp_path / name
+        folder.mkdir()
+        tables = {"wav.scp": "", "text": ""}
+        for i in range(first, first + 4):
+            speech, _ = make_speech([9600 + 320 * i], seed=i)
+            soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
+            tables["wav.scp"] += f"utt{i} {folder / str(i)}.wav\n"
+            tables["text"] += f"utt{i} A BAD ID\n"
+        for table, text in tables.items():
+            (folder / table).write_text(text)
+    return tmp_path
+
+
+def write(path, conf, **changes):
+    path.write_text(yaml.safe_dump({**conf, **changes}))
+    return str(path)
+
+
+def test_the_page_shows_the_script():
+    text = SCRIPT.read_text()
+    assert len(text.splitlines()) < 40
+    assert f"```python\n{text}```\n" in (ROOT / "doc/pretrain.md").read_text()
+
+
+@pytest.mark.integration
+def test_pretrain_export_and_finetune(script, data):
+    conf = yaml.safe_load((SCRIPT.parent / "../ssl1/conf/train_tiny.yaml").read_text())
+    encoder = dict(embed_dim=DIM, position="rotary", **LAYERS)
+    loss = [dict(name="flow_matching", conf=dict(decoder=LAYERS))]
+    small = write(
+        data / "ssl.yaml",
+        conf,
+        **{**TRAINING, "num_iters_per_epoch": None},
+        encoder_conf=encoder,
+        loss=loss,
+    )
+    script.train("ssl", small, f"{data}/ssl", ["speech"], data)
+    script.export_experiment(f"{data}/ssl", f"{data}/checkpoint")
+    conf = yaml.safe_load((SCRIPT.parent / "conf/train_asr.yaml").read_text())
+    encoder = dict(conf["encoder_conf"], output_size=16, linear_units=16, num_blocks=1)
+    small = write(data / "asr.yaml", conf, **TRAINING, encoder_conf=encoder)
+    front = {"fs": "16k", "checkpoint": f"{data}/checkpoint"}
+    script.train("asr", small, f"{data}/asr", script.WHAT, data, frontend_conf=front)
+    trained = torch.load(data / "asr/latest.pth", weights_only=True)
+    assert any(name.startswith("frontend.encoder.") for name in trained)
