@@ -74,13 +74,13 @@ S3PRL = {
 }
 
 # module -> what is called before it runs
-BEFORE = {
-    "s3prl": "espnet_uniwav.integrations.s3prl.compat:mend_s3prl",
-    "s3prl.dataio.corpus.base": "espnet_uniwav.integrations.s3prl.compat:mend_pandas",
+BEFORE_IMPORT = {
+    "s3prl": "espnet_uniwav.integrations.s3prl.compat:patch_s3prl",
+    "s3prl.dataio.corpus.base": "espnet_uniwav.integrations.s3prl.compat:patch_pandas",
 }
 
 # module -> what is called with it after its import
-BEHIND = {
+AFTER_IMPORT = {
     "espnet2.train.trainer": f"{OURS}.safe_training:protect",
     "espnetez.task": f"{OURS}.ez:add_ssl",
 }
@@ -112,8 +112,8 @@ def register_s3prl() -> None:
 
 def prepare(name: str) -> None:
     """Do what one module needs before it runs."""
-    if name in BEFORE:
-        _load(BEFORE[name])()
+    if name in BEFORE_IMPORT:
+        _load(BEFORE_IMPORT[name])()
 
 
 def add(module) -> None:
@@ -122,8 +122,8 @@ def add(module) -> None:
         add_choices(module)
     if module.__name__ in S3PRL:
         add_upstreams(module)
-    if module.__name__ in BEHIND:
-        _load(BEHIND[module.__name__])(module)
+    if module.__name__ in AFTER_IMPORT:
+        _load(AFTER_IMPORT[module.__name__])(module)
 
 
 def add_upstreams(hub) -> None:
@@ -183,7 +183,7 @@ def _tasks_of(module) -> list[type]:
 
 def _hooked() -> set[str]:
     """Modules whose import is hooked: before, around or after it."""
-    return {*ESPNET, *S3PRL, *BEFORE, *QUIET, *BEHIND}
+    return {*ESPNET, *S3PRL, *BEFORE_IMPORT, *QUIET, *AFTER_IMPORT}
 
 
 def _load(target: str):

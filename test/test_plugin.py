@@ -126,7 +126,7 @@ def hub(tmp_path, monkeypatch):
     (tmp_path / f"ours_{name}.py").write_text(OURS_OF_HUB)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugin, "S3PRL", {name: (f"ours_{name}:entry_local",)})
-    monkeypatch.setattr(plugin, "BEFORE", {name: f"ours_{name}:prepare"})
+    monkeypatch.setattr(plugin, "BEFORE_IMPORT", {name: f"ours_{name}:prepare"})
     monkeypatch.setattr(sys, "prepared_by_us", 0, raising=False)
     finders = [f for f in sys.meta_path if not isinstance(f, plugin._AfterImport)]
     monkeypatch.setattr(sys, "meta_path", finders)
@@ -177,7 +177,7 @@ def test_name_of_the_hub_taken_by_somebody_else(hub):
 
 def test_every_entry_of_s3prl_exists():
     pytest.importorskip("s3prl")
-    for target in (*plugin.S3PRL["s3prl.hub"], *plugin.BEFORE.values()):
+    for target in (*plugin.S3PRL["s3prl.hub"], *plugin.BEFORE_IMPORT.values()):
         assert callable(plugin._load(target))
 
 

@@ -153,7 +153,7 @@ def add_num_utterances(
 def add_workers(
     parser: argparse.ArgumentParser, *old_names: str, default: int | None = 0
 ) -> None:
-    """``--num_workers``, see ``do_all``; its ``old_names`` still work."""
+    """``--num_workers``, see ``process_all``; its ``old_names`` still work."""
     per_core = " (default: one per core)" if default is None else ""
     parser.add_argument(
         "--num_workers",

@@ -16,8 +16,8 @@ from espnet_uniwav.io.folder import (
     read_config,
     write_folder,
 )
-from espnet_uniwav.io.input import blamed_on
-from espnet_uniwav.io.paths import without_machine
+from espnet_uniwav.io.input import error_context
+from espnet_uniwav.io.paths import strip_local_paths
 
 
 def save_checkpoint(
@@ -43,7 +43,7 @@ def save_checkpoint(
     content = {
         "model": config,
         "feature_spec": model.features.spec.to_dict(),
-        "about": without_machine(about or {}, folder),
+        "about": strip_local_paths(about or {}, folder),
     }
     weights = halved(model) if half else model.state_dict()
     write_folder(folder, weights, content)
@@ -84,7 +84,7 @@ def save_features(features: AbsFeatures, folder: str | Path, about: dict) -> Non
     write_folder(
         folder,
         features.state_dict(),
-        {**content, "about": without_machine(about, folder)},
+        {**content, "about": strip_local_paths(about, folder)},
     )
 
 
@@ -122,7 +122,7 @@ def load_model(
     """
     folder = find_folder(folder)
     config = read_config(folder)
-    with blamed_on(folder):
+    with error_context(folder):
         model = build(config["model"])
         spec = FeatureSpec.from_dict(config["feature_spec"])
     check_spec(spec, model.features.spec, str(folder))
@@ -142,7 +142,7 @@ def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
     folder = find_folder(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        with blamed_on(folder):
+        with error_context(folder):
             model = _build(read_config(folder)["model"])
     load_weights(model.features, folder, ("features.",))
     return model.eval()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet_uniwav.io.output import check_output, file_of, whole_file
+from espnet_uniwav.io.output import atomic_write, check_output, file_of
 from espnet_uniwav.io.samples import (
     UNKNOWN,
     Sound,
@@ -129,7 +129,7 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
             f"{path}: cannot be written as {subtype} at {sample_rate} Hz ({error}); "
             "name a file that ends in .wav"
         ) from error
-    with whole_file(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(content.getbuffer())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from espnet_uniwav.io.folder import CONFIG, read_config
-from espnet_uniwav.io.input import blamed_on, read_lines
+from espnet_uniwav.io.input import error_context, read_lines
 from espnet_uniwav.io.output import write_text
 
 CARD = "README.md"
@@ -108,7 +108,7 @@ def read_card(folder: str | Path) -> tuple[dict, str]:
     text = "\n".join([*read_lines(path), ""])
     parts = text.split("---\n")
     has_head = text.startswith("---\n") and len(parts) > 2
-    with blamed_on(path):
+    with error_context(path):
         return dict(yaml.safe_load(parts[1]) if has_head else {}), text
 
 

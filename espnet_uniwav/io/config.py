@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from espnet_uniwav.io.input import blamed_on, is_there, read_yaml
+from espnet_uniwav.io.input import error_context, is_there, read_yaml
 
 DEEPEST = 20
 
@@ -38,7 +38,7 @@ def resolve(path: str | Path, depth: int = 0) -> dict:
             f"{path}: include: expected a file, and at most {DEEPEST} that include "
             f"each other, found {included!r}"
         )
-    with blamed_on(path):
+    with error_context(path):
         return merge(resolve(path.parent / included, depth + 1), own)
 
 

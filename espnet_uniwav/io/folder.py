@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.io.bounds import check_sizes, check_weights
 from espnet_uniwav.io.input import read_yaml
-from espnet_uniwav.io.output import locked, whole_path
+from espnet_uniwav.io.output import atomic_path, locked
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 # Key of the configuration, and of the metadata of the weights.
@@ -45,8 +45,8 @@ def write_folder(folder: str | Path, weights: dict[str, Tensor], content: dict) 
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     with (
         locked(folder),
-        whole_path(folder / CONFIG) as config,
-        whole_path(folder / WEIGHTS) as partial,
+        atomic_path(folder / CONFIG) as config,
+        atomic_path(folder / WEIGHTS) as partial,
     ):
         config.write_text(text, encoding="utf-8")
         try:

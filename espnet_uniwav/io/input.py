@@ -139,7 +139,7 @@ def read_yaml(path: str | Path) -> dict:
 
 
 @contextmanager
-def blamed_on(path: str | Path) -> Iterator[None]:
+def error_context(path: str | Path) -> Iterator[None]:
     """Context in which errors become ValueErrors that name the file.
 
     For building from a configuration, where a wrong type or size can raise anything.

@@ -46,7 +46,7 @@ class Outcome:
     spent: float = 0.0
 
 
-def do_all(
+def process_all(
     prepare: Callable[[], Callable[[Any], Any]],
     items: Mapping[str, Any],
     num_workers: int = 0,

@@ -73,7 +73,7 @@ def check_output(path: str | Path, folder: bool = False) -> None:
 
 
 @contextmanager
-def whole_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path) -> Iterator[Path]:
     """Temporary path that becomes the file when the block ends without error.
 
     A full disk or a killed process never leaves an incomplete file. If two processes
@@ -102,8 +102,8 @@ def whole_path(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO]:
-    """``whole_path``, opened: ``w`` for text in UTF-8, ``wb`` for bytes.
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO]:
+    """``atomic_path``, opened: ``w`` for text in UTF-8, ``wb`` for bytes.
 
     What is no regular file, such as a pipe, is written as it is.
     """
@@ -111,7 +111,7 @@ def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO]:
     with naming(path):
         stream = _is_stream(Path(path))
     if not stream:
-        with whole_path(path) as partial, open(partial, mode, **text) as file:
+        with atomic_path(path) as partial, open(partial, mode, **text) as file:
             yield file
     else:
         with naming(path), open(path, mode, **text) as file:
@@ -138,7 +138,7 @@ def naming(path: str | Path, partial: Path | None = None) -> Iterator[None]:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text)
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def without_machine(value, experiment: str | Path):
+def strip_local_paths(value, experiment: str | Path):
     """Shorten paths in a configuration, at any depth.
 
     Absolute paths and those that lead up (``../``) become relative to the experiment
@@ -18,9 +18,9 @@ def without_machine(value, experiment: str | Path):
         experiment: Folder of the experiment.
     """
     if isinstance(value, dict):
-        return {key: without_machine(part, experiment) for key, part in value.items()}
+        return {key: strip_local_paths(part, experiment) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [without_machine(part, experiment) for part in value]
+        return [strip_local_paths(part, experiment) for part in value]
     if isinstance(value, Path):
         value = str(value)
     if not isinstance(value, str):

@@ -13,7 +13,7 @@ import soundfile
 import soxr
 
 from espnet_uniwav.io.source import Source, Stretch
-from espnet_uniwav.io.wav_header import mend_wav
+from espnet_uniwav.io.wav_header import repair_wav
 
 BLOCK, SALVAGE_BLOCK = 1 << 16, 1 << 11
 # libsndfile's length (samples) of a flac stream, whose header does not say it.
@@ -143,7 +143,7 @@ class _File:
         self.content = None if on_disk else self.source.read()
         with open(self.source, "rb") if on_disk else io.BytesIO(self.content) as file:
             self.head = file.read(4)
-            if mended := mend_wav(file):
+            if mended := repair_wav(file):
                 self.content, self.notes["header mended"] = mended
 
     def open(self) -> soundfile.SoundFile:

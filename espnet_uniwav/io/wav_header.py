@@ -10,7 +10,7 @@ TAGS = (b"ID3", b"TAG")
 LONGEST = 2**32 - 1
 
 
-def mend_wav(file: BinaryIO) -> tuple[bytes, str] | None:
+def repair_wav(file: BinaryIO) -> tuple[bytes, str] | None:
     """A wav file with the right size of its samples in the header.
 
     Args:

@@ -17,11 +17,11 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
-from espnet_uniwav.io.jobs import do_all
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.jobs import process_all
+from espnet_uniwav.io.output import atomic_write
 
 def write(phase, path):
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write("begun")
         file.flush()
         while phase == "work":
@@ -37,7 +37,7 @@ def run(args):
     folder = Path(args.folder)
     items = {f"{number}": folder / f"{number}.txt" for number in range(40)}
     ready = partial(prepare, folder, args.phase)
-    for own in do_all(ready, items, args.num_workers):
+    for own in process_all(ready, items, args.num_workers):
         if args.phase == "result":
             (folder / "preparing").rename(folder / "result")
             time.sleep(60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_uniwav.io.input import blamed_on, read_rows, read_yaml
+from espnet_uniwav.io.input import error_context, read_rows, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_rows_have_their_lines(tmp_path):
 
 @pytest.mark.parametrize("error", [TypeError, KeyError, ZeroDivisionError, ValueError])
 def test_errors_name_the_file(error):
-    with pytest.raises(ValueError, match="^a.yaml: .*why"), blamed_on("a.yaml"):
+    with pytest.raises(ValueError, match="^a.yaml: .*why"), error_context("a.yaml"):
         raise error("why")
-    with pytest.raises(OSError, match="why"), blamed_on("a.yaml"):
+    with pytest.raises(OSError, match="why"), error_context("a.yaml"):
         raise OSError("why")

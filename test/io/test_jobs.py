@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from espnet_uniwav.io.jobs import DIED, Outcome, conclude, do_all, write_outcomes
+from espnet_uniwav.io.jobs import DIED, Outcome, conclude, process_all, write_outcomes
 
 ITEMS = {"four": 4, "zero": 0, "two": 2}
 
@@ -21,7 +21,7 @@ def prepare():
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_outcomes_keep_their_order_and_reasons(num_workers):
-    outcomes = list(do_all(prepare, ITEMS, num_workers))
+    outcomes = list(process_all(prepare, ITEMS, num_workers))
     assert [(own.name, own.value, own.reason) for own in outcomes] == [
         ("four", 2.0, ""),
         ("zero", None, "nothing to halve"),
@@ -44,7 +44,7 @@ def prepare_touchy():
 
 def test_one_bad_item_costs_no_other():
     names = ["a", "b", "deadly", "odd", *(f"u{i}" for i in range(12))]
-    outcomes = list(do_all(prepare_touchy, dict(zip(names, names)), 2))
+    outcomes = list(process_all(prepare_touchy, dict(zip(names, names)), 2))
     assert [own.name for own in outcomes] == names
     reasons = {own.name: own.reason for own in outcomes if own.reason}
     assert reasons == {"deadly": DIED, "odd": "KeyError: 'x'"}
@@ -53,7 +53,7 @@ def test_one_bad_item_costs_no_other():
 
 
 def test_tables(tmp_path):
-    assert write_outcomes(tmp_path, do_all(prepare, ITEMS)) == 1
+    assert write_outcomes(tmp_path, process_all(prepare, ITEMS)) == 1
     assert (tmp_path / "failed.tsv").read_text().splitlines()[1:] == [
         "zero\tnothing to halve"
     ]

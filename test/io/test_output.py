@@ -20,11 +20,11 @@ from full_disk import full_disk
 
 import espnet_uniwav
 from espnet_uniwav.io.output import (
+    atomic_path,
+    atomic_write,
     check_output,
     file_of,
     locked,
-    whole_file,
-    whole_path,
     write_text,
 )
 
@@ -53,7 +53,7 @@ def test_names_that_escape(tmp_path, name):
 
 def test_an_error_changes_nothing(tmp_path):
     write_text(tmp_path / "a", "before")
-    with pytest.raises(KeyError), whole_file(tmp_path / "a") as file:
+    with pytest.raises(KeyError), atomic_write(tmp_path / "a") as file:
         file.write("after")
         raise KeyError
     assert (tmp_path / "a").read_text() == "before"
@@ -155,7 +155,7 @@ def test_a_link_is_followed(tmp_path):
     for name, target in (("a", "there/target"), ("b", "there/new")):
         (tmp_path / name).symlink_to(target)
         check_output(tmp_path / name)
-        with whole_path(tmp_path / name) as partial:
+        with atomic_path(tmp_path / name) as partial:
             assert partial.parent == tmp_path / "there"  # of the same file system
             partial.write_text("after")
         assert os.readlink(tmp_path / name) == target
@@ -168,14 +168,14 @@ def test_the_mode_is_kept(tmp_path, mode):
     path = tmp_path / "a"
     path.write_text("before")
     path.chmod(mode)
-    with whole_path(path) as partial:
+    with atomic_path(path) as partial:
         assert not partial.stat().st_mode & 0o777 & ~(mode | stat.S_IWUSR)
         partial.write_text("after")
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_a_new_file_has_the_usual_mode(tmp_path):
-    with open(tmp_path / "usual", "w"), whole_path(tmp_path / "a") as partial:
+    with open(tmp_path / "usual", "w"), atomic_path(tmp_path / "a") as partial:
         partial.chmod(0o600)  # as safetensors does
     modes = {path.stat().st_mode for path in tmp_path.iterdir()}
     assert len(modes) == 1
@@ -199,12 +199,12 @@ def pipe(tmp_path):
 def test_a_pipe_is_written_to(pipe, mode, content):
     path, end = pipe
     check_output(path)
-    with whole_file(path, mode) as file:
+    with atomic_write(path, mode) as file:
         file.write(content)
     assert os.read(end, 100) == (content if mode == "wb" else content.encode())
     os.close(end)
     with pytest.raises(OSError, match="pipe: expected a regular file, found a pipe"):
-        with whole_path(path):
+        with atomic_path(path):
             pass
     assert stat.S_ISFIFO(path.stat().st_mode) and os.listdir(path.parent) == ["pipe"]
 
@@ -212,7 +212,7 @@ def test_a_pipe_is_written_to(pipe, mode, content):
 def test_a_pipe_whose_reader_leaves(pipe):
     path, end = pipe
     with pytest.raises(BrokenPipeError, match="pipe: cannot be written .Broken pipe"):
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             os.close(end)
             file.write("x" * 10**6)
 
@@ -327,6 +327,6 @@ def test_what_belongs_to_others():
 
 def test_an_error_of_another_file_names_that(tmp_path):
     with pytest.raises(FileNotFoundError, match="other"):
-        with whole_path(tmp_path / "a"):
+        with atomic_path(tmp_path / "a"):
             open(tmp_path / "other")
     assert os.listdir(tmp_path) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_uniwav.io.paths import without_machine
+from espnet_uniwav.io.paths import strip_local_paths
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from espnet_uniwav.io.paths import without_machine
     ),
 )
 def test_paths_are_shortened(value, expected):
-    assert without_machine(value, "/home/me/exp/a") == expected
+    assert strip_local_paths(value, "/home/me/exp/a") == expected

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.io.input import fields, is_field, is_there, read_lines
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 
 SILENCE = "SIL"
 CHANNELS = ("1", "A")
@@ -47,7 +47,7 @@ def write_ctm(path: str | Path, alignments: Mapping[str, Sequence[Segment]]) -> 
             a name or label is empty or holds a blank.
     """
     path = Path(path)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         for utt in sorted(alignments):
             file.writelines(_format(path, utt, alignments[utt]))
 

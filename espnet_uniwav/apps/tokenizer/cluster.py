@@ -21,7 +21,7 @@ from espnet_uniwav.core.checkpoint import (
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.audio import read_speech, seconds_of
 from espnet_uniwav.io.folder import read_config
-from espnet_uniwav.io.input import blamed_on
+from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.kaldi import read_data_folder
 from espnet_uniwav.io.output import check_output
 
@@ -118,7 +118,7 @@ def load_with_decoder(
         model = untrained_model(checkpoint, random_seed)
     config = read_config(checkpoint)["model"]
     if decoder is not None:
-        with blamed_on(decoder):
+        with error_context(decoder):
             require_pretrained(other := read_config(decoder)["model"])
         config = {
             **config,

@@ -16,7 +16,7 @@ import yaml
 
 from espnet_uniwav.io.input import fields, read_lines, read_yaml
 from espnet_uniwav.io.kaldi import read_table
-from espnet_uniwav.io.output import file_of, naming, whole_file, write_text
+from espnet_uniwav.io.output import atomic_write, file_of, naming, write_text
 
 FORMATS = ("text", "npz")
 ORIGIN, VOICES = "tokenizer.yaml", "voices"
@@ -66,7 +66,7 @@ class CodeWriter:
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
         if voice_digits:
             paths.append(folder / VOICES)
-        kept = _whole_lines(paths)
+        kept = _complete_lines(paths)
         self.stale = set(stale) & kept[0].keys()
         for path, lines in zip(paths, kept):
             fresh = (own for name, own in lines.items() if name not in self.stale)
@@ -79,7 +79,7 @@ class CodeWriter:
         voice = np.array(voice, dtype=np.uint8)
         if self.form == "npz":
             voices = {"voice": voice} if len(voice) else {}
-            with whole_file(file_of(self.folder, name, ".npz"), "wb") as f:
+            with atomic_write(file_of(self.folder, name, ".npz"), "wb") as f:
                 np.savez_compressed(f, codes=codes.astype(np.uint16), **voices)
         for table, own in zip(self.tables, [*codes, voice]):
             with naming(self.folder):
@@ -173,7 +173,7 @@ def _check_origin(path: Path, origin: dict) -> None:
         )
 
 
-def _whole_lines(paths: list[Path]) -> list[dict[str, str]]:
+def _complete_lines(paths: list[Path]) -> list[dict[str, str]]:
     """Name -> line of every table, for names with a complete line in all tables."""
     tables = []
     for path in paths:

@@ -17,7 +17,7 @@ from espnet_uniwav.apps.vocoder import use_vocoder
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import read_speech, seconds_of, write_speech
 from espnet_uniwav.io.bounds import check_number
-from espnet_uniwav.io.jobs import Outcome, conclude, do_all, write_outcomes
+from espnet_uniwav.io.jobs import Outcome, conclude, process_all, write_outcomes
 from espnet_uniwav.io.kaldi import read_data_folder
 from espnet_uniwav.io.output import check_output, file_of, locked
 from espnet_uniwav.io.source import Source, as_source
@@ -47,7 +47,7 @@ def tokenize(
         num_codebooks: Learned codes alone: the first of them, at a lower bit rate;
             None: all.
         format: ``text`` or ``npz``.
-        num_workers: Processes, as of ``do_all``.
+        num_workers: Processes, as of ``process_all``.
         device: Torch device.
         allow_failed: Some recordings may fail, see ``conclude``.
 
@@ -73,7 +73,7 @@ def tokenize(
     ):
         remember(output, files)
         todo = {name: path for name, path in files.items() if name not in writer.done}
-        outcomes = do_all(prepare, todo, num_workers, "tokenize")
+        outcomes = process_all(prepare, todo, num_workers, "tokenize")
         written = _write(writer, outcomes, loaded.frame_rate)
         failed = write_outcomes(output, written)
     done = len(files) - failed
@@ -109,7 +109,7 @@ def detokenize(
         prompts: Table of such recordings by name, instead of ``prompt``.
         seed: Seed of the noise.
         vocoder: See ``use_vocoder``.
-        num_workers: Processes, as of ``do_all``.
+        num_workers: Processes, as of ``process_all``.
         device: Torch device.
         allow_failed: Some utterances may fail, see ``conclude``.
         **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
@@ -131,7 +131,7 @@ def detokenize(
     items = {name: (file_of(output, name, ".wav"), *own) for name, own in found.items()}
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
-        outcomes = do_all(prepare, items, num_workers, "detokenize")
+        outcomes = process_all(prepare, items, num_workers, "detokenize")
         failed = write_outcomes(output, outcomes)
     done = len(found) - failed
     said = f"{output}: {done} of {len(found)} spoken"

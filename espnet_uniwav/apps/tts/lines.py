@@ -10,7 +10,7 @@ from dataclasses import fields as columns_of
 from pathlib import Path
 
 from espnet_uniwav.io.input import fields, read_rows
-from espnet_uniwav.io.output import file_of, whole_file
+from espnet_uniwav.io.output import atomic_write, file_of
 
 FORMAT = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
 
@@ -100,7 +100,7 @@ def read_durations(value: str | Sequence | None) -> list[int]:
 
 def write_lines(path: Path, lines: Iterable[Line]) -> None:
     """Write a table that ``read_lines`` reads."""
-    with whole_file(path) as f:
+    with atomic_write(path) as f:
         writer = csv.DictWriter(f, COLUMNS, lineterminator="\n", **FORMAT)
         writer.writeheader()
         writer.writerows(map(asdict, lines))

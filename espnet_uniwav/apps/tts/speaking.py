@@ -19,7 +19,7 @@ from espnet_uniwav.apps.tts.streaming import write_stream
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.core.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.io.audio import check_speech_output, read_speech, write_speech
-from espnet_uniwav.io.jobs import conclude, do_all, write_outcomes
+from espnet_uniwav.io.jobs import conclude, process_all, write_outcomes
 from espnet_uniwav.io.output import check_output, file_of, locked
 
 
@@ -221,7 +221,7 @@ def _write_lines(
 
     todo = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
     with locked(folder):
-        failed = write_outcomes(folder, do_all(lambda: write, todo, title="tts"))
+        failed = write_outcomes(folder, process_all(lambda: write, todo, title="tts"))
     done = len(table) - failed
     said = f"{folder}: {done} of {len(table)} lines read"
     return conclude(said, folder, done, failed, allow_failed)

@@ -15,7 +15,7 @@ from espnet_uniwav.core.features import (
     check_spec,
 )
 from espnet_uniwav.io.folder import find_folder, packaged_models, read_config
-from espnet_uniwav.io.input import blamed_on
+from espnet_uniwav.io.input import error_context
 
 PACKAGED, NO_VOCODER = "vocoder", "none"
 
@@ -209,7 +209,7 @@ def find_vocoder(name: str | Path, spec: FeatureSpec) -> Path | None:
             "`uniwav models` lists; the vocoder1 recipe and `uniwav export` make one "
             f"({error})"
         ) from error
-    with blamed_on(folder):
+    with error_context(folder):
         _require_vocoder(config["model"])
         found = FeatureSpec.from_dict(config["feature_spec"])
     check_spec(spec, found, str(folder))

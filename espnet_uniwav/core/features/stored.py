@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from espnet_uniwav.core.features.base import FeatureSpec, check_spec
-from espnet_uniwav.io.input import blamed_on, fields, read_lines, read_yaml
+from espnet_uniwav.io.input import error_context, fields, read_lines, read_yaml
 from espnet_uniwav.io.output import naming, write_text
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
@@ -81,9 +81,9 @@ class FeatureWriter:
 
     def _read_done(self) -> set[str]:
         """Names in complete archives, if not stale; the tables lose all others."""
-        with blamed_on(self.folder / CHECKSUMS):
+        with error_context(self.folder / CHECKSUMS):
             whole = {fields(line)[1] for line in _lines(self.folder / CHECKSUMS)}
-        with blamed_on(self.folder / SCP):
+        with error_context(self.folder / SCP):
             rows = [fields(line, 2) for line in _lines(self.folder / SCP)]
             places = {name: Path(place.rsplit(":", 1)[0]).name for name, place in rows}
         done = {name for name, archive in places.items() if archive in whole}
@@ -124,7 +124,7 @@ def read_spec(folder: str | Path) -> FeatureSpec:
         raise FileNotFoundError(
             f"{path} is missing: make the folder with `uniwav extract`"
         )
-    with blamed_on(path):
+    with error_context(path):
         return FeatureSpec.from_dict(read_yaml(path))
 
 

@@ -21,7 +21,7 @@ from espnet_uniwav.core.features.neural_codec import (
 from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.folder import load_strictly
-from espnet_uniwav.io.input import blamed_on, read_yaml
+from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.io.kaldi import read_data_folder, spread
 from espnet_uniwav.io.output import check_output
 
@@ -84,7 +84,7 @@ def read_experiment(
         raise ValueError(
             f"{config}: expected codec: {' or '.join(KINDS)}, found {args.get('codec')}"
         )
-    with blamed_on(config):
+    with error_context(config):
         conf = args["codec_conf"]
         architecture = dict(conf.get("generator_params", {}))
         architecture.pop("sample_rate", None)  # ESPnet adds it to what it saves
@@ -123,7 +123,7 @@ def codec(
     """
     check_output(output, folder=True)
     name, architecture, weights = read_source(source, model_file)
-    with blamed_on(source):
+    with error_context(source):
         network = build_network(name, architecture).eval()
     load_strictly(network, weights, source)
     utterances = spread(read_data_folder(wav_scp), num_utterances)
@@ -156,5 +156,5 @@ def read_source(source: str, model_file: str) -> tuple[str, dict, dict[str, Tens
     """
     if (Path(source) / "config.yaml").is_file():
         return "espnet", *read_experiment(Path(source), model_file)
-    with blamed_on(source):
+    with error_context(source):
         return "encodec", *read_encodec(source)

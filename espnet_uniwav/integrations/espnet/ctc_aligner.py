@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.integrations.espnet.finetuned import load_finetuned
-from espnet_uniwav.io.input import blamed_on
+from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.units import parse_rate
 
 DEFAULT_RATE = 16000
@@ -71,7 +71,7 @@ def load_recogniser(
             f"{where}: expected a model with CTC, found ctc_weight 0; train it with "
             "CTC to align"
         )
-    with blamed_on(where):
+    with error_context(where):
         preprocess = task.build_preprocess_fn(args, train=False)
         if preprocess is None or preprocess.tokenizer is None:
             raise ValueError("expected a token_type, found none")

@@ -12,9 +12,9 @@ from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.integrations.espnet.finetuned import export_finetuned, read_state
 from espnet_uniwav.io.folder import load_strictly
-from espnet_uniwav.io.input import blamed_on, read_yaml
+from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.io.output import check_output
-from espnet_uniwav.io.paths import without_machine
+from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.units import parse_rate
 
 FEATURES = {"frontend.features.": "features."}
@@ -64,7 +64,7 @@ def export_experiment(
         raise FileNotFoundError(f"{config_file} is missing: name an ESPnet output_dir")
     args = read_yaml(config_file)
     finetuned = whole or args.get("tts")
-    with blamed_on(config_file):
+    with error_context(config_file):
         described = None if finetuned else describe(config_file, args)
     if not path.is_file():
         raise FileNotFoundError(
@@ -76,13 +76,13 @@ def export_experiment(
         kind = "tts" if args.get("tts") else "asr"
         return export_finetuned(kind, config_file, path, folder, about, half)
     build, config, prefixes = described
-    with blamed_on(config_file):
+    with error_context(config_file):
         model = build(config)
     state = read_state(path)
     load_strictly(model, model_weights(state, prefixes), str(path))
     updates = state.get("global_step")
     about["updates"] = int(updates) if updates is not None else None
-    about["training"] = without_machine(args, experiment)
+    about["training"] = strip_local_paths(args, experiment)
     save_checkpoint(model, config, folder, about, half)
     return model
 

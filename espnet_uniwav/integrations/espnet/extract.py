@@ -16,8 +16,8 @@ from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.bounds import check_sizes
 from espnet_uniwav.io.config import resolve
 from espnet_uniwav.io.folder import CONFIG, find_local
-from espnet_uniwav.io.input import blamed_on
-from espnet_uniwav.io.jobs import conclude, do_all, write_failed
+from espnet_uniwav.io.input import error_context
+from espnet_uniwav.io.jobs import conclude, process_all, write_failed
 from espnet_uniwav.io.kaldi import read_data_folder
 from espnet_uniwav.io.output import check_output, locked
 from espnet_uniwav.io.source import Source
@@ -42,7 +42,7 @@ def extract(
         output: Folder to write, see ``FeatureWriter``.
         config: Training configuration (with frontend_conf), or a checkpoint.
         shard_size: Utterances per archive.
-        num_workers: Processes, see ``do_all``.
+        num_workers: Processes, see ``process_all``.
         device: Torch device.
         allow_failed: Some recordings may fail, see ``conclude``.
 
@@ -64,7 +64,7 @@ def extract(
             remember(output, files)
             before = len(writer.done & files.keys())
             todo = {n: path for n, path in files.items() if n not in writer.done}
-            for own in do_all(prepare, todo, num_workers, "extract"):
+            for own in process_all(prepare, todo, num_workers, "extract"):
                 if own.reason:
                     reasons[own.name] = own.reason
                 else:
@@ -89,7 +89,7 @@ def load_features(config: Path, device: str) -> AbsFeatures:
     config = config if checkpoint is None else checkpoint / CONFIG
     content = resolve(config)
     check_sizes(content, str(config))
-    with blamed_on(config):
+    with error_context(config):
         if "frontend" in content:
             conf = features_config(content)
         elif "features" in content.get("model", {}):

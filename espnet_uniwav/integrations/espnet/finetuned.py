@@ -27,9 +27,9 @@ from espnet_uniwav.io.folder import (
     read_weights,
     write_folder,
 )
-from espnet_uniwav.io.input import blamed_on, read_yaml
-from espnet_uniwav.io.output import whole_path
-from espnet_uniwav.io.paths import without_machine
+from espnet_uniwav.io.input import error_context, read_yaml
+from espnet_uniwav.io.output import atomic_path
+from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.saved import read_saved
 
 TASKS = {"tts": "espnet2.tasks.tts:TTSTask", "asr": "espnet2.tasks.asr:ASRTask"}
@@ -75,7 +75,7 @@ def load_finetuned(
     check(config, args)
     plugin.register()
     task = load(TASKS[kind])
-    with blamed_on(config), weights_alone():
+    with error_context(config), weights_alone():
         args = argparse.Namespace(**args)
         built = _build(task, args)
         _check_tokens(args.token_list)
@@ -150,7 +150,7 @@ def export_finetuned(
     """
     built, args, _ = load_finetuned(kind, model, config)
     args, folder = vars(args), Path(folder)
-    with blamed_on(config):
+    with error_context(config):
         for part, key in _named(args):
             source = Path(part[key])
             if key == "vocoder":
@@ -159,7 +159,7 @@ def export_finetuned(
                     continue  # a name
             _copy(source, folder / FILES / source.name)
             part[key] = source.name
-    args = _without_machine(args, config.parent)
+    args = _strip_local_paths(args, config.parent)
     weights = halved(built) if half else built.state_dict()
     weights = {name: value.clone() for name, value in weights.items()}
     write_folder(folder, weights, {"model": {kind: args}, "about": about})
@@ -172,11 +172,11 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)
         return
-    with whole_path(target) as partial:
+    with atomic_path(target) as partial:
         shutil.copyfile(source, partial)
 
 
-def _without_machine(args: dict, experiment: Path) -> dict:
+def _strip_local_paths(args: dict, experiment: Path) -> dict:
     """Arguments that name no path, and nothing to start from.
 
     The architecture is among them, and the weights are beside them.
@@ -188,7 +188,7 @@ def _without_machine(args: dict, experiment: Path) -> dict:
     for key in ("tts_conf", "frontend_conf", "feats_extract_conf"):
         if (described.get(key) or {}).get("checkpoint"):
             described[key] = {**described[key], "checkpoint": None}
-    described = without_machine(described, experiment)
+    described = strip_local_paths(described, experiment)
     if vocoder := (args.get("tts_conf") or {}).get("vocoder"):
         described["tts_conf"]["vocoder"] = vocoder
     return {**described, "token_list": args["token_list"]}
@@ -225,7 +225,7 @@ def _check_tokens(tokens) -> None:
 
 def _find_files(args: dict, folder: Path) -> dict:
     """Arguments in which what was copied is named by its full path."""
-    with blamed_on(folder / CONFIG):
+    with error_context(folder / CONFIG):
         for part, key in _named(args):
             copied = folder / FILES / PurePath(part[key]).name
             if key != "vocoder" or copied.is_dir():

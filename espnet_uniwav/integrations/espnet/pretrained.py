@@ -10,7 +10,7 @@ from torch import nn
 from espnet_uniwav.core.checkpoint import load_checkpoint, require_pretrained
 from espnet_uniwav.core.features import FeatureSpec
 from espnet_uniwav.io.folder import find_folder, find_local, read_config
-from espnet_uniwav.io.input import blamed_on
+from espnet_uniwav.io.input import error_context
 
 
 class StartsFromCheckpoint:
@@ -84,6 +84,6 @@ def read_architecture(
             "a checkpoint's config.yaml) to start from random weights"
         )
     config = read_config(checkpoint)["model"]
-    with blamed_on(find_folder(checkpoint)):
+    with error_context(find_folder(checkpoint)):
         require(config)
     return {part: config[part] for part in parts if part in config}

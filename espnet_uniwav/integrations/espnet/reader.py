@@ -9,7 +9,7 @@ from espnet_uniwav.apps.phones.from_text import Phonemizer
 from espnet_uniwav.apps.tts.reader import Reader
 from espnet_uniwav.apps.vocoder import use_vocoder
 from espnet_uniwav.integrations.espnet.finetuned import load_finetuned
-from espnet_uniwav.io.input import blamed_on
+from espnet_uniwav.io.input import error_context
 
 
 def load_reader(
@@ -35,7 +35,7 @@ def load_reader(
     )
     synthesizer = model.tts.synthesizer
     use_vocoder(synthesizer.uniwav.features, vocoder or model.tts.vocoder)
-    with blamed_on(config or model_file):
+    with error_context(config or model_file):
         tokenize = _tokenizer(args, task)
         normalize = getattr(tokenize, "normalize", str)
         tts = model.tts

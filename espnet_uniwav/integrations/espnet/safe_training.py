@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from espnet_uniwav.integrations.espnet.extend import extend
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 
 
 def protect(module) -> None:
@@ -34,7 +34,7 @@ def _run(run: Callable, *args, trainer_options, distributed_option, **kwargs) ->
         check_checkpoint(folder / "checkpoint.pth")
         if first:
             complete(folder, trainer_options.best_model_criterion)
-    with whole_saves():
+    with atomic_saves():
         run(
             *args,
             trainer_options=trainer_options,
@@ -90,7 +90,7 @@ def complete(folder: Path, criteria) -> None:
     reporter.load_state_dict(states["reporter"])
     last = folder / f"{reporter.get_epoch()}epoch.pth"
     if not zipfile.is_zipfile(last):
-        with whole_saves():
+        with atomic_saves():
             torch.save(states["model"], last)
     _link(folder / "latest.pth", last)
     for phase, name, mode in criteria:
@@ -108,17 +108,17 @@ def _link(link: Path, target: Path) -> None:
 
 
 @contextmanager
-def whole_saves() -> Iterator[None]:
+def atomic_saves() -> Iterator[None]:
     """Let ``torch.save`` write files whole or not at all."""
     save = torch.save
 
-    def save_whole(obj, f, *args, **kwargs):
+    def save_atomically(obj, f, *args, **kwargs):
         if not isinstance(f, (str, os.PathLike)):
             return save(obj, f, *args, **kwargs)
-        with whole_file(f, "wb") as file:
+        with atomic_write(f, "wb") as file:
             return save(obj, file, *args, **kwargs)
 
-    torch.save = save_whole
+    torch.save = save_atomically
     try:
         yield
     finally:

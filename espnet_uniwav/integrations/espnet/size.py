@@ -14,7 +14,7 @@ from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.integrations.espnet.experiment import model_config
 from espnet_uniwav.io.bounds import check_sizes
 from espnet_uniwav.io.config import resolve
-from espnet_uniwav.io.input import blamed_on
+from espnet_uniwav.io.input import error_context
 
 Row = tuple[str, int, float]
 
@@ -31,7 +31,7 @@ def size(config: str | Path, seconds: float = 10.0) -> str:
     """
     content = resolve(config)
     check_sizes(content, str(config))
-    with torch.device("meta"), blamed_on(config):
+    with torch.device("meta"), error_context(config):
         rows = count(content, seconds)
     lines = [f"{'part':<20}{'parameters':>14}{'multiply-adds per s':>22}"]
     for name, parameters, ops in rows:

@@ -9,7 +9,7 @@
 - huggingface_hub >= 1 has no ``HfFolder`` and ``Repository``, which the runner of
   ``run_downstream`` imports, though it uses them for ``--push_to_hf_hub`` alone.
 
-``plugin.py`` calls ``mend_s3prl`` before ``s3prl`` runs and ``mend_pandas`` before
+``plugin.py`` calls ``patch_s3prl`` before ``s3prl`` runs and ``patch_pandas`` before
 the one module that needs it. Not covered: ``torchaudio.save``, ``load_wav``, streams,
 and the SoX effects that ``sox_effects.py`` does not name. Files are read by soundfile
 where torchaudio cannot: wav, flac, ogg, mp3; no video containers.
@@ -39,7 +39,7 @@ class AudioMetaData(NamedTuple):
     encoding: str
 
 
-def mend_torch() -> list[str]:
+def patch_torch() -> list[str]:
     """Supply what torch and torchaudio lack, and log it.
 
     Returns:
@@ -66,13 +66,13 @@ def mend_torch() -> list[str]:
     return supplied
 
 
-def mend_s3prl() -> None:
+def patch_s3prl() -> None:
     """Supply what S3PRL needs before any of its modules runs."""
-    mend_torch()
-    mend_huggingface_hub()
+    patch_torch()
+    patch_huggingface_hub()
 
 
-def mend_huggingface_hub() -> None:
+def patch_huggingface_hub() -> None:
     """Supply ``HfFolder`` and ``Repository`` where huggingface_hub has none."""
     import huggingface_hub
 
@@ -114,7 +114,7 @@ class Repository:
         )
 
 
-def mend_pandas() -> None:
+def patch_pandas() -> None:
     """Supply ``Series.iteritems``, the old name of ``items``."""
     import pandas
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from espnet_uniwav.apps.phones.alignment import write_folder
-from espnet_uniwav.io.jobs import conclude, do_all
+from espnet_uniwav.io.jobs import conclude, process_all
 from espnet_uniwav.io.kaldi import read_data_folder, spread
 from espnet_uniwav.io.output import check_output
 
 # ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
-# ``do_all``; a function to call afterwards, which returns further failures to list.
+# ``process_all``; what to call afterwards, which returns further failures to list.
 Method = tuple[str, Callable, int, Callable[[], dict]]
 
 
@@ -66,7 +66,7 @@ def align(
     unit, make_aligner, processes, left_over = chosen
     aligned, reasons = {}, {}
     items = {utterance.name: utterance for utterance in utterances}
-    for own in do_all(make_aligner, items, processes, "align"):
+    for own in process_all(make_aligner, items, processes, "align"):
         if own.reason:
             reasons[own.name] = own.reason
         else:

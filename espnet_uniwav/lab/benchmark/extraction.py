@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from espnet_uniwav.io.output import check_output, whole_file
+from espnet_uniwav.io.output import atomic_write, check_output
 
 OURS = "uniwav"
 CONTESTANTS = {
@@ -198,7 +198,7 @@ def write_csv(path: str, args: argparse.Namespace, rows: list[dict]) -> None:
     names = ("utterances", "rounds", "threads", "malloc", "seed")
     setting = {name: getattr(args, name) for name in names}
     setting.update(min_seconds=args.seconds[0], max_seconds=args.seconds[1])
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         writer = csv.DictWriter(file, [*rows[0], *setting])
         writer.writeheader()
         writer.writerows({**row, **setting} for row in rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.report import pictures
 
 COLORS = [pictures.BLUE, pictures.SKY, pictures.ORANGE, pictures.GREEN]
@@ -65,7 +65,7 @@ def draw_growth(table: dict[str, list[tuple[float, float, float]]], path: Path) 
     right.set(xlabel="seconds of audio", ylim=(0, None))
     right.set_ylabel("CPU seconds per second of audio")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncol=2)
-    with whole_file(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         kind = path.suffix.removeprefix(".")
         figure.savefig(file, format=kind, dpi=130, facecolor="white")
 

@@ -20,7 +20,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from espnet_uniwav.io.output import check_output, whole_file
+from espnet_uniwav.io.output import atomic_write, check_output
 
 OURS = "uniwav"
 CONTESTANTS = {
@@ -243,7 +243,7 @@ def describe(setting: dict, peak: float, rows: list[dict]) -> list[dict]:
 
 def write_csv(path: str, rows: list[dict]) -> None:
     """Write rows of ``describe``."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)

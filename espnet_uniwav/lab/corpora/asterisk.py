@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.io.audio import write_speech
-from espnet_uniwav.io.jobs import do_all
+from espnet_uniwav.io.jobs import process_all
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.corpora.split import hash_share
 from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
@@ -140,7 +140,7 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
     settings = dict(voice=voice, texts=texts, folder=folder / language)
     prepare = partial(partial, decode_prompt, **settings)  # returns the function
     items, rows = {str(prompt): prompt for prompt in prompts}, []
-    for own in do_all(prepare, items, processes, f"decode {language}"):
+    for own in process_all(prepare, items, processes, f"decode {language}"):
         if own.reason:
             raise FetchError(f"{own.name}: {own.reason}")
         rows.append(own.value)

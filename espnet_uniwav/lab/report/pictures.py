@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torchaudio.transforms import MelSpectrogram
 
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 
 GREY = "#7d7f85"
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
@@ -84,7 +84,7 @@ def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
 
 def save_png(figure: Figure, path: Path, dpi: int = 200) -> None:
     """Write the picture to a PNG file, on white."""
-    with whole_file(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         figure.savefig(file, format="png", dpi=dpi, facecolor="white")
 
 

@@ -13,7 +13,7 @@ from espnet_uniwav.apps.tts.lines import Line, read_lines
 from espnet_uniwav.apps.vocoder import use_vocoder
 from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.io.audio import read_speech
-from espnet_uniwav.io.input import blamed_on, read_rows
+from espnet_uniwav.io.input import error_context, read_rows
 from espnet_uniwav.io.kaldi import thin
 from espnet_uniwav.io.output import check_output, file_of, write_text
 from espnet_uniwav.lab.report.page import Page, Table, save_sections, write_page
@@ -191,7 +191,7 @@ def real_time_factor(folder: Path) -> float | None:
     path = folder / "times.tsv"
     if not path.is_file():
         return None
-    with blamed_on(path):
+    with error_context(path):
         rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)[1]
         spent, spoken = (
             sum(float(r[key]) for _, r in rows) for key in ("spent", "spoken")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.core.flow.sampling import Sampling
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.score.infilling import (
     COPY,
     LINEAR,
@@ -190,7 +190,7 @@ def _cells(row: Row) -> list[str]:
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     """Write one line per system and span; missing scores stay empty."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         for row in rows:

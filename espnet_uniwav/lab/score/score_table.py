@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.apps.tts.lines import Line
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.score.scores import Score
 from espnet_uniwav.lab.score.word_errors import bootstrap_interval, error_rate
 
@@ -107,7 +107,7 @@ def markdown(head: Sequence[str], table: list[list[str]]) -> str:
 
 def write_csv(path: Path, lines: list[Line], systems: dict[str, list[Score]]) -> None:
     """One line per system and utterance."""
-    with whole_file(path) as f:
+    with atomic_write(path) as f:
         writer = csv.writer(f)
         writer.writerow(
             ["system", "name", "speaker", "word_edits", "words", "char_edits", "chars"]

@@ -88,12 +88,12 @@ def run_downstream(args: list[str], expert: Expert, log: Path) -> None:
 
 def _patches(expert: Expert) -> list:
     if expert.name == "ctc":
-        return _mend_ctc()
+        return _patch_ctc()
     if expert.name == "voxceleb1":
         dataset = importlib.import_module("s3prl.downstream.voxceleb1.dataset")
         return [mock.patch.object(dataset, "CACHE_PATH", f"{expert.cache}/")]
     if expert.name == "sv_voxceleb1":
-        return _mend_verification(expert.data, expert.device)
+        return _patch_verification(expert.data, expert.device)
     return []
 
 
@@ -112,7 +112,7 @@ def _keep_features(args: list[str], store: Store | None) -> list:
     return [mock.patch.object(hub, name, keeping)]
 
 
-def _mend_ctc() -> list:
+def _patch_ctc() -> list:
     expert = importlib.import_module("s3prl.downstream.ctc.expert")
     load = importlib.import_module("s3prl.downstream.ctc.data").load_dataset
     keep_corpus = mock.patch.object(
@@ -130,7 +130,7 @@ def _mend_ctc() -> list:
     return [keep_corpus, _known(modules)]
 
 
-def _mend_verification(data: Path, device: str) -> list:
+def _patch_verification(data: Path, device: str) -> list:
     if importlib.util.find_spec("sox") is None:
         unused = types.ModuleType("sox")
         unused.Transformer = None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.io.output import whole_file, write_text
+from espnet_uniwav.io.output import atomic_write, write_text
 from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.runs import read_result
 from espnet_uniwav.lab.superb.tasks import TASKS
@@ -210,7 +210,7 @@ def _choice(choice: dict | None) -> str:
 
 def write_csv(path: Path, columns: tuple, rows: list[dict]) -> None:
     """Writes a table whose missing cells stay empty."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from espnet_uniwav.io.input import fields
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.phones import guess_phones, pronounce, read_lexicon
 from espnet_uniwav.lab.superb.utterances import (
@@ -126,5 +126,5 @@ def _counts(task: str, items: list[Utterance]) -> str:
 
 def _write_csv(path: Path, columns: tuple, rows: list[tuple]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         csv.writer(file).writerows([columns, *rows])

@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from espnet_uniwav.integrations.s3prl.sox_effects import apply_effects_tensor
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.utterances import (
     LayoutError,
@@ -143,7 +143,7 @@ def _write_lengths(lengths: list[tuple[Path, int]], out: Path) -> None:
     """Writes the lengths, which S3PRL would compute and save next to its code."""
     (out / LENGTHS).parent.mkdir()
     tags = [path.parts[-3:] for path, _ in lengths]
-    with whole_file(out / LENGTHS, "wb") as file:
+    with atomic_write(out / LENGTHS, "wb") as file:
         torch.save([tags, [length for _, length in lengths]], file)
 
 

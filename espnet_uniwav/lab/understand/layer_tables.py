@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.io.input import read_rows as read_cells
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.score.resampling import best_difference, draw, interval
 from espnet_uniwav.lab.understand.layer_scores import Score
 
@@ -69,7 +69,7 @@ def _compare(scores: list[Score], others: list[Score]) -> dict:
 def write_rows(path: Path, rows: list[dict]) -> None:
     """Write rows with equal or growing keys as CSV; missing values stay empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:

@@ -50,7 +50,7 @@ def test_complete_torchaudio_is_left_alone(use):
     torchaudio = use(make_torchaudio())
     before = dict(vars(torchaudio)), dict(vars(torchaudio.sox_effects))
     torch.serialization.add_safe_globals([argparse.Namespace])
-    assert compat.mend_torch() == []
+    assert compat.patch_torch() == []
     assert (vars(torchaudio), vars(torchaudio.sox_effects)) == before
 
 
@@ -59,12 +59,12 @@ def test_torchaudio_without_libsox(use):
     torchaudio = use(make_torchaudio())
     torchaudio.sox_effects.effect_names = fail
     before = {k: v for k, v in vars(torchaudio).items()}
-    assert "torchaudio.sox_effects" in compat.mend_torch()
+    assert "torchaudio.sox_effects" in compat.patch_torch()
     assert vars(torchaudio) == before
     effects = torchaudio.sox_effects
     assert effects.apply_effects_file is sox_effects.apply_effects_file
     assert effects.apply_effects_tensor is sox_effects.apply_effects_tensor
-    assert compat.mend_torch() == []
+    assert compat.patch_torch() == []
 
 
 @pytest.mark.parametrize("torchcodec", (True, False))
@@ -73,7 +73,7 @@ def test_torchaudio_without_io(use, monkeypatch, torchcodec):
     torchaudio = use(SimpleNamespace(load="theirs"))
     monkeypatch.setattr(compat, "_can_import", lambda name: torchcodec)
     torch.serialization.clear_safe_globals()
-    supplied = set(compat.mend_torch())
+    supplied = set(compat.patch_torch())
     assert supplied == {
         "torchaudio.set_audio_backend",
         "torchaudio.info",
@@ -84,7 +84,7 @@ def test_torchaudio_without_io(use, monkeypatch, torchcodec):
     assert torchaudio.load == ("theirs" if torchcodec else compat.load)
     assert torchaudio.set_audio_backend("sox_io") is None
     assert sys.modules["torchaudio.sox_effects"] is sox_effects
-    assert compat.mend_torch() == []
+    assert compat.patch_torch() == []
 
 
 def test_load_and_info(tmp_path):
@@ -107,7 +107,7 @@ def test_arguments_of_an_experiment_can_be_loaded(use, tmp_path):
     path = tmp_path / "states-1.ckpt"
     torch.save({"Args": argparse.Namespace(mode="train"), "Step": 1}, path)
     torch.serialization.clear_safe_globals()
-    compat.mend_torch()
+    compat.patch_torch()
     assert torch.load(path, map_location="cpu")["Args"].mode == "train"
 
 
@@ -119,7 +119,7 @@ def test_pandas(monkeypatch, version):
     if version == 1:
         Series.iteritems = lambda self: "theirs"
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(Series=Series))
-    compat.mend_pandas()
+    compat.patch_pandas()
     found = Series(a=1).iteritems()
     assert found == "theirs" if version == 1 else list(found) == [("a", 1)]
 
@@ -172,7 +172,7 @@ def test_huggingface_hub(monkeypatch, version):
     if version == 0:
         hub.HfFolder = hub.Repository = "theirs"
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    compat.mend_huggingface_hub()
+    compat.patch_huggingface_hub()
     if version == 0:
         assert hub.HfFolder == hub.Repository == "theirs"
         return

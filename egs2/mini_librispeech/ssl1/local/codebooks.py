@@ -27,7 +27,7 @@ from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.integrations.espnet.experiment import describe, model_weights
 from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.io.folder import CONFIG, load_strictly
-from espnet_uniwav.io.input import blamed_on, read_yaml
+from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.lab.understand.aligned_corpus import read_alignments, read_corpus
 from espnet_uniwav.lab.understand.mutual_information import mutual_information
 from espnet_uniwav.lab.understand.states import Frames, collect_states
@@ -107,7 +107,7 @@ def load_codes(model_file: Path) -> TeacherCodes:
     place = names.index("dinosr")
     conf = dict(args["loss"][place].get("conf") or {})
     conf.pop("weight", None)
-    with blamed_on(config):
+    with error_context(config):
         build, content, prefixes = describe(config, args)
         model = build({**content, "decoder": None})
         objective = DinoSR(model.encoder, **conf)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.io.kaldi import read_table
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.score.word_errors import (
     bootstrap_interval,
     count_errors,
@@ -64,7 +64,7 @@ def main() -> None:
     ]
     if args.csv:
         args.csv.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(args.csv) as f:
+        with atomic_write(args.csv) as f:
             csv.writer(f).writerows([COLUMNS, *rows])
     print_markdown(rows, list(groups))
     if args.baseline:

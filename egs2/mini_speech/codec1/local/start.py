@@ -26,7 +26,7 @@ import torch
 from espnet2.tasks.gan_codec import GANCodecTask
 from espnet2.torch_utils.initialize import initialize
 
-from espnet_uniwav.io.output import whole_file
+from espnet_uniwav.io.output import atomic_write
 
 FROZEN = "codec.generator.quantizer"
 
@@ -46,7 +46,7 @@ def main() -> None:
     torch.manual_seed(own.seed)
     model = GANCodecTask.build_model(args)
     start(model.codec.generator)
-    with whole_file(own.out, "wb") as file:
+    with atomic_write(own.out, "wb") as file:
         torch.save(model.state_dict(), file)
 
 
