@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from demo.conftest import MOST
+from lab.demo.conftest import MOST
 
 pytest.importorskip("gradio")
 from espnet_uniwav.io import folder as storage  # noqa: E402

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from demo.conftest import MOST
+from lab.demo.conftest import MOST
 from factories import make_config, make_features, make_model
 
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
