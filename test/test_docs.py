@@ -105,6 +105,8 @@ def test_python(page, text):
             module = getattr(node, "module", None) or node.names[0].name
             if "fairseq2" in module.split("."):
                 pytest.importorskip("fairseq2.models")
+            if module.startswith("espnetez"):  # not in ESPnet 202609 and later
+                pytest.importorskip("espnetez")
             if module.startswith("espnet_uniwav"):
                 for alias in node.names:
                     assert hasattr(import_module(module), alias.name), alias.name

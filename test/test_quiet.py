@@ -9,17 +9,20 @@ import pytest
 
 from espnet_uniwav.integrations.espnet import quiet
 
-ATTENTION = "espnet.nets.pytorch_backend.transformer.attention"
 
-
-def test_of_flash_attention_one_line_is_dropped(capsys):
-    module = ModuleType(ATTENTION)
-    code = f"print({quiet.NO_FLASH_ATTENTION!r}); print('No', 'memory')"
+@pytest.mark.parametrize(
+    "package, stream", [("espnet", "out"), ("espnet2.legacy", "err")]
+)
+def test_of_flash_attention_one_line_is_dropped(capsys, package, stream):
+    """ESPnet 202609 and later print it to standard error."""
+    module = ModuleType(f"{package}.nets.pytorch_backend.transformer.attention")
+    more = f"file=__import__('sys').std{stream}"
+    code = f"print({quiet.NO_FLASH_ATTENTION!r}, {more}); print('No', 'memory', {more})"
     with quiet.quietly(module):
         exec(code, vars(module))
-    assert capsys.readouterr().out == "No memory\n"
+    assert getattr(capsys.readouterr(), stream) == "No memory\n"
     exec(code, vars(module))
-    assert quiet.NO_FLASH_ATTENTION in capsys.readouterr().out
+    assert quiet.NO_FLASH_ATTENTION in getattr(capsys.readouterr(), stream)
 
 
 def test_downloads_of_g2p_are_quiet_and_no_others(monkeypatch):

@@ -22,9 +22,9 @@ NO_FLASH_ATTENTION = (
 def _without_flash_attention(module: ModuleType) -> Iterator[None]:
     """Hide ESPnet's message that a package for some GPUs is not installed."""
 
-    def show(*values) -> None:
+    def show(*values, **options) -> None:
         if values != (NO_FLASH_ATTENTION,):
-            print(*values)
+            print(*values, **options)
 
     module.print = show
     yield
@@ -67,9 +67,11 @@ def _without_autocast(module: ModuleType) -> Iterator[None]:
     yield
 
 
+ATTENTION = "nets.pytorch_backend.transformer.attention"
 # module -> what its import is surrounded by
 QUIET = {
-    "espnet.nets.pytorch_backend.transformer.attention": _without_flash_attention,
+    f"espnet.{ATTENTION}": _without_flash_attention,
+    f"espnet2.legacy.{ATTENTION}": _without_flash_attention,  # since ESPnet 202609
     "espnet2.train.abs_espnet_model": _without_autocast,
     "g2p_en.g2p": _without_downloads,
     "s3prl.hub": _without_torchaudio,
