@@ -37,6 +37,10 @@ SECTIONS = (
         ("core.features.log_mel:LogMel",),
     ),
     (
+        ("features", "lyra", "`features_conf` of the front end"),
+        ("core.features.lyra:Lyra",),
+    ),
+    (
         ("features", "neural_codec", "`features_conf` of the front end"),
         ("core.features.neural_codec:NeuralCodec",),
     ),

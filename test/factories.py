@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import torch
@@ -21,6 +22,8 @@ from espnet_uniwav.core.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.core.ssl.teacher import EMATeacher
 
 ROOT = Path(__file__).parents[1]  # of the project
+# speech and recorded vectors that some tests read if they are at hand
+SHARED = Path(os.environ.get("UNIWAV_SHARED", ROOT.with_name("shared")))
 NUM_MELS = 12
 DIM = 32
 POSITIONS = ("conv", "conv_alibi", "alibi", "rotary", "conv_rotary", "alibi_rotary")

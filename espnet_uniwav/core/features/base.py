@@ -84,9 +84,14 @@ class AbsFeatures(nn.Module, ABC):
     log-mel spectra with a phase estimator, or a neural codec's dense latents with the
     codec's decoder. Subclasses set ``self.spec`` and implement the raw, unnormalised
     maps.
+
+    Attributes:
+        has_checkpoint: Its weights are those of a checkpoint.
+        local_arguments: Arguments that name folders of this machine.
     """
 
     has_checkpoint = False
+    local_arguments: tuple[str, ...] = ()
     vocoder: Callable[[Tensor], Tensor] | None = None
 
     @property

@@ -67,6 +67,7 @@ class NeuralCodec(AbsFeatures):
     """
 
     has_checkpoint = True
+    local_arguments = ("checkpoint",)
 
     @typechecked
     def __init__(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.core.checkpoint import save_checkpoint
+from espnet_uniwav.core.features import without_local
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.integrations.espnet.finetuned import export_finetuned, read_state
 from espnet_uniwav.io.folder import load_strictly
@@ -114,8 +115,7 @@ def describe(path: Path, args: dict):
 
 def model_config(args: dict) -> dict:
     """ESPnet's arguments of the SSL task -> configuration of ``UniWav``."""
-    features = features_config(args)
-    features.pop("checkpoint", None)  # its content is in the other keys
+    features = without_local(features_config(args))
     losses = {loss["name"]: loss.get("conf") or {} for loss in args["loss"]}
     config = {
         "features": features,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
+from factories import SHARED
 
 from espnet_uniwav.apps.phones import pocketsphinx_aligner
 from espnet_uniwav.apps.phones.ctm import frame_labels
@@ -31,7 +30,7 @@ def aligner():
 
 @pytest.fixture(scope="module")
 def flac():
-    path = Path(os.environ.get("UNIWAV_SHARED", "../shared")) / FLAC
+    path = SHARED / FLAC
     if not path.is_file():
         pytest.skip(f"{path} is absent: set UNIWAV_SHARED")
     return path

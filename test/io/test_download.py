@@ -9,7 +9,7 @@ import tarfile
 import pytest
 from file_server import serve
 
-from espnet_uniwav.lab.corpora.download import Archive, DownloadError, download, extract
+from espnet_uniwav.io.download import Archive, DownloadError, download, extract
 
 CONTENT = bytes(range(256)) * 40
 ARCHIVE = Archive("31/a.tar.gz", len(CONTENT), hashlib.md5(CONTENT).hexdigest())
@@ -55,7 +55,7 @@ def test_a_server_without_ranges_starts_anew(server, tmp_path):
 
 def test_a_wrong_checksum(server, tmp_path):
     wrong = Archive(ARCHIVE.place, ARCHIVE.size, "0" * 32)
-    said = f"MD5 {'0' * 32}, found 10240 bytes with MD5 {ARCHIVE.md5}; .*deleted"
+    said = f"MD5 {'0' * 32}, found 10240 bytes with MD5 {ARCHIVE.checksum}; .*deleted"
     with pytest.raises(DownloadError, match=said):
         download(wrong, tmp_path, [server.url])
     assert list(tmp_path.iterdir()) == []
@@ -70,7 +70,7 @@ def test_a_corrupt_file_is_replaced(server, tmp_path, name):
 
 
 def test_a_wrong_size_is_refused_before_it_is_received(server, tmp_path):
-    wrong = Archive(ARCHIVE.place, 99, ARCHIVE.md5)
+    wrong = Archive(ARCHIVE.place, 99, ARCHIVE.checksum)
     with pytest.raises(DownloadError, match="expected 99 bytes, found 10240"):
         download(wrong, tmp_path, [server.url])
     assert list(tmp_path.iterdir()) == []

@@ -28,17 +28,22 @@ class Archive:
     Attributes:
         place: Its path below the URL of a mirror.
         size: Bytes.
-        md5: In hexadecimal digits.
+        checksum: MD5 or SHA-256 in hexadecimal digits.
     """
 
     place: str
     size: int
-    md5: str
+    checksum: str
 
     @property
     def name(self) -> str:
         """Name of the file."""
         return self.place.rpartition("/")[2]
+
+    @property
+    def method(self) -> str:
+        """Name of the checksum's function, for ``hashlib``."""
+        return "md5" if len(self.checksum) == 32 else "sha256"
 
 
 def download(archive: Archive, folder: Path, mirrors: Sequence[str]) -> Path:
@@ -68,7 +73,7 @@ def download(archive: Archive, folder: Path, mirrors: Sequence[str]) -> Path:
         url = f"{mirror}/{archive.place}"
         try:
             _fetch(url, part, archive)
-            check(part, archive)
+            _check_or_delete(part, archive)
         except (OSError, HTTPException, ValueError) as error:
             problems.append(f"{url}: {error}")
         else:
@@ -77,20 +82,20 @@ def download(archive: Archive, folder: Path, mirrors: Sequence[str]) -> Path:
 
 
 def check(path: Path, archive: Archive) -> None:
-    """Compare a file with the published size and checksum; delete it if it differs.
+    """Compare a file with the published size and checksum.
 
     Raises:
         ValueError: Naming expected and found size and checksum.
     """
-    size, digest = path.stat().st_size, hashlib.md5(usedforsecurity=False)
+    digest = hashlib.new(archive.method, usedforsecurity=False)
+    size, method = path.stat().st_size, archive.method.upper()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)
-    if (size, digest.hexdigest()) != (archive.size, archive.md5):
-        path.unlink()
+    if (size, digest.hexdigest()) != (archive.size, archive.checksum):
         raise ValueError(
-            f"expected {archive.size} bytes with MD5 {archive.md5}, found {size} bytes "
-            f"with MD5 {digest.hexdigest()}; the file is deleted"
+            f"expected {archive.size} bytes with {method} {archive.checksum}, found "
+            f"{size} bytes with {method} {digest.hexdigest()}"
         )
 
 
@@ -128,6 +133,15 @@ def extract(archive: Path, wanted: str, folder: Path) -> Path:
     finally:
         shutil.rmtree(draft)
     return target
+
+
+def _check_or_delete(path: Path, archive: Archive) -> None:
+    """As ``check``; a file that differs is deleted, so that it is not resumed."""
+    try:
+        check(path, archive)
+    except ValueError as error:
+        path.unlink()
+        raise ValueError(f"{error}; the file is deleted") from error
 
 
 def _fetch(url: str, part: Path, archive: Archive) -> None:
