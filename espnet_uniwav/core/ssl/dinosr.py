@@ -67,6 +67,8 @@ class DinoSR(nn.Module):
         heads: ``last`` (DinoSR), ``own_ffn`` (SpidR) or ``own_state``, see above.
         ema_schedule: ``linear`` (DinoSR) or ``exponential`` (SpidR), see
             ``EMATeacher``.
+        teacher_bf16: Let the teacher compute in bfloat16, see ``EMATeacher``. Of the
+            codes of a trained ``small``, 0.3 % were others.
 
     Attributes:
         num_ffn: Top layers whose FFN outputs ``forward`` needs.
@@ -88,6 +90,7 @@ class DinoSR(nn.Module):
         predictor_layers: int | None = None,
         heads: str = "last",
         ema_schedule: str = "linear",
+        teacher_bf16: bool = False,
     ):
         super().__init__()
         if unmasked_weight < 0:
@@ -114,6 +117,7 @@ class DinoSR(nn.Module):
             anneal_steps,
             freeze_step,
             ema_schedule,
+            teacher_bf16,
         )
         self.codebooks = OnlineCodebook(
             num_codebooks,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from espnet_uniwav.core.nn.precision import full_precision
+from espnet_uniwav.core.nn.precision import bfloat16, full_precision
 from espnet_uniwav.core.nn.processes import whole
 from espnet_uniwav.core.nn.transformer import Transformer
 
@@ -34,6 +34,8 @@ class EMATeacher(nn.Module):
         anneal_steps: Updates between the two, or the time constant of ``exponential``.
         freeze_step: Updates after which the teacher is frozen, or None.
         ema_schedule: ``linear`` or ``exponential``.
+        bf16: Compute the targets in bfloat16, see ``nn.precision``; weights, averages
+            and the normalisation of the targets stay in fp32.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class EMATeacher(nn.Module):
         anneal_steps: int = 30000,
         freeze_step: int | None = None,
         ema_schedule: str = "linear",
+        bf16: bool = False,
     ):
         super().__init__()
         if ema_schedule not in SCHEDULES:
@@ -56,6 +59,7 @@ class EMATeacher(nn.Module):
         self.anneal_steps = anneal_steps
         self.freeze_step = freeze_step
         self.ema_schedule = ema_schedule
+        self.bf16 = bf16
         self.register_buffer("num_updates", torch.zeros((), dtype=torch.long))
 
     def train(self, mode: bool = True) -> EMATeacher:
@@ -103,9 +107,11 @@ class EMATeacher(nn.Module):
         Returns:
             (K, B, T, D) instance-normalised FFN outputs, lowest layer first, in fp32.
         """
-        with full_precision(embedded.device):
+        device = embedded.device
+        with full_precision(device), bfloat16(device, self.bf16):
             outputs = self.network(embedded.float(), padding_mask)[1][-num_targets:]
-            return instance_norm(torch.stack(outputs), padding_mask)
+        with full_precision(device):
+            return instance_norm(torch.stack(outputs).float(), padding_mask)
 
 
 def instance_norm(x: Tensor, padding_mask: Tensor | None, eps: float = 1e-5) -> Tensor:

@@ -117,6 +117,21 @@ def test_targets_are_fp32_under_autocast():
     assert torch.equal(targets, expected)
 
 
+def test_targets_in_bfloat16():
+    """Close to those in fp32, normalised in fp32, with or without autocast."""
+    teacher = make_teacher(bf16=True)
+    x = torch.randn(2, 90, DIM)
+    targets = teacher(x, None, 2)
+    teacher.bf16 = False
+    exact = teacher(x, None, 2)
+    assert targets.dtype == torch.float32
+    assert 1e-4 < (targets - exact).abs().mean() < 0.05
+    torch.testing.assert_close(
+        targets.mean(2), torch.zeros(2, 2, DIM), atol=1e-5, rtol=0
+    )
+    assert all(p.dtype == torch.float32 for p in teacher.parameters())
+
+
 def test_weights_are_fp32_whatever_the_student_is():
     student = make_transformer()
     teacher = make_teacher(copy.deepcopy(student).bfloat16())
