@@ -108,13 +108,24 @@ def check_speech_output(path: str | Path) -> None:
 
 
 def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None:
-    """Write (S,) samples as the extension of the file says, see ``FORMATS``.
-
-    Wav and flac have 16 bits: samples of a 16-bit source stay equal.
+    """Write (S,) samples as the extension of the file says, see ``encode_speech``.
 
     Raises:
         ValueError: If a sample is NaN or infinite, or the extension is another one.
         OSError: If it cannot be written.
+    """
+    content = encode_speech(path, speech, sample_rate)
+    with atomic_write(path, "wb") as file:
+        file.write(content)
+
+
+def encode_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> memoryview:
+    """Encode (S,) samples as the extension of a name says, see ``FORMATS``.
+
+    Wav and flac have 16 bits: samples of a 16-bit source stay equal.
+
+    Raises:
+        ValueError: As of ``write_speech``.
     """
     kind, subtype = _format_of(path)
     samples, content = to_int16(path, speech), io.BytesIO()
@@ -129,8 +140,7 @@ def write_speech(path: str | Path, speech: np.ndarray, sample_rate: int) -> None
             f"{path}: cannot be written as {subtype} at {sample_rate} Hz ({error}); "
             "name a file that ends in .wav"
         ) from error
-    with atomic_write(path, "wb") as file:
-        file.write(content.getbuffer())
+    return content.getbuffer()
 
 
 def _format_of(path: str | Path) -> tuple[str, str]:
