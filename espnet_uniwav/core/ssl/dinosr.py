@@ -15,6 +15,7 @@ from espnet_uniwav.core.nn.processes import sum_over_processes
 from espnet_uniwav.core.nn.transformer import initialise
 from espnet_uniwav.core.ssl.codebook import OnlineCodebook, count_codes, perplexity
 from espnet_uniwav.core.ssl.encoder import Encoder
+from espnet_uniwav.core.ssl.objective import MaskedBatch, Objective
 from espnet_uniwav.core.ssl.teacher import EMATeacher
 
 # Of the predictor, as in data2vec 2.0.
@@ -24,7 +25,7 @@ COLLAPSE_SHARE = 0.1
 COLLAPSE_EPOCHS = 2
 
 
-class DinoSR(nn.Module):
+class DinoSR(Objective):
     """Self-distillation with online clustering (Liu et al. 2023).
 
     The teacher reads the unmasked input. Each of its top K layers has its own
@@ -67,9 +68,7 @@ class DinoSR(nn.Module):
         heads: ``last`` (DinoSR), ``own_ffn`` (SpidR) or ``own_state``, see above.
         ema_schedule: ``linear`` (DinoSR) or ``exponential`` (SpidR), see
             ``EMATeacher``.
-
-    Attributes:
-        num_ffn: Top layers whose FFN outputs ``forward`` needs.
+        weight: Factor of this loss in the sum.
     """
 
     @typechecked
@@ -88,6 +87,7 @@ class DinoSR(nn.Module):
         predictor_layers: int | None = None,
         heads: str = "last",
         ema_schedule: str = "linear",
+        weight: float = 1.0,
     ):
         super().__init__()
         if unmasked_weight < 0:
@@ -102,6 +102,7 @@ class DinoSR(nn.Module):
                 f"num_codebooks must be in 1..{encoder.num_layers} (the encoder's "
                 f"layers), found {num_codebooks}"
             )
+        self.weight = weight
         self.num_codebooks = num_codebooks
         self.codebook_size = codebook_size
         self.unmasked_weight = unmasked_weight
@@ -134,36 +135,18 @@ class DinoSR(nn.Module):
         self.register_buffer("low_epochs", torch.zeros(num_codebooks))
         self._epoch_is_open = False
 
-    def forward(
-        self,
-        embedded: Tensor,
-        hidden_states: list[Tensor],
-        padding_mask: Tensor | None,
-        masked: Tensor,
-        ffn_outputs: list[Tensor] | None = None,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of one batch.
-
-        Args:
-            embedded: (B, T, D) unmasked input of the student's transformer.
-            hidden_states: (V * B, T, D) states of the masked pass of the student, all
-                utterances of the first view before those of the second.
-            padding_mask: (B, T), True = padding.
-            masked: (N,) indices of the masked frames in the flattened (V * B * T).
-            ffn_outputs: Of the top ``num_ffn`` layers, like ``hidden_states``.
-
-        Returns:
-            loss: Scalar in fp32.
-            stats: Detached scalars, of the masked frames.
-        """
-        views = len(hidden_states[-1]) // len(embedded)
-        padding = None if padding_mask is None else padding_mask.repeat(views, 1)
-        frames = self._frames(hidden_states[-1], padding, masked)
-        targets = self.teacher(embedded.detach(), padding_mask, self.num_codebooks)
-        codes = self._assign(targets.flatten(1, 2), frames, views)
-        outputs = ffn_outputs if self.reads == "own_ffn" else hidden_states
+    def forward(self, batch: MaskedBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch; the statistics are those of the masked frames."""
+        padding = batch.padding_of_views()
+        frames = self._frames(batch.hidden_states[-1], padding, batch.masked)
+        targets = self.teacher(
+            batch.embedded.detach(), batch.padding_mask, self.num_codebooks
+        )
+        codes = self._assign(targets.flatten(1, 2), frames, batch.num_views)
+        own = self.reads == "own_ffn"
+        outputs = batch.ffn_outputs if own else batch.hidden_states
         logits = self._logits(self._student(outputs, padding, frames)).float()
-        number = len(masked)
+        number = len(batch.masked)
         losses = F.cross_entropy(
             logits.flatten(0, 1), codes.flatten(), reduction="none"
         ).view_as(codes)
