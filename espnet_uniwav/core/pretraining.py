@@ -218,20 +218,6 @@ class Pretraining(nn.Module):
             objective.after_optimizer_step(self.encoder)
 
 
-def by_name(objectives: Iterable[tuple[str, dict | Objective]]) -> dict:
-    """A table of objectives.
-
-    Raises:
-        ValueError: If a name stands there twice.
-    """
-    table = {}
-    for name, objective in objectives:
-        if name in table:
-            raise ValueError(f"loss: expected every name once, found {name} twice")
-        table[name] = objective
-    return table
-
-
 def model_config(config: dict) -> dict:
     """Configuration of the ``UniWav`` that a ``Pretraining`` of this one trains."""
     model = {**{k: config[k] for k in ("features", "encoder")}, "decoder": None}
@@ -254,7 +240,7 @@ def model_prefixes(objectives: Iterable[str]) -> dict[str, str]:
     for name in objectives:
         for part in OBJECTIVES[name].model_parts:
             if f"{part}." in prefixes.values():
-                raise ValueError(f"{name}: another part of the model is named {part!r}")
+                raise ValueError(f"{name}: the model has another part {part!r}")
             prefixes[f"{name}.{part}."] = f"{part}."
     return prefixes
 

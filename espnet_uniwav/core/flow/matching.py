@@ -46,14 +46,13 @@ class FlowMatching(Objective):
         crop: float = 1.0,
         weight: float = 0.25,
     ):
-        super().__init__()
+        super().__init__(weight)
         if not 0 < crop <= 1:
             raise ValueError(f"crop must be above 0 and at most 1, found {crop}")
         if kept_frames not in KEPT_FRAMES:
             raise ValueError(
                 f"kept_frames must be one of {KEPT_FRAMES}, found {kept_frames!r}"
             )
-        self.weight = weight
         self.drop_prob = drop_prob
         self.kept_frames = kept_frames
         self.crop = crop

@@ -89,21 +89,15 @@ class DinoSR(Objective):
         ema_schedule: str = "linear",
         weight: float = 1.0,
     ):
-        super().__init__()
+        super().__init__(weight)
         if unmasked_weight < 0:
             raise ValueError(
                 f"unmasked_weight must not be negative, found {unmasked_weight}"
             )
         _check_heads(heads, encoder.transformer.layer_drop)
-        if num_codebooks is None:
-            num_codebooks = round(encoder.num_layers * 2 / 3)
-        if not 1 <= num_codebooks <= encoder.num_layers:
-            raise ValueError(
-                f"num_codebooks must be in 1..{encoder.num_layers} (the encoder's "
-                f"layers), found {num_codebooks}"
-            )
-        self.weight = weight
-        self.num_codebooks = num_codebooks
+        self.num_codebooks = num_codebooks = _check_number(
+            num_codebooks, encoder.num_layers
+        )
         self.codebook_size = codebook_size
         self.unmasked_weight = unmasked_weight
         self.reads = heads
@@ -260,6 +254,17 @@ class DinoSR(Objective):
                     100 * perplexity[k],
                     100 * COLLAPSE_SHARE,
                 )
+
+
+def _check_number(num_codebooks: int | None, num_layers: int) -> int:
+    if num_codebooks is None:
+        num_codebooks = round(num_layers * 2 / 3)
+    if not 1 <= num_codebooks <= num_layers:
+        raise ValueError(
+            f"num_codebooks must be in 1..{num_layers} (the encoder's layers), found "
+            f"{num_codebooks}"
+        )
+    return num_codebooks
 
 
 def _check_heads(heads: str, layer_drop: float) -> None:

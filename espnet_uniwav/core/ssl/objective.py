@@ -53,17 +53,22 @@ class MaskedBatch:
 
 
 class Objective(nn.Module):
-    """A loss on the encoder's masked pass; a subclass takes the encoder and its conf.
+    """A loss on the encoder's masked pass; a subclass is built of the encoder.
+
+    Args:
+        weight: Factor of the loss in the sum.
 
     Attributes:
-        weight: Factor of the loss in the sum.
         num_ffn: Top layers whose FFN outputs ``forward`` reads.
         model_parts: Its modules that a trained ``UniWav`` keeps, under the same names.
     """
 
-    weight = 1.0
     num_ffn = 0
     model_parts: tuple[str, ...] = ()
+
+    def __init__(self, weight: float = 1.0):
+        super().__init__()
+        self.weight = weight
 
     def forward(self, batch: MaskedBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch, a scalar in fp32, and statistics, detached scalars."""

@@ -10,12 +10,7 @@ from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.core.pretraining import (
-    OBJECTIVES,
-    by_name,
-    model_config,
-    model_prefixes,
-)
+from espnet_uniwav.core.pretraining import OBJECTIVES, model_config, model_prefixes
 from espnet_uniwav.integrations.espnet.finetuned import export_finetuned, read_state
 from espnet_uniwav.io.folder import load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
@@ -101,14 +96,14 @@ def describe(path: Path, args: dict):
         config = args["model_conf"]["architecture"]
         return UniWavTokenizer.from_config, config, {"tokenizer.": ""}
     if args.get("model") == "uniwav" and "loss" in args:
-        config, places = pretraining_config(args), espnet_prefixes(args)
+        names = [loss["name"] for loss in args["loss"] if loss["name"] in OBJECTIVES]
         prefixes = {
             theirs + ours.removeprefix(part): name
-            for ours, name in model_prefixes(config["objectives"]).items()
-            for part, theirs in places.items()
+            for ours, name in model_prefixes(names).items()
+            for part, theirs in espnet_prefixes(args).items()
             if ours.startswith(part)
         }
-        return UniWav.from_config, model_config(config), prefixes
+        return UniWav.from_config, model_config(pretraining_config(args)), prefixes
     config = encoder_config(args["frontend_conf"])
     prefixes = {"frontend.encoder.": "encoder.", **FEATURES}
     return UniWav.from_config, config, prefixes
@@ -124,11 +119,11 @@ def pretraining_config(args: dict) -> dict:
     return {
         "features": features,
         "encoder": dict(args.get("encoder_conf") or {}),
-        "objectives": by_name(
-            (loss["name"], dict(loss.get("conf") or {}))
+        "objectives": {
+            loss["name"]: dict(loss.get("conf") or {})
             for loss in args["loss"]
             if loss["name"] in OBJECTIVES
-        ),
+        },
     }
 
 

@@ -18,7 +18,7 @@ from espnet_uniwav.core.nn.masks import (
     lengths_to_padding_mask,
 )
 from espnet_uniwav.core.nn.processes import sum_over_processes
-from espnet_uniwav.core.pretraining import OBJECTIVES, Pretraining, by_name
+from espnet_uniwav.core.pretraining import OBJECTIVES, Pretraining
 from espnet_uniwav.core.ssl.encoder import Encoder
 from espnet_uniwav.core.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.integrations.espnet.results import report
@@ -73,16 +73,11 @@ UniWavEncoder.__signature__ = inspect.signature(Encoder)
 class UniWavSSLModel(ESPnetSSLModel):
     """``model: uniwav``: the joint model of the parts that ESPnet builds.
 
+    The other arguments are those of ``Pretraining``.
+
     Args:
         frontend, encoder, losses, normalize, preencoder, **kwargs: Built by ESPnet.
-        bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
-        checkpointing: Save memory, see ``TransformerLayer``.
         compile: Compile every layer with ``torch.compile``; this takes some minutes.
-        num_views: Masked (and perturbed) views of every utterance that the student
-            learns from for one pass of the teacher; the decoder learns from the first.
-        checkpoint: Start from the weights of this checkpoint, of the same
-            architecture: continued pre-training. Teacher and codebooks are initialised
-            from these weights.
 
     Attributes:
         pretraining: The joint model. Its parts are registered once, as ESPnet's: their
@@ -113,14 +108,10 @@ class UniWavSSLModel(ESPnetSSLModel):
             preencoder=preencoder,
             **kwargs,
         )
-        objectives = by_name(
-            (loss.name, loss.conf if isinstance(loss, UniWavLoss) else loss)
-            for loss in losses
-        )
         pretraining = Pretraining(
             frontend.features,
             encoder.encoder,
-            objectives,
+            {x.name: x.conf if isinstance(x, UniWavLoss) else x for x in losses},
             self.util_modules["span_mask"],
             self.util_modules["perturb"],
             num_views,
@@ -219,3 +210,6 @@ def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
                 "loss: masked_prediction needs states at masked frames: set "
                 "visible_only: false, or use loss: dinosr"
             )
+    names = [loss.name for loss in losses]
+    if len(set(names)) < len(names):
+        raise ValueError(f"model: uniwav takes every loss once, found loss: {names}")

@@ -80,8 +80,7 @@ class MaskedPredictionLoss(Objective, AbsSSLLoss):
         final_dim: int = 256,
         **conf,
     ):
-        super().__init__()
-        self.weight = weight
+        super().__init__(weight)
         self.hubert = HuBERTLoss(encoder_output_size, num_classes, final_dim, **conf)
 
     def forward(self, batch: MaskedBatch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -263,7 +263,7 @@ def test_the_teacher_hears_the_recording_and_the_student_another_voice(
     util += [{"name": "perturb", "conf": dict(warp=0.2, filter_std=0.3)}]
     model = make_model(util=util)
     recorded = model._extract_feats(*speech)[0]
-    assert torch.equal(encode(model, speech)["features"], recorded)
+    assert torch.equal(encode(model, speech).features, recorded)
     batch = encode(model.train(), speech)
     view, encoder = batch.features, model.encoder.encoder
     assert not torch.allclose(view, recorded)
