@@ -11,6 +11,8 @@ import json
 import re
 from pathlib import Path
 
+from espnet_uniwav.core.pretraining import OBJECTIVES
+
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """\
 # Reference: every yaml key
@@ -48,17 +50,16 @@ SECTIONS = (
         ("encoder", "uniwav", "`encoder_conf`"),
         ("espnet.ssl:UniWavEncoder", "core.ssl.encoder:Encoder"),
     ),
-    (("model", "uniwav", "`model_conf`"), ("espnet.ssl:UniWavSSLModel",)),
     (
-        ("loss", "dinosr", "`conf` of the entry"),
-        ("espnet.ssl_losses:DinoSRLoss", "core.ssl.dinosr:DinoSR"),
+        ("model", "uniwav", "`model_conf`"),
+        ("espnet.ssl:UniWavSSLModel", "core.pretraining:Pretraining"),
     ),
-    (
-        ("loss", "flow_matching", "`conf` of the entry"),
+    *(
         (
-            "espnet.ssl_losses:FlowMatchingLoss",
-            "core.flow.matching:FlowMatching",
-        ),
+            ("loss", name, "`conf` of the entry"),
+            (f"{kind.__module__}:{kind.__qualname__}".partition(".")[2],),
+        )
+        for name, kind in OBJECTIVES.items()
     ),
     (
         ("loss", "masked_prediction", "`conf` of the entry"),

@@ -41,8 +41,6 @@ ESPNET = {
         ("encoder_choices", "uniwav", f"{OURS}.ssl:UniWavEncoder"),
         ("model_choices", "uniwav", f"{OURS}.ssl:UniWavSSLModel"),
         ("model_choices", "uniwav_tokenizer", f"{OURS}.tokenizer:UniWavTokenizerModel"),
-        ("loss_choices", "dinosr", f"{OURS}.ssl_losses:DinoSRLoss"),
-        ("loss_choices", "flow_matching", f"{OURS}.ssl_losses:FlowMatchingLoss"),
         (
             "loss_choices",
             "masked_prediction",
@@ -81,6 +79,7 @@ BEFORE_IMPORT = {
 
 # module -> what is called with it after its import
 AFTER_IMPORT = {
+    "espnet2.tasks.ssl": f"{OURS}.ssl_losses:add_losses",
     "espnet2.train.trainer": f"{OURS}.safe_training:protect",
     "espnetez.task": f"{OURS}.ez:add_ssl",
 }

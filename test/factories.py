@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from pathlib import Path
@@ -15,10 +16,12 @@ from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.matching import FlowMatching
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.nn.transformer import Transformer
+from espnet_uniwav.core.pretraining import Pretraining
 from espnet_uniwav.core.ssl.codebook import OnlineCodebook
 from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.core.ssl.encoder import Encoder
-from espnet_uniwav.core.ssl.optimizer_step import after_optimizer_step
+from espnet_uniwav.core.ssl.objective import MaskedBatch
+from espnet_uniwav.core.ssl.perturb import Perturb
 from espnet_uniwav.core.ssl.teacher import EMATeacher
 
 ROOT = Path(__file__).parents[1]  # of the project
@@ -122,7 +125,7 @@ def fit(decoder):
 def make_flow_matching(encoder=None, **overrides):
     decoder = dict(num_layers=2, num_heads=4, ffn_dim=48, position="rotary")
     encoder = encoder or make_encoder()
-    return FlowMatching(encoder, NUM_MELS, **{"decoder": decoder, **overrides})
+    return FlowMatching(encoder, **{"decoder": decoder, **overrides})
 
 
 def make_config(**overrides):
@@ -153,31 +156,50 @@ def make_synthesizer(num_tokens=8, visible_only=False, **overrides):
     return synthesizer.eval()
 
 
-class Pretraining(nn.Module):
-    """Encoder and DinoSR under the optimiser hook: the ESPnet model without ESPnet."""
+class GivenMask(nn.Module):
+    """In place of ``SpanMask``: the mask that a test sets."""
 
-    def __init__(self, visible_only=False, **overrides):
-        super().__init__()
-        self.encoder = make_encoder(visible_only=visible_only)
-        self.objective = make_dinosr(self.encoder, **overrides)
-        after_optimizer_step(self)
+    def forward(self, lengths, num_frames):
+        return self.mask
 
-    def forward(self, x, mask):
-        """Of (B, T, F) frames and (V * B, T) masks of V views."""
-        embedded = self.encoder.embed(x)
-        views = embedded.repeat(len(mask) // len(x), 1, 1)
-        num_ffn = self.objective.num_ffn
-        states, ffn = self.encoder.outputs(views, None, mask, num_ffn=num_ffn)
-        masked = mask.flatten().nonzero().squeeze(1)
-        return self.objective(embedded, states, None, masked, ffn)[0]
 
-    def after_optimizer_step(self):
-        self.objective.after_optimizer_step(self.encoder)
+def make_pretraining(visible_only=False, num_views=1, **overrides):
+    """Encoder and DinoSR, with masks that ``masked_loss`` gives."""
+    encoder = make_encoder(visible_only=visible_only)
+    objectives = {"dinosr": make_dinosr(encoder, **overrides)}
+    return Pretraining(
+        make_features(), encoder, objectives, GivenMask(), Perturb(), num_views
+    )
 
-    @property
-    def codebooks(self):
-        return self.objective.codebooks
 
-    @property
-    def teacher(self):
-        return self.objective.teacher
+def masked_loss(model, x, mask, wrapped=None):
+    """Of (B, T, F) frames and (V * B, T) masks of V views; a wrapped model may run."""
+    model.span_mask.mask = mask
+    return (wrapped or model)(x, torch.full((len(x),), x.shape[1]))[0]
+
+
+def make_batch(**fields):
+    """What an objective reads of a batch; the rest is None."""
+    names = (field.name for field in dataclasses.fields(MaskedBatch))
+    return MaskedBatch(**{**dict.fromkeys(names), **fields})
+
+
+def dinosr_batch(embedded, hidden_states, padding_mask, masked, ffn_outputs=None):
+    """What ``DinoSR`` reads of a batch."""
+    return make_batch(
+        embedded=embedded,
+        hidden_states=hidden_states,
+        padding_mask=padding_mask,
+        masked=masked,
+        ffn_outputs=ffn_outputs,
+    )
+
+
+def flow_batch(features, hidden_states, padding_mask, mask):
+    """What ``FlowMatching`` reads of a batch."""
+    return make_batch(
+        features=features,
+        hidden_states=hidden_states,
+        padding_mask=padding_mask,
+        mask=mask,
+    )

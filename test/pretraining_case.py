@@ -9,8 +9,9 @@ import soundfile
 import torch
 from factories import DIM, make_speech
 
+from espnet_uniwav.core.pretraining import Pretraining
 from espnet_uniwav.integrations.fairseq2.config import PretrainingConfig
-from espnet_uniwav.integrations.fairseq2.pretraining import Pretraining
+from espnet_uniwav.integrations.fairseq2.pretraining import create_pretraining
 
 RECORDED = Path(__file__).with_name("losses_of_espnet.json")
 STEPS, LR, BETAS, CLIP = 10, 1e-3, (0.9, 0.98), 1.0
@@ -28,7 +29,7 @@ CONFIG = PretrainingConfig(
 def make_model() -> Pretraining:
     """The initial model: the same for both trainers."""
     torch.manual_seed(0)
-    return Pretraining(CONFIG)
+    return create_pretraining(CONFIG)
 
 
 def seed_first_step(model, codebooks, rank: int = 0) -> None:

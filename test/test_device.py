@@ -8,12 +8,14 @@ from factories import (
     DIM,
     NUM_MELS,
     POSITIONS,
-    Pretraining,
+    dinosr_batch,
+    flow_batch,
     make_config,
     make_encoder,
     make_features,
     make_flow_matching,
     make_model,
+    make_pretraining,
     make_synthesizer,
 )
 from pretend_gpu import DEVICE, PretendGPU
@@ -104,25 +106,27 @@ def test_masks_and_perturbations_wait_for_nothing():
 @pytest.mark.parametrize("heads", ("last", "own_ffn"))
 @pytest.mark.parametrize("visible_only", (False, True))
 def test_clustering_waits_for_nothing(visible_only, heads):
-    model = Pretraining(visible_only, heads=heads)
+    model = make_pretraining(visible_only, heads=heads)
     with PretendGPU() as gpu:
         gpu.send(model)
         embedded = model.encoder.embed(frames())
         masked = torch.zeros(9, dtype=torch.long, device=DEVICE)
         states, ffn = model.encoder.outputs(embedded, padding(), num_ffn=2)
-        loss, stats = model.objective(embedded, states, padding(), masked, ffn)
+        batch = dinosr_batch(embedded, states, padding(), masked, ffn)
+        loss, stats = model.dinosr(batch)
         loss.backward()
         model.after_optimizer_step()
         assert on_device([loss, *stats.values()]) and not gpu.found
 
 
 def test_all_frames_of_an_unpadded_batch_count_without_waiting():
-    model = Pretraining(unmasked_weight=1.0)
+    model = make_pretraining(unmasked_weight=1.0)
     with PretendGPU() as gpu:
         gpu.send(model)
         embedded = model.encoder.embed(frames())
         masked = torch.zeros(9, dtype=torch.long, device=DEVICE)
-        model.objective(embedded, model.encoder(embedded), None, masked)[0].backward()
+        batch = dinosr_batch(embedded, model.encoder(embedded), None, masked)
+        model.dinosr(batch)[0].backward()
         assert not gpu.found
 
 
@@ -133,7 +137,7 @@ def test_flow_matching_waits_for_nothing(kept_frames):
     with PretendGPU() as gpu:
         gpu.send(objective)
         states = [frames(DIM) for _ in objective.weighted_sum.logits]
-        loss, _ = objective(frames(), states, padding(), padding())
+        loss, _ = objective(flow_batch(frames(), states, padding(), padding()))
         loss.backward()
         assert on_device([loss]) and not gpu.found
 

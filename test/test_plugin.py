@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from espnet_uniwav import plugin
+from espnet_uniwav.core.pretraining import OBJECTIVES
 
 
 class Base:
@@ -116,6 +117,8 @@ def test_stock_ssl_task_knows_every_entry():
         cls = getattr(ssl, choices).get_class(name)
         assert f"{cls.__module__}:{cls.__qualname__}" == target
         assert name in getattr(ssl, choices).choices()
+    for name in OBJECTIVES:
+        assert ssl.loss_choices.get_class(name).name == name
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from espnet_uniwav.io.folder import (
     find_folder,
     load_weights,
     read_config,
+    read_weights,
     write_folder,
 )
 from espnet_uniwav.io.input import error_context
@@ -130,6 +131,26 @@ def load_model(
         check_spec(expected_spec, spec, str(folder))
     load_weights(model, folder)
     return model.eval()
+
+
+def read_pretrained(
+    folder: str | Path, expected_spec: FeatureSpec
+) -> dict[str, Tensor]:
+    """Weights of a pre-trained model, by the names in a ``UniWav``.
+
+    Args:
+        folder, expected_spec: See ``load_checkpoint``.
+
+    Raises:
+        FileNotFoundError, ValueError: As of ``load_checkpoint``.
+    """
+    folder = find_folder(folder)
+    config = read_config(folder)
+    with error_context(folder):
+        require_pretrained(config["model"])
+        spec = FeatureSpec.from_dict(config["feature_spec"])
+    check_spec(expected_spec, spec, str(folder))
+    return read_weights(folder)
 
 
 def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:

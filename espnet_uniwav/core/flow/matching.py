@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from typeguard import typechecked
 
 from espnet_uniwav.core.flow.decoder import FlowDecoder
@@ -13,16 +13,16 @@ from espnet_uniwav.core.flow.path import sample_path
 from espnet_uniwav.core.nn.visible import select_frames
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder
+from espnet_uniwav.core.ssl.objective import MaskedBatch, Objective
 
 KEPT_FRAMES = ("data", "path")
 
 
-class FlowMatching(nn.Module):
+class FlowMatching(Objective):
     """Mean squared error of the velocity at masked frames (paper, section 3).
 
     Args:
-        encoder: Defines the number and the width of the states.
-        feature_dim: Width F of x.
+        encoder: Defines the number and the width of the states, and the width of x.
         decoder: Arguments of ``FlowDecoder``; widths default to the encoder's.
         drop_prob: Probability of dropping the condition of an utterance, for
             classifier-free guidance.
@@ -31,19 +31,22 @@ class FlowMatching(nn.Module):
         crop: Share of the frames of a batch that the decoder reads in training: a
             stretch of every utterance, drawn anew. Training costs less; 1 (the
             paper's) is all of them.
+        weight: Factor of this loss in the sum.
     """
+
+    model_parts = ("weighted_sum", "decoder")
 
     @typechecked
     def __init__(
         self,
         encoder: Encoder,
-        feature_dim: int,
         decoder: dict | None = None,
         drop_prob: float = 0.1,
         kept_frames: str = "data",
         crop: float = 1.0,
+        weight: float = 0.25,
     ):
-        super().__init__()
+        super().__init__(weight)
         if not 0 < crop <= 1:
             raise ValueError(f"crop must be above 0 and at most 1, found {crop}")
         if kept_frames not in KEPT_FRAMES:
@@ -55,32 +58,15 @@ class FlowMatching(nn.Module):
         self.crop = crop
         self.weighted_sum = WeightedSum(encoder.num_layers + 1)
         decoder = {"embed_dim": encoder.embed_dim, **(decoder or {})}
-        self.decoder = FlowDecoder(feature_dim, encoder.embed_dim, **decoder)
+        self.decoder = FlowDecoder(encoder.input_dim, encoder.embed_dim, **decoder)
 
-    def forward(
-        self,
-        features: Tensor,
-        hidden_states: list[Tensor],
-        padding_mask: Tensor | None,
-        mask: Tensor,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of one batch.
-
-        Args:
-            features: (B, T, F) data x_1.
-            hidden_states: (V * B, T, D) states of the masked pass of the encoder; the
-                decoder learns from the first of V views.
-            padding_mask: (B, T), True = padding.
-            mask: (B, T), True = masked in the first view.
-
-        Returns:
-            loss: Scalar in fp32.
-            stats: Detached scalars.
-        """
-        z = self.weighted_sum([state[: len(features)] for state in hidden_states])
-        inputs = [features.float(), z, padding_mask, mask]
+    def forward(self, batch: MaskedBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of the first view of one batch; there are no statistics."""
+        number, mask = len(batch.features), batch.mask
+        z = self.weighted_sum([state[:number] for state in batch.hidden_states])
+        inputs = [batch.features.float(), z, batch.padding_mask, mask]
         if self.training and self.crop < 1:
-            frames = draw_crops(*mask.shape, padding_mask, self.crop, mask.device)
+            frames = draw_crops(*mask.shape, batch.padding_mask, self.crop, mask.device)
             inputs = [x if x is None else select_frames(x, frames) for x in inputs]
         loss = flow_matching_loss(
             self.decoder, *inputs, self.drop_prob, self.kept_frames

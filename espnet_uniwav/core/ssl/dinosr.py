@@ -15,6 +15,7 @@ from espnet_uniwav.core.nn.processes import sum_over_processes
 from espnet_uniwav.core.nn.transformer import initialise
 from espnet_uniwav.core.ssl.codebook import OnlineCodebook, count_codes, perplexity
 from espnet_uniwav.core.ssl.encoder import Encoder
+from espnet_uniwav.core.ssl.objective import MaskedBatch, Objective
 from espnet_uniwav.core.ssl.teacher import EMATeacher
 
 # Of the predictor, as in data2vec 2.0.
@@ -24,7 +25,7 @@ COLLAPSE_SHARE = 0.1
 COLLAPSE_EPOCHS = 2
 
 
-class DinoSR(nn.Module):
+class DinoSR(Objective):
     """Self-distillation with online clustering (Liu et al. 2023).
 
     The teacher reads the unmasked input. Each of its top K layers has its own
@@ -69,9 +70,7 @@ class DinoSR(nn.Module):
             ``EMATeacher``.
         teacher_bf16: Let the teacher compute in bfloat16, see ``EMATeacher``. Of the
             codes of a trained ``small``, 0.3 % were others.
-
-    Attributes:
-        num_ffn: Top layers whose FFN outputs ``forward`` needs.
+        weight: Factor of this loss in the sum.
     """
 
     @typechecked
@@ -91,21 +90,17 @@ class DinoSR(nn.Module):
         heads: str = "last",
         ema_schedule: str = "linear",
         teacher_bf16: bool = False,
+        weight: float = 1.0,
     ):
-        super().__init__()
+        super().__init__(weight)
         if unmasked_weight < 0:
             raise ValueError(
                 f"unmasked_weight must not be negative, found {unmasked_weight}"
             )
         _check_heads(heads, encoder.transformer.layer_drop)
-        if num_codebooks is None:
-            num_codebooks = round(encoder.num_layers * 2 / 3)
-        if not 1 <= num_codebooks <= encoder.num_layers:
-            raise ValueError(
-                f"num_codebooks must be in 1..{encoder.num_layers} (the encoder's "
-                f"layers), found {num_codebooks}"
-            )
-        self.num_codebooks = num_codebooks
+        self.num_codebooks = num_codebooks = _check_number(
+            num_codebooks, encoder.num_layers
+        )
         self.codebook_size = codebook_size
         self.unmasked_weight = unmasked_weight
         self.reads = heads
@@ -138,36 +133,18 @@ class DinoSR(nn.Module):
         self.register_buffer("low_epochs", torch.zeros(num_codebooks))
         self._epoch_is_open = False
 
-    def forward(
-        self,
-        embedded: Tensor,
-        hidden_states: list[Tensor],
-        padding_mask: Tensor | None,
-        masked: Tensor,
-        ffn_outputs: list[Tensor] | None = None,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of one batch.
-
-        Args:
-            embedded: (B, T, D) unmasked input of the student's transformer.
-            hidden_states: (V * B, T, D) states of the masked pass of the student, all
-                utterances of the first view before those of the second.
-            padding_mask: (B, T), True = padding.
-            masked: (N,) indices of the masked frames in the flattened (V * B * T).
-            ffn_outputs: Of the top ``num_ffn`` layers, like ``hidden_states``.
-
-        Returns:
-            loss: Scalar in fp32.
-            stats: Detached scalars, of the masked frames.
-        """
-        views = len(hidden_states[-1]) // len(embedded)
-        padding = None if padding_mask is None else padding_mask.repeat(views, 1)
-        frames = self._frames(hidden_states[-1], padding, masked)
-        targets = self.teacher(embedded.detach(), padding_mask, self.num_codebooks)
-        codes = self._assign(targets.flatten(1, 2), frames, views)
-        outputs = ffn_outputs if self.reads == "own_ffn" else hidden_states
+    def forward(self, batch: MaskedBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch; the statistics are those of the masked frames."""
+        padding = batch.padding_of_views()
+        frames = self._frames(batch.hidden_states[-1], padding, batch.masked)
+        targets = self.teacher(
+            batch.embedded.detach(), batch.padding_mask, self.num_codebooks
+        )
+        codes = self._assign(targets.flatten(1, 2), frames, batch.num_views)
+        own = self.reads == "own_ffn"
+        outputs = batch.ffn_outputs if own else batch.hidden_states
         logits = self._logits(self._student(outputs, padding, frames)).float()
-        number = len(masked)
+        number = len(batch.masked)
         losses = F.cross_entropy(
             logits.flatten(0, 1), codes.flatten(), reduction="none"
         ).view_as(codes)
@@ -281,6 +258,17 @@ class DinoSR(nn.Module):
                     100 * perplexity[k],
                     100 * COLLAPSE_SHARE,
                 )
+
+
+def _check_number(num_codebooks: int | None, num_layers: int) -> int:
+    if num_codebooks is None:
+        num_codebooks = round(num_layers * 2 / 3)
+    if not 1 <= num_codebooks <= num_layers:
+        raise ValueError(
+            f"num_codebooks must be in 1..{num_layers} (the encoder's layers), found "
+            f"{num_codebooks}"
+        )
+    return num_codebooks
 
 
 def _check_heads(heads: str, layer_drop: float) -> None:

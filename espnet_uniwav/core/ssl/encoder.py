@@ -49,6 +49,7 @@ class Encoder(nn.Module):
     ):
         super().__init__()
         self.visible_only = visible_only
+        self.input_dim = input_dim
         self.embed_dim = embed_dim
         self.num_layers = num_layers
         self.input_projection = nn.Linear(input_dim, embed_dim)

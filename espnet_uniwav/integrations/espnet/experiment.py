@@ -11,6 +11,7 @@ from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.features import without_local
 from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.pretraining import OBJECTIVES, model_config, model_prefixes
 from espnet_uniwav.integrations.espnet.finetuned import export_finetuned, read_state
 from espnet_uniwav.io.folder import load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
@@ -19,15 +20,6 @@ from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.units import parse_rate
 
 FEATURES = {"frontend.features.": "features."}
-# Parts of the training model that only training needs.
-TRAINING_ONLY = (
-    "teacher.",
-    "codebooks.",
-    "predictor.",
-    "heads.",
-    "usage",
-    "low_epochs",
-)
 
 
 def export_experiment(
@@ -105,28 +97,43 @@ def describe(path: Path, args: dict):
         config = args["model_conf"]["architecture"]
         return UniWavTokenizer.from_config, config, {"tokenizer.": ""}
     if args.get("model") == "uniwav" and "loss" in args:
-        losses = {f"losses.{i}.objective.": "" for i in range(len(args["loss"]))}
-        prefixes = {"encoder.encoder.": "encoder.", **FEATURES, **losses}
-        return UniWav.from_config, model_config(args), prefixes
+        names = [loss["name"] for loss in args["loss"] if loss["name"] in OBJECTIVES]
+        prefixes = {
+            theirs + ours.removeprefix(part): name
+            for ours, name in model_prefixes(names).items()
+            for part, theirs in espnet_prefixes(args).items()
+            if ours.startswith(part)
+        }
+        return UniWav.from_config, model_config(pretraining_config(args)), prefixes
     config = encoder_config(args["frontend_conf"])
     prefixes = {"frontend.encoder.": "encoder.", **FEATURES}
     return UniWav.from_config, config, prefixes
 
 
-def model_config(args: dict) -> dict:
-    """ESPnet's arguments of the SSL task -> configuration of ``UniWav``."""
+def pretraining_config(args: dict) -> dict:
+    """ESPnet's arguments of the SSL task -> configuration of ``Pretraining``.
+
+    Without its checkpoint, and without losses that are ESPnet's own.
+    """
     features = without_local(features_config(args))
-    losses = {loss["name"]: loss.get("conf") or {} for loss in args["loss"]}
-    config = {
+    return {
         "features": features,
         "encoder": dict(args.get("encoder_conf") or {}),
-        "decoder": None,
+        "objectives": {
+            loss["name"]: dict(loss.get("conf") or {})
+            for loss in args["loss"]
+            if loss["name"] in OBJECTIVES
+        },
     }
-    if "flow_matching" in losses:
-        conf = losses["flow_matching"]
-        config["decoder"] = dict(conf.get("decoder") or {})
-        config["kept_frames"] = conf.get("kept_frames", "data")
-    return config
+
+
+def espnet_prefixes(args: dict) -> dict[str, str]:
+    """Prefixes of names in a ``Pretraining`` -> those in ESPnet's model of it."""
+    losses = {
+        f"{loss['name']}.": f"losses.{i}.objective."
+        for i, loss in enumerate(args["loss"])
+    }
+    return {"features.": "frontend.features.", "encoder.": "encoder.encoder.", **losses}
 
 
 def features_config(args: dict) -> dict:
@@ -149,13 +156,7 @@ def encoder_config(frontend_conf: dict) -> dict:
 
 
 def model_weights(state: dict[str, Tensor], prefixes: dict[str, str]) -> dict:
-    """Names of the training model -> names of the model; training parts left out."""
-    weights = _rename(state, prefixes)
-    return {k: v for k, v in weights.items() if not k.startswith(TRAINING_ONLY)}
-
-
-def _rename(state: dict[str, Tensor], prefixes: dict[str, str]) -> dict[str, Tensor]:
-    """Replace prefixes of names; tensors with other names are left out."""
+    """Names of the training model -> names of the model; other tensors are left out."""
     return {
         prefixes[prefix] + key[len(prefix) :]: value
         for key, value in state.items()

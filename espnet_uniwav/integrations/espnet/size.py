@@ -9,9 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.core.ssl.dinosr import DinoSR
-from espnet_uniwav.integrations.espnet.experiment import model_config
+from espnet_uniwav.core.pretraining import Pretraining
+from espnet_uniwav.integrations.espnet.experiment import pretraining_config
 from espnet_uniwav.io.bounds import check_sizes
 from espnet_uniwav.io.config import resolve
 from espnet_uniwav.io.input import error_context
@@ -49,23 +48,19 @@ def count(conf: dict, seconds: float) -> list[Row]:
     Returns:
         Per part: name, parameters, multiply-adds per second of audio.
     """
-    model = UniWav.from_config(model_config(conf)).eval().requires_grad_(False)
-    spec = model.features.spec
+    model = Pretraining.from_config(pretraining_config(conf)).eval()
+    model.requires_grad_(False)
+    spec, encoder = model.features.spec, model.encoder
     x = torch.zeros(1, spec.num_frames(round(seconds * spec.sample_rate)), spec.dim)
-    rows = [
-        ("encoder", model.encoder, lambda: model.hidden_states(x)),
-    ]
-    if model.decoder is not None:
-        z = torch.zeros(*x.shape[:2], model.encoder.embed_dim)
-        rows.append(("decoder", model.decoder, lambda: model.decoder(x, x[..., 0], z)))
-    losses = {loss["name"]: dict(loss.get("conf") or {}) for loss in conf["loss"]}
-    if "dinosr" in losses:
-        losses["dinosr"].pop("weight", None)
-        loss = DinoSR(model.encoder, **losses["dinosr"]).requires_grad_(False)
-        embedded = model.encoder.embed(x)
-        teacher = loss.teacher
+    embedded = encoder.embed(x)
+    rows = [("encoder", encoder, lambda: encoder(encoder.embed(x)))]
+    if flow := model.objectives.get("flow_matching"):
+        decoder = flow.decoder
+        rows.append(("decoder", decoder, lambda: decoder(x, x[..., 0], embedded)))
+    if dinosr := model.objectives.get("dinosr"):
+        teacher, heads = dinosr.teacher, dinosr.heads
         rows.append(("teacher (training)", teacher, lambda: teacher.network(embedded)))
-        rows.append(("heads (training)", loss.heads, lambda: loss.heads(embedded)))
+        rows.append(("heads (training)", heads, lambda: heads(embedded)))
     return [(name, _parameters(m), _ops(run) / seconds) for name, m, run in rows]
 
 

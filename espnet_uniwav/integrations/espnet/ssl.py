@@ -12,24 +12,21 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from torch import Tensor
 from typeguard import typechecked
 
-from espnet_uniwav.core.checkpoint import load_checkpoint
-from espnet_uniwav.core.features import FeatureSpec
-from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.masks import (
     cut_padding,
     drop_if_unpadded,
     lengths_to_padding_mask,
 )
-from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.core.nn.processes import sum_over_processes
-from espnet_uniwav.core.nn.transformer import TransformerLayer
+from espnet_uniwav.core.pretraining import OBJECTIVES, Pretraining
 from espnet_uniwav.core.ssl.encoder import Encoder
-from espnet_uniwav.core.ssl.masked_pass import masked_pass
 from espnet_uniwav.core.ssl.optimizer_step import after_optimizer_step
 from espnet_uniwav.integrations.espnet.results import report
 from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
-from espnet_uniwav.integrations.espnet.ssl_losses import UniWavLoss
-from espnet_uniwav.io.folder import load_strictly
+from espnet_uniwav.integrations.espnet.ssl_losses import (
+    MaskedPredictionLoss,
+    UniWavLoss,
+)
 
 
 class UniWavEncoder(AbsEncoder):
@@ -74,18 +71,17 @@ UniWavEncoder.__signature__ = inspect.signature(Encoder)
 
 
 class UniWavSSLModel(ESPnetSSLModel):
-    """``model: uniwav``: one masked pass of the encoder, every loss on its states.
+    """``model: uniwav``: the joint model of the parts that ESPnet builds.
+
+    The other arguments are those of ``Pretraining``.
 
     Args:
         frontend, encoder, losses, normalize, preencoder, **kwargs: Built by ESPnet.
-        bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
-        checkpointing: Save memory, see ``TransformerLayer``.
         compile: Compile every layer with ``torch.compile``; this takes some minutes.
-        num_views: Masked (and perturbed) views of every utterance that the student
-            learns from for one pass of the teacher; the decoder learns from the first.
-        checkpoint: Start from the weights of this checkpoint, of the same
-            architecture: continued pre-training. Teacher and codebooks are initialised
-            from these weights.
+
+    Attributes:
+        pretraining: The joint model. Its parts are registered once, as ESPnet's: their
+            names in a saved model are ``frontend.``, ``encoder.`` and ``losses.``.
     """
 
     @typechecked
@@ -103,10 +99,6 @@ class UniWavSSLModel(ESPnetSSLModel):
         checkpoint: str | Path | None = None,
         **kwargs,
     ):
-        if num_views < 1:
-            raise ValueError(
-                f"model_conf: num_views must be 1 or more, found {num_views}"
-            )
         _check_parts(frontend, encoder, losses, normalize, preencoder)
         super().__init__(
             frontend=frontend,
@@ -116,27 +108,31 @@ class UniWavSSLModel(ESPnetSSLModel):
             preencoder=preencoder,
             **kwargs,
         )
-        if (perturb := self.util_modules["perturb"]).is_active:
-            _check_bands(perturb, frontend.features.spec)
-        pretrained = None
-        if checkpoint is not None:
-            pretrained = load_checkpoint(checkpoint, frontend.features.spec)
-            weights = pretrained.encoder.state_dict()
-            load_strictly(encoder.encoder, weights, str(checkpoint))
+        pretraining = Pretraining(
+            frontend.features,
+            encoder.encoder,
+            {x.name: x.conf if isinstance(x, UniWavLoss) else x for x in losses},
+            self.util_modules["span_mask"],
+            self.util_modules["perturb"],
+            num_views,
+            bf16,
+            checkpointing,
+            checkpoint,
+        )
         for loss in losses:
-            loss.attach(encoder.encoder, frontend.output_size())
-            if pretrained is not None:
-                loss.start_from(pretrained, str(checkpoint))
-        self.bf16 = bf16
-        self.num_views = num_views
-        for layer in self.modules():
-            if isinstance(layer, TransformerLayer):
-                layer.checkpointing = checkpointing
-                if compile:
-                    layer.compile(dynamic=True)
+            if isinstance(loss, UniWavLoss):
+                loss.objective = pretraining.objectives[loss.name]
+        if compile:
+            pretraining.compile_layers(dynamic=True)
+        object.__setattr__(self, "pretraining", pretraining)
         self.register_buffer("nonfinite_steps", torch.zeros(()))
         self._last_forward = None
         after_optimizer_step(self)
+
+    def train(self, mode: bool = True) -> UniWavSSLModel:
+        """As of every module; reaches the joint model, which is not registered."""
+        self.pretraining.train(mode)
+        return super().train(mode)
 
     def forward(
         self,
@@ -156,46 +152,15 @@ class UniWavSSLModel(ESPnetSSLModel):
         Returns:
             loss, stats and weight (masked frames), as ESPnet's trainer expects them.
         """
-        with (
-            bfloat16(speech.device, self.bf16),
-            same_draws(speech.device, not self.training),
-        ):
-            batch = self.encode(speech, speech_lengths)
-            batch["labels"] = text
-            total, stats = self._losses(batch)
+        features, lengths = self._extract_feats(speech, speech_lengths)
+        loss, stats, number = self.pretraining(features, lengths, text)
         if self.training:
-            nonfinite = (~total.detach().isfinite()).float()
+            nonfinite = (~loss.detach().isfinite()).float()
             sum_over_processes(nonfinite)
             self.nonfinite_steps += nonfinite.clamp(max=1.0)
-        frames, views = batch["lengths"].sum(), batch["views"]
-        stats["loss"] = total.detach()
-        stats["masked_share"] = batch["masked"].numel() / (views * frames)
-        stats["padding_share"] = 1 - frames / batch["mask"].numel()
         stats["nonfinite_steps"] = self.nonfinite_steps.clone()
-        stats.update(self._speed(frames))
-        return report(total, stats, float(max(batch["masked"].numel(), 1)))
-
-    def _losses(self, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
-        total, stats = 0.0, {}
-        for objective in self.losses:
-            inputs = {k: batch[k] for k in objective.required_inputs}
-            loss, loss_stats = objective(**inputs)
-            total = total + loss
-            stats.update(loss_stats)
-        return total, stats
-
-    def encode(self, speech: Tensor, speech_lengths: Tensor, **kwargs) -> dict:
-        """Features, masks and states of all views, see ``masked_pass``."""
-        features, lengths = self._extract_feats(speech, speech_lengths)
-        return masked_pass(
-            self.encoder.encoder,
-            self.util_modules["span_mask"],
-            self.util_modules["perturb"],
-            features,
-            lengths,
-            self.num_views if self.training else 1,
-            max(loss.num_ffn for loss in self.losses),
-        )
+        stats.update(self._speed(lengths.sum()))
+        return report(loss, stats, float(max(number, 1)))
 
     def collect_feats(self, speech: Tensor, speech_lengths: Tensor, **kwargs):
         """Features for ``--collect_stats``; needs no text."""
@@ -207,10 +172,8 @@ class UniWavSSLModel(ESPnetSSLModel):
         return self.frontend(cut_padding(speech, speech_lengths), speech_lengths)
 
     def after_optimizer_step(self) -> None:
-        """Update teachers and codebooks after an optimiser step."""
+        """Count the steps of the optimiser; the joint model follows them itself."""
         self.global_step += 1
-        for objective in self.losses:
-            objective.after_optimizer_step(self.encoder.encoder)
 
     def _speed(self, frames: Tensor) -> dict[str, Tensor]:
         """Seconds of audio per second of wall time since the previous batch."""
@@ -237,17 +200,16 @@ def _check_parts(frontend, encoder, losses, normalize, preencoder) -> None:
                 f"found {type(part).__name__}"
             )
     for loss in losses:
-        if not isinstance(loss, UniWavLoss):
+        if not isinstance(loss, UniWavLoss | MaskedPredictionLoss):
             raise ValueError(
-                "model: uniwav takes loss: dinosr, flow_matching and "
-                "masked_prediction, found "
-                f"{type(loss).__name__}"
+                f"model: uniwav takes loss: {', '.join(OBJECTIVES)} and "
+                f"masked_prediction, found {type(loss).__name__}"
             )
-
-
-def _check_bands(perturb, spec: FeatureSpec) -> None:
-    if spec.name != "log_mel":
-        raise ValueError(
-            "util: perturb stretches the bands of features: log_mel, found "
-            f"{spec.name}: leave it out"
-        )
+        if isinstance(loss, MaskedPredictionLoss) and encoder.encoder.visible_only:
+            raise ValueError(
+                "loss: masked_prediction needs states at masked frames: set "
+                "visible_only: false, or use loss: dinosr"
+            )
+    names = [loss.name for loss in losses]
+    if len(set(names)) < len(names):
+        raise ValueError(f"model: uniwav takes every loss once, found loss: {names}")

@@ -9,6 +9,7 @@ import yaml
 from fairseq2.models import ModelHubAccessor
 
 from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.pretraining import OBJECTIVES, model_prefixes
 from espnet_uniwav.integrations.fairseq2.config import UniWavConfig
 from espnet_uniwav.io.card import kind_of
 from espnet_uniwav.io.folder import (
@@ -20,14 +21,6 @@ from espnet_uniwav.io.folder import (
 from espnet_uniwav.io.output import write_text
 
 FAMILY = "uniwav"
-# Parts of the pre-training model -> those of a ``UniWav``; the others are left out.
-PRETRAINED = {
-    "features.": "features.",
-    "encoder.": "encoder.",
-    "flow_matching.weighted_sum.": "weighted_sum.",
-    "flow_matching.decoder.": "decoder.",
-}
-TRAINING_ONLY = ("dinosr.", "flow_matching.", "span_mask.", "perturb.")
 
 get_uniwav_hub = ModelHubAccessor(FAMILY, UniWav, UniWavConfig)
 
@@ -95,11 +88,12 @@ def convert_state_dict(
     state_dict: dict[str, object], config: UniWavConfig
 ) -> dict[str, object]:
     """Tensors of a folder unchanged, those of a pre-training by their new names."""
-    if not any(name.startswith(TRAINING_ONLY) for name in state_dict):
+    if not any(name.partition(".")[0] in OBJECTIVES for name in state_dict):
         return state_dict
+    prefixes = model_prefixes(OBJECTIVES)
     return {
         new + name.removeprefix(old): value
         for name, value in state_dict.items()
-        for old, new in PRETRAINED.items()
+        for old, new in prefixes.items()
         if name.startswith(old)
     }

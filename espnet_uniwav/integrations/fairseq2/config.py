@@ -74,6 +74,7 @@ class PretrainingConfig(UniWavConfig):
         perturb: Arguments of ``Perturb``; empty: no perturbation.
         drop_prob, crop: See ``FlowMatching``, which is left out if ``decoder`` is None.
         flow_weight: Factor of the flow matching loss; that of DinoSR is 1.
+        objectives: Name -> arguments of further ones of ``OBJECTIVES``.
         num_views: Masked views of every utterance for one pass of the teacher.
         bf16: Compute in bfloat16 where that is safe, see ``nn.precision``.
     """
@@ -84,6 +85,7 @@ class PretrainingConfig(UniWavConfig):
     drop_prob: float = 0.1
     crop: float = 1.0
     flow_weight: float = 0.25
+    objectives: dict[str, object] = field(default_factory=dict)
     num_views: int = 1
     bf16: bool = False
 

@@ -9,6 +9,7 @@ from fairseq2.runtime.config_registry import ConfigRegistrar
 from fairseq2.runtime.dependency import DependencyContainer
 
 from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.pretraining import Pretraining
 from espnet_uniwav.integrations.fairseq2.checkpoint import (
     FAMILY,
     convert_state_dict,
@@ -24,9 +25,8 @@ from espnet_uniwav.integrations.fairseq2.config import (
 )
 from espnet_uniwav.integrations.fairseq2.pretraining import (
     PRETRAINING,
-    Pretraining,
     apply_fsdp,
-    compile_layers,
+    create_pretraining,
 )
 
 
@@ -46,9 +46,9 @@ def register(container: DependencyContainer) -> None:
         PRETRAINING,
         kls=Pretraining,
         config_kls=PretrainingConfig,
-        factory=Pretraining,
+        factory=create_pretraining,
         supports_meta=False,
-        compiler=compile_layers,
+        compiler=Pretraining.compile_layers,
         fsdp_applier=apply_fsdp,
     )
     model = ConfigRegistrar(container, UniWavConfig)

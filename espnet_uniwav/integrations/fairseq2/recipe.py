@@ -36,13 +36,18 @@ from fairseq2.runtime.dependency import DependencyContainer
 from fairseq2.utils.validation import ValidationResult
 from torch import Tensor, nn
 
+from espnet_uniwav.core.pretraining import Pretraining
 from espnet_uniwav.integrations.fairseq2.dataset import (
     DATASET,
     SpeechDataset,
     SpeechDatasetConfig,
     SpeechReading,
 )
-from espnet_uniwav.integrations.fairseq2.pretraining import PRETRAINING, Pretraining
+from espnet_uniwav.integrations.fairseq2.pretraining import (
+    PRETRAINING,
+    freeze,
+    stat_names,
+)
 
 HALVES = (
     "casts to half precision what must stay fp32 (speech, teacher, codebooks); use "
@@ -150,7 +155,7 @@ class PretrainRecipe(Recipe):
         self, context: RecipeContext, model: nn.Module, newly_initialized: bool
     ) -> nn.Module:
         """Leave the teacher out of the gradient."""
-        model.freeze()
+        freeze(model)
         return model
 
     def create_task(self, context: RecipeContext) -> Trainer:
@@ -204,7 +209,7 @@ class PretrainUnit(TrainUnit[SequenceBatch]):
 
     def prepare_metric_bag(self, metric_bag: MetricBag) -> None:
         """Add the mean of every statistic."""
-        for name in self.base.stat_names():
+        for name in stat_names(self.base):
             metric_bag.add(name, Mean())
 
     def process_batch(
@@ -213,8 +218,8 @@ class PretrainUnit(TrainUnit[SequenceBatch]):
         """Sum of the loss over the masked frames, and their number."""
         lengths = torch.tensor(batch.seq_lens, device=batch.seqs.device)
         loss, stats, number = self.module(batch.seqs, lengths)
-        for name, value in stats.items():
-            metric_bag.get(name, Mean).update(value, weight=number)
+        for name in stat_names(self.base):
+            metric_bag.get(name, Mean).update(stats[name], weight=number)
         return loss * number, number
 
 

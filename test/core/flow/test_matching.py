@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from factories import DIM, NUM_MELS, make_encoder, make_flow_matching, sharpen
+from factories import (
+    DIM,
+    NUM_MELS,
+    flow_batch,
+    make_encoder,
+    make_flow_matching,
+    sharpen,
+)
 from torch import nn
 
 from espnet_uniwav.core.flow.matching import draw_crops
@@ -54,7 +61,7 @@ def test_loss_is_the_mean_squared_error_at_masked_frames(answer):
     objective = make_recorded(drop_prob=0.0)
     objective.decoder.answer.data.fill_(answer)
     features, states, padding_mask, mask = draw()
-    loss, _ = objective(features, states, padding_mask, mask)
+    loss, _ = objective(flow_batch(features, states, padding_mask, mask))
     _, dx_t = velocity_of(objective.decoder, features)
     expected = (dx_t[mask] - answer).square().mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-3)
@@ -64,7 +71,7 @@ def test_inputs_of_the_decoder():
     objective = make_recorded(drop_prob=0.0)
     objective.weighted_sum.logits.data = torch.tensor([0.0, 1.0, 2.0, -1.0])
     features, states, padding_mask, mask = draw()
-    objective(features, states, padding_mask, mask)
+    objective(flow_batch(features, states, padding_mask, mask))
     seen = objective.decoder
     torch.testing.assert_close(seen.z, objective.weighted_sum(states))
     assert seen.padding_mask is padding_mask
@@ -78,7 +85,7 @@ def test_inputs_of_the_decoder():
 def test_time_is_drawn_per_utterance_and_noise_is_standard():
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
     features, states, padding_mask, mask = draw(300)
-    objective(features, states, padding_mask, mask)
+    objective(flow_batch(features, states, padding_mask, mask))
     times = objective.decoder.t[:, 0]
     assert (objective.decoder.t == times[:, None]).all()
     assert len(set(times.tolist())) > 290
@@ -93,7 +100,7 @@ def test_kept_frames_may_lie_on_the_path(monkeypatch):
     monkeypatch.setattr(torch, "randn_like", torch.cos)
     objective = make_recorded(drop_prob=0.0, kept_frames="path")
     features, states, padding_mask, mask = draw()
-    objective(features, states, padding_mask, mask)
+    objective(flow_batch(features, states, padding_mask, mask))
     seen = objective.decoder
     assert (seen.t == seen.t[:, :1]).all() and (seen.t < 1).all()
     expected = (1 - (1 - SIGMA_MIN) * seen.t[..., None]) * features.cos()
@@ -106,7 +113,7 @@ def test_kept_frames_may_lie_on_the_path(monkeypatch):
 def test_dropped_condition_hides_states_and_kept_frames():
     objective = make_recorded(drop_prob=1.0)
     features, states, padding_mask, mask = draw()
-    objective(features, states, padding_mask, mask)
+    objective(flow_batch(features, states, padding_mask, mask))
     seen = objective.decoder
     assert (seen.z == 0).all()
     assert (seen.t == seen.t[:, :1]).all() and (seen.t < 1).all()
@@ -116,7 +123,7 @@ def test_dropped_condition_hides_states_and_kept_frames():
 def test_condition_is_dropped_per_utterance():
     objective = make_recorded(drop_prob=0.3)
     features, states, padding_mask, mask = draw(900)
-    objective(features, states, padding_mask, mask)
+    objective(flow_batch(features, states, padding_mask, mask))
     zero = objective.decoder.z == 0
     dropped = zero.all(-1).all(-1)
     assert torch.equal(dropped, zero.any(-1).any(-1))
@@ -132,7 +139,7 @@ def test_no_gradient_comes_from_frames_that_are_not_masked():
     features, states, padding_mask, mask = draw()
     velocity = torch.randn_like(features).requires_grad_()
     objective.decoder.forward = lambda *inputs: velocity
-    objective(features, states, padding_mask, mask)[0].backward()
+    objective(flow_batch(features, states, padding_mask, mask))[0].backward()
     assert ((velocity.grad != 0).any(-1)).equal(mask)
 
 
@@ -145,7 +152,7 @@ def test_crops_are_stretches_of_the_utterances():
     states = [torch.ones_like(s) * number[..., None] for s in states]
     starts = set()
     for _ in range(100):
-        objective(features, states, padding_mask, mask & ~padding_mask)
+        objective(flow_batch(features, states, padding_mask, mask & ~padding_mask))
         seen = objective.decoder
         assert seen.x_t.shape == (3, 10, NUM_MELS)
         frames = seen.z[..., 0]
@@ -155,7 +162,7 @@ def test_crops_are_stretches_of_the_utterances():
         assert not seen.padding_mask.any()
         starts |= set(frames[1:, 0].round().tolist())
     assert starts == set(range(16))
-    objective.eval()(features, states, padding_mask, mask & ~padding_mask)
+    objective.eval()(flow_batch(features, states, padding_mask, mask & ~padding_mask))
     assert objective.decoder.x_t.shape == features.shape
     short = draw_crops(2, 10, torch.arange(10) >= torch.tensor([[3], [10]]), 0.5, "cpu")
     assert short[0].tolist() == [0, 1, 2, 3, 4]
@@ -175,12 +182,14 @@ def test_padding_changes_no_loss(monkeypatch):
     objective = sharpen(make_flow_matching(encoder))
     features, states, padding_mask, _ = draw()
     mask = (torch.arange(25) % 3 == 0) & ~padding_mask
-    loss, _ = objective(features, states, padding_mask, mask)
+    loss, _ = objective(flow_batch(features, states, padding_mask, mask))
     total = 0.0
     for i, n in enumerate(LENGTHS):
         cut = (slice(i, i + 1), slice(0, n))
         own = mask[cut]
-        part, _ = objective(features[cut], [s[cut] for s in states], None, own)
+        part, _ = objective(
+            flow_batch(features[cut], [s[cut] for s in states], None, own)
+        )
         total = total + part * own.sum()
     torch.testing.assert_close(loss, total / mask.sum(), atol=1e-4, rtol=1e-4)
 
@@ -197,12 +206,9 @@ def test_fp32_under_autocast():
 
     objective.decoder.forward = decoder
     with torch.autocast("cpu", torch.bfloat16):
-        loss, _ = objective(
-            features.bfloat16(),
-            [s.bfloat16() for s in states],
-            padding_mask,
-            mask,
-        )
+        states = [s.bfloat16() for s in states]
+        batch = flow_batch(features.bfloat16(), states, padding_mask, mask)
+        loss, _ = objective(batch)
     assert loss.dtype == seen["x_t"].dtype == seen["t"].dtype == torch.float32
     recorder = objective.decoder
     recorder.x_t, recorder.t = seen["x_t"], seen["t"]
@@ -213,12 +219,12 @@ def test_fp32_under_autocast():
 
 def test_loss_falls_on_a_fixed_batch():
     objective = make_flow_matching(drop_prob=0.0)
-    batch = draw()
+    batch = flow_batch(*draw())
     optimizer = torch.optim.Adam(objective.parameters(), lr=5e-3)
     losses = []
     for _ in range(80):
         torch.manual_seed(0)
-        loss, _ = objective(*batch)
+        loss, _ = objective(batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -230,7 +236,7 @@ def test_gradients_reach_the_states():
     objective = sharpen(make_flow_matching(drop_prob=0.0))
     features, states, padding_mask, mask = draw()
     states = [s.requires_grad_() for s in states]
-    objective(features, states, padding_mask, mask)[0].backward()
+    objective(flow_batch(features, states, padding_mask, mask))[0].backward()
     assert all(s.grad.abs().sum() > 0 for s in states)
 
 
@@ -243,6 +249,8 @@ def test_decoder_has_the_width_of_the_encoder_unless_told():
 def test_batch_without_masked_frames_has_no_loss():
     objective = make_flow_matching()
     features, states, padding_mask, mask = draw()
-    loss, _ = objective(features, states, padding_mask, torch.zeros_like(mask))
+    loss, _ = objective(
+        flow_batch(features, states, padding_mask, torch.zeros_like(mask))
+    )
     assert loss.item() == 0.0
     loss.backward()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.distributed as dist
-from factories import DIM, NUM_MELS, make_flow_matching, make_frames
+from factories import DIM, NUM_MELS, flow_batch, make_flow_matching, make_frames
 
 from espnet_uniwav.core.flow.path import sample_path
 from espnet_uniwav.core.flow.precondition import SHRINKAGE, Precondition
@@ -225,7 +225,7 @@ def run(objective, seed=0, dtype=torch.float32):
     frames[padding_mask] = 100.0
     states = [torch.randn(3, 20, DIM) for _ in range(4)]
     mask = (torch.arange(20) % 3 == 0) & ~padding_mask
-    objective(frames, states, padding_mask, mask)
+    objective(flow_batch(frames, states, padding_mask, mask))
     return frames[~padding_mask].float()
 
 
@@ -252,7 +252,7 @@ def test_the_first_batch_may_have_no_padding():
     frames = make_frames(40)
     mask = torch.zeros(2, 20, dtype=torch.bool)
     states = [torch.randn(2, 20, DIM) for _ in range(4)]
-    objective(frames.view(2, 20, -1), states, None, mask)
+    objective(flow_batch(frames.view(2, 20, -1), states, None, mask))
     assert_fitted(objective, frames)
 
 

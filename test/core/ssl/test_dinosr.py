@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from factories import DIM, make_dinosr, make_encoder
+from factories import DIM, dinosr_batch, make_dinosr, make_encoder
 
 LENGTHS = torch.tensor([11, 25])
 
@@ -31,7 +31,7 @@ def run(objective, encoder, embedded, padding_mask, mask):
     padding = None if padding_mask is None else padding_mask.repeat(views, 1)
     inputs = embedded.repeat(views, 1, 1)
     states, ffn = encoder.outputs(inputs, padding, mask, num_ffn=objective.num_ffn)
-    return objective(embedded, states, padding_mask, indices(mask), ffn)
+    return objective(dinosr_batch(embedded, states, padding_mask, indices(mask), ffn))
 
 
 every_head = pytest.mark.parametrize("heads", ("last", "own_ffn", "own_state"))
@@ -73,7 +73,8 @@ def test_unmasked_frames_count_by_their_weight(batch, weight):
     objective.unmasked_weight = 0.0
     parts = [mask, ~mask & ~padding_mask]
     (on, on_stats), (off, _) = (
-        objective(embedded, states, padding_mask, indices(part)) for part in parts
+        objective(dinosr_batch(embedded, states, padding_mask, indices(part)))
+        for part in parts
     )
     numbers = parts[0].sum(), weight * parts[1].sum()
     expected = (on * numbers[0] + off * numbers[1]) / sum(numbers)
@@ -139,7 +140,7 @@ def test_predictor_fills_gaps_from_their_neighbours(batch):
     assert (states[-1][mask] == states[-1][mask][0]).all()
     filled = objective.predictor(states[-1], padding_mask)
     assert (filled[mask] != filled[mask][0]).any()
-    loss, _ = objective(embedded, states, padding_mask, indices(mask))
+    loss, _ = objective(dinosr_batch(embedded, states, padding_mask, indices(mask)))
     loss.backward()
     for name, parameter in objective.predictor.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
@@ -157,13 +158,15 @@ def test_one_predictor_fills_the_gaps_of_every_layer(batch, heads):
     filled = [x + objective.predictor(x, padding_mask) for x in layers]
     calls = []
     objective.predictor.register_forward_hook(lambda *a: calls.append(1))
-    loss, _ = objective(embedded, states, padding_mask, indices(mask), ffn)
+    batch = dinosr_batch(embedded, states, padding_mask, indices(mask), ffn)
+    loss, _ = objective(batch)
     assert calls == [1]
     whole = make_dinosr(encoder, predictor_layers=0, heads=heads)
     for part in ("heads", "teacher", "codebooks"):
         getattr(whole, part).load_state_dict(getattr(objective, part).state_dict())
     states[-2:] = filled
-    expected, _ = whole(embedded, states, padding_mask, indices(mask), filled)
+    batch.ffn_outputs = filled
+    expected, _ = whole(batch)
     torch.testing.assert_close(loss, expected)
 
 
@@ -215,8 +218,9 @@ def test_fp32_under_autocast(batch):
     with torch.autocast("cpu", torch.bfloat16):
         states = encoder(embedded, padding_mask, mask)
         assert states[-1].dtype == torch.float32  # layer norm
+        states = [s.bfloat16() for s in states]
         loss, stats = objective(
-            embedded, [s.bfloat16() for s in states], padding_mask, indices(mask)
+            dinosr_batch(embedded, states, padding_mask, indices(mask))
         )
     assert loss.dtype == torch.float32
     assert all(v.dtype == torch.float32 for v in stats.values())
@@ -263,7 +267,7 @@ def test_gradients_reach_student_and_heads_only(batch):
     embedded, padding_mask, mask = batch
     states = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(4)]
     embedded = embedded.requires_grad_()
-    objective(embedded, states, padding_mask, indices(mask))[0].backward()
+    objective(dinosr_batch(embedded, states, padding_mask, indices(mask)))[0].backward()
     assert embedded.grad is None
     assert all(p.grad is None for p in objective.teacher.parameters())
     assert (states[-1].grad.abs().sum(-1) > 0).equal(mask)
@@ -296,7 +300,8 @@ def test_own_heads_reach_their_layer_alone(batch, heads):
     embedded, padding_mask, mask = batch
     states = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(4)]
     ffn = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(2)]
-    loss, _ = objective(embedded, states, padding_mask, indices(mask), ffn)
+    batch = dinosr_batch(embedded, states, padding_mask, indices(mask), ffn)
+    loss, _ = objective(batch)
     loss.backward()
     read, left = (ffn, states) if heads == "own_ffn" else (states[2:], states[:2] + ffn)
     for layer in read:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from factories import SHARED
+from factories import SHARED, dinosr_batch
 
 from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.core.ssl.encoder import Encoder
@@ -126,7 +126,7 @@ def check_step(golden, step, encoder, objective, optimizer):
     masked = mask.flatten().nonzero().squeeze(1)
     check_forward(golden, step, encoder, objective, x, mask, masked)
     states = encoder(x, None, mask)
-    loss, stats = objective(x, states, None, masked)
+    loss, stats = objective(dinosr_batch(x, states, None, masked))
     optimizer.zero_grad()
     loss.backward()
     assert loss.item() == pytest.approx(float(golden[f"{step}/loss"]), rel=1e-5)

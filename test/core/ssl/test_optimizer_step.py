@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 import torch
-from factories import NUM_MELS, Pretraining
+from factories import NUM_MELS, make_pretraining, masked_loss
 from torch import nn
 from torch.optim import optimizer as torch_optimizer
 
@@ -121,50 +121,52 @@ def batches(number):
 
 @pytest.fixture
 def pretraining():
-    model = Pretraining()
+    model = make_pretraining()
     return model, torch.optim.SGD(model.parameters(), lr=0.1)
 
 
 def test_accumulated_gradients_make_one_update_of_all_statistics(pretraining):
     model, optimizer = pretraining
-    single = Pretraining()
+    single = make_pretraining()
     single.load_state_dict(model.state_dict())
     (x, mask), (y, other) = batches(2)
-    before = model.codebooks.codewords.clone()
-    model(x, mask).backward()
-    model(y, other).backward()
-    assert torch.equal(model.codebooks.codewords, before)
+    before = model.dinosr.codebooks.codewords.clone()
+    masked_loss(model, x, mask).backward()
+    masked_loss(model, y, other).backward()
+    assert torch.equal(model.dinosr.codebooks.codewords, before)
     optimizer.step()
-    assert int(model.teacher.num_updates) == 1
+    assert int(model.dinosr.teacher.num_updates) == 1
     joined = torch.cat((x, y)), torch.cat((mask, other))
-    single(*joined)
-    single.codebooks.update()
-    torch.testing.assert_close(model.codebooks.sum, single.codebooks.sum)
-    torch.testing.assert_close(model.codebooks.count, single.codebooks.count)
+    masked_loss(single, *joined)
+    single.dinosr.codebooks.update()
+    torch.testing.assert_close(model.dinosr.codebooks.sum, single.dinosr.codebooks.sum)
+    torch.testing.assert_close(
+        model.dinosr.codebooks.count, single.dinosr.codebooks.count
+    )
 
 
 def test_skipped_step_updates_nothing(pretraining):
     model, optimizer = pretraining
-    words = model.codebooks.codewords.clone()
-    weights = [p.clone() for p in model.teacher.parameters()]
-    model(*batches(1)[0]).backward()
+    words = model.dinosr.codebooks.codewords.clone()
+    weights = [p.clone() for p in model.dinosr.teacher.parameters()]
+    masked_loss(model, *batches(1)[0]).backward()
     optimizer.zero_grad()
-    assert int(model.teacher.num_updates) == 0
-    assert torch.equal(model.codebooks.codewords, words)
-    for old, new in zip(weights, model.teacher.parameters()):
+    assert int(model.dinosr.teacher.num_updates) == 0
+    assert torch.equal(model.dinosr.codebooks.codewords, words)
+    for old, new in zip(weights, model.dinosr.teacher.parameters()):
         assert torch.equal(old, new)
 
 
 def test_teacher_follows_the_student_after_its_step(pretraining):
     model, optimizer = pretraining
     old = model.encoder.transformer.layers[0].fc1.weight.clone()
-    model(*batches(1)[0]).backward()
-    decay = float(model.teacher.decay())
+    masked_loss(model, *batches(1)[0]).backward()
+    decay = float(model.dinosr.teacher.decay())
     optimizer.step()
     new = model.encoder.transformer.layers[0].fc1.weight
     assert not torch.equal(old, new)
     torch.testing.assert_close(
-        model.teacher.network.layers[0].fc1.weight,
+        model.dinosr.teacher.network.layers[0].fc1.weight,
         (decay * old + (1 - decay) * new).detach(),
     )
 
@@ -175,10 +177,10 @@ def test_loss_falls_on_a_fixed_batch(pretraining):
     ((x, mask),) = batches(1)
     losses = []
     for _ in range(30):
-        loss = model(x, mask)
+        loss = masked_loss(model, x, mask)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert int(model.teacher.num_updates) == 30
+    assert int(model.dinosr.teacher.num_updates) == 30
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])

@@ -33,7 +33,17 @@ def model(make_model):
 
 def encode(model, speech):
     torch.manual_seed(3)
-    return model.encode(*speech)
+    return model.pretraining.encode(*model.frontend(*speech))
+
+
+def read_by_losses(model):
+    """Name of every objective -> the batch that it will read."""
+    seen = {}
+    for name, objective in model.pretraining.objectives.items():
+        objective.register_forward_pre_hook(
+            lambda m, args, name=name: seen.update({name: args[0]})
+        )
+    return seen
 
 
 def replace_features(model, frames):
@@ -48,49 +58,44 @@ def replace_features(model, frames):
 
 def test_states_know_nothing_of_masked_frames(model, speech):
     before = encode(model, speech)
-    mask = before["mask"]
+    mask = before.mask
     replace_features(model, mask)
     after = encode(model, speech)
-    assert torch.equal(after["mask"], mask) and mask.any()
-    changed = (after["embedded"] != before["embedded"]).any(-1)
+    assert torch.equal(after.mask, mask) and mask.any()
+    changed = (after.embedded != before.embedded).any(-1)
     assert torch.equal(changed, mask)
-    for a, b in zip(before["hidden_states"], after["hidden_states"]):
+    for a, b in zip(before.hidden_states, after.hidden_states):
         assert torch.equal(a, b)
 
 
 def test_states_know_the_other_frames(model, speech):
     before = encode(model, speech)
-    valid = torch.arange(13) < before["lengths"][:, None]
-    replace_features(model, valid & ~before["mask"])
+    valid = torch.arange(13) < before.lengths[:, None]
+    replace_features(model, valid & ~before.mask)
     after = encode(model, speech)
-    for a, b in zip(before["hidden_states"], after["hidden_states"]):
+    for a, b in zip(before.hidden_states, after.hidden_states):
         changed = (a != b).any(-1)
-        assert changed[valid & ~before["mask"]].all()
+        assert changed[valid & ~before.mask].all()
     assert changed[valid].all()
 
 
 def test_views_are_masks_and_perturbations_of_their_own(make_model, speech):
     model = make_model(model_conf=dict(num_views=3)).train()
-    seen = {}
-    for loss in model.losses:
-        loss.objective.register_forward_pre_hook(
-            lambda m, args, kwargs, name=loss.name: seen.update({name: kwargs}),
-            with_kwargs=True,
-        )
+    seen = read_by_losses(model)
     model(speech=speech[0], speech_lengths=speech[1])
     dinosr, flow = seen["dinosr"], seen["flow_matching"]
-    assert dinosr["embedded"].shape[:2] == flow["features"].shape[:2] == (2, 13)
-    assert all(state.shape[:2] == (6, 13) for state in dinosr["hidden_states"])
+    assert dinosr.embedded.shape[:2] == flow.features.shape[:2] == (2, 13)
+    assert all(state.shape[:2] == (6, 13) for state in dinosr.hidden_states)
     mask = torch.zeros(6 * 13, dtype=torch.bool)
-    mask[dinosr["masked"]] = True
+    mask[dinosr.masked] = True
     views = mask.view(3, 2, 13)
-    assert torch.equal(views[0], flow["mask"])
+    assert torch.equal(views[0], flow.mask)
     assert (views[0] != views[1]).any() and (views[1] != views[2]).any()
     assert not views[:, 1, 8:].any()
     features, _ = model.frontend(*speech)
-    assert not torch.allclose(flow["features"], features)  # perturbed
+    assert not torch.allclose(flow.features, features)  # perturbed
     embedded = model.encoder.encoder.embed(features)
-    assert torch.equal(dinosr["embedded"], embedded)  # not perturbed
+    assert torch.equal(dinosr.embedded, embedded)  # not perturbed
 
 
 def test_one_view_in_evaluation(make_model, speech):
@@ -104,29 +109,24 @@ def test_one_view_in_evaluation(make_model, speech):
 
 
 def test_every_loss_reads_the_same_masked_pass(model, speech):
-    seen = {}
-    for loss in model.losses:
-        loss.objective.register_forward_pre_hook(
-            lambda m, args, kwargs, name=loss.name: seen.update({name: kwargs}),
-            with_kwargs=True,
-        )
+    seen = read_by_losses(model)
     model(speech=speech[0], speech_lengths=speech[1])
     with same_draws(speech[0].device):  # as in validation
-        expected = model.encode(*speech)
+        expected = model.pretraining.encode(*model.frontend(*speech))
     padding_mask = torch.arange(13) >= torch.tensor([[13], [8]])
-    assert torch.equal(expected["padding_mask"], padding_mask)
-    assert not (expected["mask"] & padding_mask).any()
-    masked = expected["mask"].flatten().nonzero().squeeze(1)
-    assert torch.equal(expected["masked"], masked)
+    assert torch.equal(expected.padding_mask, padding_mask)
+    assert not (expected.mask & padding_mask).any()
+    masked = expected.mask.flatten().nonzero().squeeze(1)
+    assert torch.equal(expected.masked, masked)
     assert set(seen) == {"dinosr", "flow_matching"}
     for inputs in seen.values():
-        assert torch.equal(inputs["padding_mask"], padding_mask)
-        for a, b in zip(inputs["hidden_states"], expected["hidden_states"]):
+        assert torch.equal(inputs.padding_mask, padding_mask)
+        for a, b in zip(inputs.hidden_states, expected.hidden_states):
             assert torch.equal(a, b)
-    assert torch.equal(seen["dinosr"]["masked"], masked)
-    assert torch.equal(seen["dinosr"]["embedded"], expected["embedded"])
-    assert torch.equal(seen["flow_matching"]["features"], expected["features"])
-    assert torch.equal(seen["flow_matching"]["mask"], expected["mask"])
+    assert torch.equal(seen["dinosr"].masked, masked)
+    assert torch.equal(seen["dinosr"].embedded, expected.embedded)
+    assert torch.equal(seen["flow_matching"].features, expected.features)
+    assert torch.equal(seen["flow_matching"].mask, expected.mask)
 
 
 @pytest.mark.parametrize("heads, kept", (("last", 0), ("own_state", 0), ("own_ffn", 2)))
@@ -139,16 +139,16 @@ def test_ffn_outputs_are_kept_for_a_loss_that_reads_them(
     for layer in model.encoder.encoder.transformer.layers[3 - kept :]:
         layer.fc2.register_forward_hook(lambda m, i, o: made.append(o))
     encode(model, speech)
-    assert len(batch["ffn_outputs"]) == kept
-    for a, b in zip(batch["ffn_outputs"], made):
+    assert len(batch.ffn_outputs) == kept
+    for a, b in zip(batch.ffn_outputs, made):
         assert torch.equal(a, b)
 
 
 def test_padding_changes_no_state_of_the_masked_pass(model, speech):
     batch = encode(model, speech)
     encoder = model.encoder.encoder
-    alone = encoder(batch["embedded"][1:, :8], None, batch["mask"][1:, :8])
-    for a, b in zip(batch["hidden_states"], alone):
+    alone = encoder(batch.embedded[1:, :8], None, batch.mask[1:, :8])
+    for a, b in zip(batch.hidden_states, alone):
         torch.testing.assert_close(a[1:, :8], b, atol=2e-5, rtol=1e-4)
 
 
@@ -188,7 +188,7 @@ def test_losses_are_weighted_and_the_statistics_are_not(make_model, speech):
 def test_weights_unless_told(make_model):
     conf = {k: v for k, v in FLOW_MATCHING["conf"].items() if k != "weight"}
     model = make_model(loss=[DINOSR, dict(name="flow_matching", conf=conf)])
-    assert [loss.weight for loss in model.losses] == [1.0, 0.25]
+    assert [loss.objective.weight for loss in model.losses] == [1.0, 0.25]
 
 
 def test_weight_of_a_batch_is_the_number_of_its_masked_frames(model, speech):
@@ -263,10 +263,10 @@ def test_the_teacher_hears_the_recording_and_the_student_another_voice(
     util += [{"name": "perturb", "conf": dict(warp=0.2, filter_std=0.3)}]
     model = make_model(util=util)
     recorded = model._extract_feats(*speech)[0]
-    assert torch.equal(encode(model, speech)["features"], recorded)
+    assert torch.equal(encode(model, speech).features, recorded)
     batch = encode(model.train(), speech)
-    view, encoder = batch["features"], model.encoder.encoder
+    view, encoder = batch.features, model.encoder.encoder
     assert not torch.allclose(view, recorded)
-    assert torch.equal(batch["embedded"], encoder.embed(recorded))
-    states = encoder(encoder.embed(view), batch["padding_mask"], batch["mask"])
-    torch.testing.assert_close(batch["hidden_states"][-1], states[-1])
+    assert torch.equal(batch.embedded, encoder.embed(recorded))
+    states = encoder(encoder.embed(view), batch.padding_mask, batch.mask)
+    torch.testing.assert_close(batch.hidden_states[-1], states[-1])

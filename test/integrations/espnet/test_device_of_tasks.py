@@ -15,7 +15,7 @@ from pretend_gpu import DEVICE, PretendGPU  # noqa: E402
 from ssl_case import make_args  # noqa: E402
 from test_ssl import OWN_FFN, VISIBLE  # noqa: E402
 
-from espnet_uniwav.core.ssl import masked_pass  # noqa: E402
+from espnet_uniwav.core import pretraining  # noqa: E402
 from espnet_uniwav.integrations.espnet import results  # noqa: E402
 from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
 
@@ -37,7 +37,7 @@ def test_a_step_reads_the_device_once_and_reports_once(tmp_path, monkeypatch, mo
         asked.append(numbers)
         return NUMBERS
 
-    monkeypatch.setattr(masked_pass, "read_numbers", read)
+    monkeypatch.setattr(pretraining, "read_numbers", read)
     model = SSLTask.build_model(make_args(tmp_path, **mode)).train()
     dinosr, flow = (loss.objective for loss in model.losses)
     flow.decoder.precondition._is_fitted = True  # the first batch waits
@@ -46,7 +46,7 @@ def test_a_step_reads_the_device_once_and_reports_once(tmp_path, monkeypatch, mo
         gpu.send(model)
         loss, stats, weight = model(*make_speech_there())
         loss.backward()
-        model.after_optimizer_step()
+        model.pretraining.after_optimizer_step()
         assert len(asked) == 1 and gpu.found == ["lazy to cpu"]
         assert loss.device.type == DEVICE
         assert {v.device.type for v in (*stats.values(), weight)} == {"cpu"}

@@ -20,16 +20,9 @@ from espnet2.train.trainer import Trainer  # noqa: E402
 from ssl_case import make_args  # noqa: E402
 
 from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav.integrations.espnet.experiment import espnet_prefixes  # noqa: E402
 from espnet_uniwav.io.audio import read_speech  # noqa: E402
 from espnet_uniwav.io.kaldi import read_table  # noqa: E402
-
-# Parts of ours -> parts of ESPnet's model
-PARTS = {
-    "features.": "frontend.features.",
-    "encoder.": "encoder.encoder.",
-    "dinosr.": "losses.0.objective.",
-    "flow_matching.": "losses.1.objective.",
-}
 
 
 def build(tmp_path):
@@ -52,7 +45,7 @@ def build(tmp_path):
     weights = {
         theirs + name.removeprefix(ours): value
         for name, value in case.make_model().state_dict().items()
-        for ours, theirs in PARTS.items()
+        for ours, theirs in espnet_prefixes(vars(args)).items()
         if name.startswith(ours)
     }
     missing, extra = model.load_state_dict(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -30,6 +32,12 @@ def batch(speech):
     for row, number in zip(labels, frames):
         row[number:] = -1
     return dict(speech=speech, speech_lengths=lengths, text=labels, text_lengths=frames)
+
+
+def encode(model, batch):
+    """The masked batch of samples and labels."""
+    x, lengths = model.frontend(batch["speech"], batch["speech_lengths"])
+    return model.pretraining.encode(x, lengths, batch["text"])
 
 
 @pytest.mark.parametrize(
@@ -61,14 +69,11 @@ def test_it_is_espnets_loss(tmp_path, batch):
     """The cross-entropy of masked frames alone, without the padding."""
     model = make_model(tmp_path).eval()
     with torch.no_grad():
-        inside = model.encode(batch["speech"], batch["speech_lengths"])
-        loss = model.losses[0](
-            labels=batch["text"],
-            **{k: inside[k] for k in ("hidden_states", "padding_mask", "masked")},
-        )[0]
-        masked = inside["masked"]
+        inside = encode(model, batch)
+        loss = model.losses[0](inside)[0]
+        masked = inside.masked
         head = model.losses[0].hubert.decoder
-        state = head.final_proj(inside["hidden_states"][-1].flatten(0, 1)[masked])
+        state = head.final_proj(inside.hidden_states[-1].flatten(0, 1)[masked])
         logits = head.label_embeddings(state) / 0.1
     targets = batch["text"].flatten()[masked]
     assert (targets >= 0).all()
@@ -79,11 +84,13 @@ def test_it_is_espnets_loss(tmp_path, batch):
 def test_visible_labels_are_ignored(tmp_path, batch):
     model = make_model(tmp_path).eval()
     torch.manual_seed(0)
-    inside = model.encode(batch["speech"], batch["speech_lengths"])
-    inputs = {k: inside[k] for k in ("hidden_states", "padding_mask", "masked")}
+    inside = encode(model, batch)
     other = (batch["text"] + 1).clamp(max=4)
-    other.view(-1)[inside["masked"]] = batch["text"].flatten()[inside["masked"]]
-    losses = [model.losses[0](labels=t, **inputs)[0] for t in (batch["text"], other)]
+    other.view(-1)[inside.masked] = batch["text"].flatten()[inside.masked]
+    losses = [
+        model.losses[0](replace(inside, labels=labels))[0]
+        for labels in (batch["text"], other)
+    ]
     assert torch.equal(*losses)
 
 

@@ -20,7 +20,6 @@ from espnet_uniwav.core.ssl.perturb import Perturb  # noqa: E402
 from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
 from espnet_uniwav.integrations.espnet.ssl import UniWavEncoder, UniWavSSLModel  # noqa: E402
 from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend  # noqa: E402
-from espnet_uniwav.integrations.espnet.ssl_losses import DinoSRLoss  # noqa: E402
 from espnet_uniwav.integrations.espnet.tokenizer import UniWavTokenizerModel  # noqa: E402
 from espnet_uniwav.integrations.espnet.tts import UniWavTTS  # noqa: E402
 from espnet_uniwav.integrations.espnet.vocoder import UniWavVocoder  # noqa: E402
@@ -44,9 +43,9 @@ MISTAKES = {
     "num_mels": (lambda v: build_features("log_mel", num_mels=v), 80.5, "int"),
     "checksum": (lambda v: build_features("neural_codec", checksum=v), 1, "str"),
     "bf16": (lambda v: UniWavSSLModel(**PARTS, bf16=v), "yes please", "bool"),
-    "weight": (lambda v: DinoSRLoss(8, weight=v), "1e-4", "float"),
+    "weight": (lambda v: DinoSR(encoder(), weight=v), "1e-4", "float"),
     "ema_decay": (lambda v: DinoSR(encoder(), ema_decay=v), "0.9", "float"),
-    "drop_prob": (lambda v: FlowMatching(encoder(), 12, drop_prob=v), None, "float"),
+    "drop_prob": (lambda v: FlowMatching(encoder(), drop_prob=v), None, "float"),
     "embed_dim": (lambda v: FlowDecoder(12, 8, embed_dim=v), 16.0, "int"),
     "mask_length": (lambda v: SpanMask(mask_length=v), "10", "int"),
     "warp": (lambda v: Perturb(warp=v), "none", "float"),

@@ -22,9 +22,12 @@ from torch import Tensor, nn
 from espnet_uniwav.apps.phones.ctm import Segment, frame_labels
 from espnet_uniwav.cli.command import check_options
 from espnet_uniwav.cli.options import add_device, add_num_utterances
-from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.core.ssl.dinosr import DinoSR
-from espnet_uniwav.integrations.espnet.experiment import describe, model_weights
+from espnet_uniwav.core.pretraining import Pretraining
+from espnet_uniwav.integrations.espnet.experiment import (
+    espnet_prefixes,
+    model_weights,
+    pretraining_config,
+)
 from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.io.folder import CONFIG, load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
@@ -41,16 +44,15 @@ class TeacherCodes(nn.Module):
     """Gives the codes of the teacher in place of the states of a model.
 
     Args:
-        model: With the encoder that the teacher follows.
-        objective: With teacher and codebooks.
+        model: With the objective ``dinosr``.
     """
 
     weighted_sum = None
 
-    def __init__(self, model: UniWav, objective: DinoSR):
+    def __init__(self, model: Pretraining):
         super().__init__()
         self.features, self.encoder = model.features, model.encoder
-        self.objective = objective
+        self.objective = model.dinosr
 
     def hidden_states(self, x: Tensor, padding_mask: Tensor | None) -> list[Tensor]:
         """K codes of (B, T, F) features, each (B, T, 1), lowest layer first."""
@@ -104,20 +106,18 @@ def load_codes(model_file: Path) -> TeacherCodes:
         raise ValueError(
             f"{config}: expected pre-training with loss: dinosr, found loss: {names}"
         )
-    place = names.index("dinosr")
-    conf = dict(args["loss"][place].get("conf") or {})
-    conf.pop("weight", None)
     with error_context(config):
-        build, content, prefixes = describe(config, args)
-        model = build({**content, "decoder": None})
-        objective = DinoSR(model.encoder, **conf)
-    state, own = read_state(model_file), model.state_dict()
-    weights = {k: v for k, v in model_weights(state, prefixes).items() if k in own}
+        conf = pretraining_config(args)
+        conf["objectives"] = {"dinosr": conf["objectives"]["dinosr"]}
+        model = Pretraining.from_config(conf)
+    prefixes = {
+        theirs: ours
+        for ours, theirs in espnet_prefixes(args).items()
+        if ours in ("features.", "encoder.", "dinosr.")
+    }
+    weights = model_weights(read_state(model_file), prefixes)
     load_strictly(model, weights, str(model_file))
-    prefix = f"losses.{place}.objective."
-    weights = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
-    load_strictly(objective, weights, str(model_file))
-    return TeacherCodes(model, objective)
+    return TeacherCodes(model)
 
 
 def phone_of_frames(frames: Frames, alignments: dict[str, list[Segment]]) -> np.ndarray:

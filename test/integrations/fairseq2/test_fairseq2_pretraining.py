@@ -9,12 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from espnet_uniwav.integrations.fairseq2.pretraining import Pretraining, compile_layers
+from espnet_uniwav.integrations.fairseq2.pretraining import (
+    create_pretraining,
+    freeze,
+    stat_names,
+)
 
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_bf16_leaves_targets_codebooks_and_loss_in_fp32(speech, bf16):
-    model = Pretraining(replace(case.CONFIG, bf16=bf16))
+    model = create_pretraining(replace(case.CONFIG, bf16=bf16))
     kinds = {}
     parts = dict(
         student=model.encoder.input_projection,
@@ -36,7 +40,9 @@ def test_bf16_leaves_targets_codebooks_and_loss_in_fp32(speech, bf16):
 def test_heads_read_their_own_layers(speech, heads):
     """The last norm is in the loss, unless the heads read FFN outputs alone."""
     dinosr = {**case.CONFIG.dinosr, "heads": heads}
-    model = Pretraining(replace(case.CONFIG, dinosr=dinosr, decoder=None, num_views=2))
+    model = create_pretraining(
+        replace(case.CONFIG, dinosr=dinosr, decoder=None, num_views=2)
+    )
     loss, _, _ = model(*speech)
     loss.backward()
     last = model.encoder.transformer.layers[-1]
@@ -50,9 +56,29 @@ def test_layers_of_encoder_decoder_and_teacher_are_compiled(monkeypatch):
         nn.Module, "compile", lambda self, **options: compiled.append((self, options))
     )
     model = case.make_model()
-    compile_layers(model, dynamic=True)
+    model.compile_layers(dynamic=True)
     teacher = model.dinosr.teacher.network
     networks = model.encoder.transformer, model.flow_matching.decoder, teacher
     expected = {layer for network in networks for layer in network.layers}
     assert {layer for layer, _ in compiled} == expected
     assert all(options == {"dynamic": True} for _, options in compiled)
+
+
+def test_what_has_no_gradient_is_frozen_and_what_is_reported():
+    model = case.make_model().requires_grad_(True)
+    freeze(model)
+    frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+    teacher = {
+        f"dinosr.teacher.{n}" for n, _ in model.dinosr.teacher.named_parameters()
+    }
+    assert frozen == teacher
+    losses = {"loss", "loss_dinosr", "loss_flow_matching"}
+    assert set(stat_names(model)) == losses | {"accuracy"}
+    alone = create_pretraining(replace(case.CONFIG, dinosr=None))
+    assert stat_names(alone) == ["loss", "loss_flow_matching"]
+    freeze(alone)
+
+
+def test_one_loss_at_least():
+    with pytest.raises(ValueError, match="dinosr and decoder are both null"):
+        create_pretraining(replace(case.CONFIG, dinosr=None, decoder=None))
