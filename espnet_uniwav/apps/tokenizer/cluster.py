@@ -19,6 +19,7 @@ from espnet_uniwav.core.checkpoint import (
     untrained_model,
 )
 from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.ssl.codebook import count_codes
 from espnet_uniwav.io.audio import read_speech, seconds_of
 from espnet_uniwav.io.folder import read_config
 from espnet_uniwav.io.input import error_context
@@ -84,7 +85,7 @@ def _fit(
         for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
     )
     codes = fit_tokenizer(tokenizer, speech, step, seed)
-    return describe_usage(codes, tokenizer.codebook_size)
+    return describe_usage(count_codes(codes, tokenizer.codebook_size))
 
 
 def with_layers(model: UniWav, config: dict, num_layers: int) -> tuple[UniWav, dict]:

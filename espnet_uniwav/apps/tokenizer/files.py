@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from espnet_uniwav.io.input import fields, read_lines, read_yaml
+from espnet_uniwav.io.input import fields, read_yaml
 from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.io.output import atomic_write, file_of, naming, write_text
+from espnet_uniwav.io.rows import complete_rows, keep_rows, row_name
 
 FORMATS = ("text", "npz")
 ORIGIN, VOICES = "tokenizer.yaml", "voices"
@@ -66,12 +67,12 @@ class CodeWriter:
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
         if voice_digits:
             paths.append(folder / VOICES)
-        kept = _complete_lines(paths)
-        self.stale = set(stale) & kept[0].keys()
-        for path, lines in zip(paths, kept):
-            fresh = (own for name, own in lines.items() if name not in self.stale)
-            write_text(path, "".join(fresh))
-        self.done = kept[0].keys() - self.stale
+        names = [set(map(row_name, complete_rows(path))) for path in paths]
+        in_all = set.intersection(*names)
+        self.stale = set(stale) & in_all
+        self.done = in_all - self.stale
+        for path in paths:
+            keep_rows(path, self.done.__contains__)
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
     def write(self, name: str, codes: np.ndarray, voice: Sequence[int] = ()) -> None:
@@ -120,6 +121,22 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
                 f"{len(tables)} tables; make the codes again"
             ) from error
     return codes
+
+
+def count_stored(folder: Path, num_codebooks: int, codebook_size: int) -> np.ndarray:
+    """How often each code (K, V) stands in a folder, of either format.
+
+    Only one utterance at a time is in memory.
+    """
+    counts = np.zeros((num_codebooks, codebook_size))
+    for path in folder.glob("*.npz"):
+        for own, codes in zip(counts, _read_archive(path)):
+            own += np.bincount(codes, minlength=codebook_size)
+    for k, own in enumerate(counts, 1):
+        for row in complete_rows(folder / f"codes_{k}"):
+            codes = np.fromstring(fields(row, 2)[-1], dtype=np.int64, sep=" ")
+            own += np.bincount(codes, minlength=codebook_size)
+    return counts
 
 
 def read_voices(folder: Path) -> dict[str, np.ndarray]:
@@ -171,15 +188,3 @@ def _check_origin(path: Path, origin: dict) -> None:
             f"{path}: the codes in this folder are of another tokenizer: "
             f"{'; '.join(wrong)}; name another folder, or delete this one"
         )
-
-
-def _complete_lines(paths: list[Path]) -> list[dict[str, str]]:
-    """Name -> line of every table, for names with a complete line in all tables."""
-    tables = []
-    for path in paths:
-        lines = read_lines(path) if path.is_file() else []
-        if lines and not path.read_bytes().endswith(b"\n"):
-            lines.pop()
-        tables.append({fields(own)[0]: f"{own}\n" for own in lines if fields(own)})
-    whole = set.intersection(*map(set, tables))
-    return [{k: v for k, v in table.items() if k in whole} for table in tables]

@@ -13,7 +13,7 @@ from espnet_uniwav.apps.tokenizer.kmeans import kmeans
 from espnet_uniwav.apps.tokenizer.quantizer import Quantizer
 from espnet_uniwav.apps.tokenizer.semantic import SemanticCodebook, join_frames
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
-from espnet_uniwav.core.ssl.codebook import count_codes, perplexity
+from espnet_uniwav.core.ssl.codebook import perplexity
 
 
 def fit_tokenizer(
@@ -130,19 +130,13 @@ def fit_codebooks(
     return torch.stack(found)
 
 
-def describe_usage(codes: Tensor, codebook_size: int) -> str:
-    """Describe the usage and entropy of each codebook.
-
-    Args:
-        codes: (K, N).
-        codebook_size: V.
-    """
-    counts = count_codes(codes, codebook_size)
+def describe_usage(counts: Tensor) -> str:
+    """Describe the usage and entropy of each codebook by the counts (K, V)."""
     shares = (counts > 0).float().mean(1)
     entropies = perplexity(counts).log2()
     return "; ".join(
         f"codebook {k + 1}: {100 * share:.1f} % of the codes in use, entropy "
-        f"{entropy:.2f} of {math.log2(codebook_size):.2f} bits"
+        f"{entropy:.2f} of {math.log2(counts.shape[1]):.2f} bits"
         for k, (share, entropy) in enumerate(zip(shares, entropies))
     )
 

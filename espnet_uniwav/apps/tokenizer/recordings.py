@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet_uniwav.apps.tokenizer.files import CodeWriter, read_codes, read_voices
+from espnet_uniwav.apps.tokenizer.files import (
+    CodeWriter,
+    count_stored,
+    read_codes,
+    read_voices,
+)
 from espnet_uniwav.apps.tokenizer.fit import describe_usage
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import use_vocoder
@@ -140,11 +145,10 @@ def detokenize(
 
 def _describe(tokenizer: UniWavTokenizer, folder: Path) -> str:
     """The tokenizer, and how its codes are used in a folder."""
-    said, codes = tokenizer.extra_repr(), list(read_codes(folder).values())
-    if not codes:
-        return said
-    codes = torch.from_numpy(np.concatenate(codes, axis=1))
-    return f"{said}; {describe_usage(codes, tokenizer.codebook_size)}"
+    sizes = tokenizer.num_codebooks, tokenizer.codebook_size
+    counts = torch.from_numpy(count_stored(folder, *sizes))
+    said = tokenizer.extra_repr()
+    return f"{said}; {describe_usage(counts)}" if counts.any() else said
 
 
 def _sources(
