@@ -2,8 +2,8 @@
 
 A folder of text holds ``codes_1`` to ``codes_K``, one line per utterance: its name,
 then the code of every frame, as the pseudo-labels of ESPnet's k-means scripts. A folder
-of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with digits for the
-voice add a table ``voices``, or ``voice`` (digits,) to every npz.
+of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with speaker codes add
+a table ``voices``, or ``voice`` (speaker_code_length,) to every npz.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CodeWriter:
         num_codebooks: K.
         form: One of ``FORMATS``.
         origin: Identifies the tokenizer; saved in tokenizer.yaml.
-        voice_digits: Digits of a voice; 0: none are written.
+        speaker_code_length: Of the tokenizer; 0: no speaker codes are written.
         stale: Utterances whose codes are to be written again.
 
     Attributes:
@@ -50,7 +50,7 @@ class CodeWriter:
         num_codebooks: int,
         form: str = "text",
         origin: dict | None = None,
-        voice_digits: int = 0,
+        speaker_code_length: int = 0,
         stale: Collection[str] = (),
     ):
         self.folder, self.form = folder, form
@@ -65,7 +65,7 @@ class CodeWriter:
             self.done = set(found)
             return
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
-        if voice_digits:
+        if speaker_code_length:
             paths.append(folder / VOICES)
         names = [set(map(row_name, complete_rows(path))) for path in paths]
         in_all = set.intersection(*names)
@@ -75,14 +75,14 @@ class CodeWriter:
             keep_rows(path, self.done.__contains__)
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
-    def write(self, name: str, codes: np.ndarray, voice: Sequence[int] = ()) -> None:
-        """Add the codes (K, T) and the voice (voice_digits,) of one utterance."""
-        voice = np.array(voice, dtype=np.uint8)
+    def write(self, name: str, codes: np.ndarray, speaker: Sequence[int] = ()) -> None:
+        """Add the codes (K, T) and the speaker code of one utterance."""
+        speaker = np.array(speaker, dtype=np.uint8)
         if self.form == "npz":
-            voices = {"voice": voice} if len(voice) else {}
+            more = {"voice": speaker} if len(speaker) else {}
             with atomic_write(file_of(self.folder, name, ".npz"), "wb") as f:
-                np.savez_compressed(f, codes=codes.astype(np.uint16), **voices)
-        for table, own in zip(self.tables, [*codes, voice]):
+                np.savez_compressed(f, codes=codes.astype(np.uint16), **more)
+        for table, own in zip(self.tables, [*codes, speaker]):
             with naming(self.folder):
                 table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
                 table.flush()
@@ -139,8 +139,8 @@ def count_stored(folder: Path, num_codebooks: int, codebook_size: int) -> np.nda
     return counts
 
 
-def read_voices(folder: Path) -> dict[str, np.ndarray]:
-    """Read utterance -> voice (voice_digits,), of either format; empty without voices.
+def read_speakers(folder: Path) -> dict[str, np.ndarray]:
+    """Read utterance -> speaker code, of either format; empty if there are none.
 
     Raises:
         ValueError: Naming the file and the utterance that are broken.
@@ -150,16 +150,16 @@ def read_voices(folder: Path) -> dict[str, np.ndarray]:
         return {name: own for name, own in found.items() if own is not None}
     if not (folder / VOICES).is_file():
         return {}
-    voices = {}
+    speakers = {}
     for name, line in read_table(folder / VOICES).items():
         try:
-            voices[name] = np.array(list(map(int, fields(line))))
+            speakers[name] = np.array(list(map(int, fields(line))))
         except ValueError as error:
             raise ValueError(
                 f"{folder / VOICES}: {name}: expected whole numbers; make the codes "
                 "again"
             ) from error
-    return voices
+    return speakers
 
 
 def _read_archive(path: Path, key: str = "codes") -> np.ndarray | None:

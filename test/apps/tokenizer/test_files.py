@@ -11,7 +11,7 @@ from espnet_uniwav.apps.tokenizer.files import (
     CodeWriter,
     count_stored,
     read_codes,
-    read_voices,
+    read_speakers,
 )
 
 CODES = {"b": np.array([[1, 2, 3], [4, 5, 6]]), "a": np.array([[0], [1023]])}
@@ -40,19 +40,19 @@ def test_voices_stand_beside_the_codes(tmp_path, form):
     for name in CODES:
         with CodeWriter(tmp_path, 2, form, {}, 3) as writer:
             writer.write(name, CODES[name], voices[name])
-    found = read_voices(tmp_path)
+    found = read_speakers(tmp_path)
     assert set(found) == set(voices) == set(read_codes(tmp_path))
     for name, voice in found.items():
         assert np.array_equal(voice, voices[name])
     write(tmp_path / "none", ["b"], form)
-    assert read_voices(tmp_path / "none") == {}
+    assert read_speakers(tmp_path / "none") == {}
 
 
 def test_broken_voices_are_named(tmp_path):
     write(tmp_path, ["b"])
     (tmp_path / "voices").write_text("b 1 x\n")
     with pytest.raises(ValueError, match="voices: b: expected whole numbers"):
-        read_voices(tmp_path)
+        read_speakers(tmp_path)
 
 
 def test_text_is_what_kaldi_tables_are(tmp_path):

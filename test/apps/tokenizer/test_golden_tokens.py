@@ -31,13 +31,13 @@ def assert_same_samples(found, expected):
 def test_codes_are_the_recorded_ones(tokenizer):
     speech = make_speech([16000])[0]
     assert tokenizer.encode(speech)[0].tolist() == GOLDEN["codes"]
-    assert tokenizer.encode_voice(speech)[0].tolist() == GOLDEN["speaker_code"]
+    assert tokenizer.encode_speaker(speech)[0].tolist() == GOLDEN["speaker_code"]
 
 
 def test_samples_are_the_recorded_ones(tokenizer):
     codes = torch.tensor(GOLDEN["codes"])
     own = torch.tensor([GOLDEN["speaker_code"]])
-    spoken = tokenizer.decode(codes, voices=own, **STEPS)
+    spoken = tokenizer.decode(codes, speaker_codes=own, **STEPS)
     assert_same_samples(spoken, GOLDEN["spoken"])
     prompt = make_speech([9000], seed=3)[0][0]
     prompted = tokenizer.decode(codes, prompt=prompt, **STEPS)
