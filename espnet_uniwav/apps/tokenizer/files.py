@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from espnet_uniwav.io.input import fields, read_yaml
+from espnet_uniwav.io.input import error_context, fields, read_yaml
 from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.io.output import atomic_write, file_of, naming, write_text
 from espnet_uniwav.io.rows import complete_rows, keep_rows, row_name
@@ -127,15 +127,19 @@ def count_stored(folder: Path, num_codebooks: int, codebook_size: int) -> np.nda
     """How often each code (K, V) stands in a folder, of either format.
 
     Only one utterance at a time is in memory.
+
+    Raises:
+        ValueError: Naming the folder, if it holds other codes.
     """
     counts = np.zeros((num_codebooks, codebook_size))
-    for path in folder.glob("*.npz"):
-        for own, codes in zip(counts, _read_archive(path)):
-            own += np.bincount(codes, minlength=codebook_size)
-    for k, own in enumerate(counts, 1):
-        for row in complete_rows(folder / f"codes_{k}"):
-            codes = np.fromstring(fields(row, 2)[-1], dtype=np.int64, sep=" ")
-            own += np.bincount(codes, minlength=codebook_size)
+    with error_context(folder):
+        for path in folder.glob("*.npz"):
+            for own, codes in zip(counts, _read_archive(path)):
+                own += np.bincount(codes, minlength=codebook_size)
+        for k, own in enumerate(counts, 1):
+            for row in complete_rows(folder / f"codes_{k}"):
+                codes = np.fromstring(fields(row, 2)[-1], dtype=np.int64, sep=" ")
+                own += np.bincount(codes, minlength=codebook_size)
     return counts
 
 

@@ -69,6 +69,11 @@ def tokenize(
         file_of(output, name, ".npz")
     load = functools.partial(_load, tokenizer, device, num_codebooks)
     loaded = load()
+    if not loaded.num_codebooks:
+        raise ValueError(
+            f"{tokenizer}: expected a tokenizer with codebooks, found none: decode its "
+            f"z with `uniwav detokenize {wav_scp} {output}`"
+        )
     prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
     output.mkdir(parents=True, exist_ok=True)
     form = loaded.num_codebooks, format, loaded.origin(), loaded.speaker_code_length

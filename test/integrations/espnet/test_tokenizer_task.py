@@ -286,8 +286,10 @@ def test_recordings_are_spoken_at_once(folder, tmp_path):
     np.testing.assert_allclose(*heard, atol=1e-3)
     start = [f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/none"]
     cluster([*start, "--layer", "2", "--num_codebooks", "0"])
-    none = ["--tokenizer", start[-1], *QUICK]
-    detokenize([f"{folder}/wav.scp", str(tmp_path / "c"), *none])
+    none = ["--tokenizer", start[-1]]
+    detokenize([f"{folder}/wav.scp", str(tmp_path / "c"), *none, *QUICK])
+    with pytest.raises(SystemExit, match="none: expected a tokenizer with codebooks"):
+        tokenize([f"{folder}/wav.scp", str(tmp_path / "d"), *none])
     assert len(soundfile.read(tmp_path / "c/utt5.wav")[0]) == len(heard[0])
 
 
