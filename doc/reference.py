@@ -101,7 +101,7 @@ SECTIONS = (
     ),
     (
         ("tokenizer", "of `uniwav cluster`", "`config.yaml` of the checkpoint"),
-        ("apps.tokenizer.tokenizer:UniWavTokenizer", "apps.tokenizer.coding:Coding"),
+        ("apps.tokenizer.config:TokenizerConfig",),
     ),
     ("Vocoder: the GAN codec task", ()),
     (

@@ -26,7 +26,6 @@ NUMBERS = {
     "num_codebooks": (int, 0, 64),
     "codebook_size": (int, 1, 65536),
     "num_axes": (int, 1, 65536),
-    "readout_weight": (float, 0, 1e6),
     "max_frames": (int, 1, 10**9),
     "mask_share": (float, 0.01, 0.99),
     "mask_span": (float, 0.01, 60),

@@ -45,11 +45,19 @@ def is_field(text: str) -> bool:
 
 
 def read_lines(path: str | Path, mark: bool = False) -> list[str]:
-    """Read the lines of a text file, without line ends.
+    """Read the lines of a text file, without line ends; see ``iter_lines``."""
+    return list(iter_lines(path, mark))
+
+
+def iter_lines(
+    path: str | Path, mark: bool = False, complete: bool = False
+) -> Iterator[str]:
+    """Read the lines of a text file one by one, without line ends.
 
     Args:
         path: File.
         mark: Whether a byte order mark may open it, as spreadsheets write it.
+        complete: Leave out a last line that has no end.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -59,30 +67,32 @@ def read_lines(path: str | Path, mark: bool = False) -> list[str]:
     path = Path(path)
     if not is_there(path):
         raise FileNotFoundError(f"{path}: no such file")
-    lines = []
-    content = path.read_bytes()
-    if mark:
-        content = content.removeprefix(MARK.encode())
-    for number, line in enumerate(content.split(b"\n"), 1):
-        place = f"{path}, line {number}"
-        try:
-            text = line.removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{place}: expected UTF-8, found the byte {line[error.start]:#x}; "
-                "convert the file with iconv"
-            ) from None
-        if number == 1 and text.startswith(MARK):
-            raise ValueError(f"{place}: found a byte order mark; save it without one")
-        if odd := LINE_ENDS.search(text):
-            raise ValueError(
-                f"{place}: found U+{ord(odd.group()):04X}, where some programs end a "
-                "line; replace it by a blank"
-            )
-        lines.append(text)
-    if lines[-1] == "":
-        lines.pop()
-    return lines
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if number == 1 and mark:
+                line = line.removeprefix(MARK.encode())
+            if line.endswith(b"\n") or (line and not complete):
+                yield _decode(line, number, f"{path}, line {number}")
+
+
+def _decode(line: bytes, number: int, place: str) -> str:
+    """A line without its end; errors as of ``iter_lines``."""
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{place}: expected UTF-8, found the byte {line[error.start]:#x}; "
+            "convert the file with iconv"
+        ) from None
+    if number == 1 and text.startswith(MARK):
+        raise ValueError(f"{place}: found a byte order mark; save it without one")
+    if odd := LINE_ENDS.search(text):
+        raise ValueError(
+            f"{place}: found U+{ord(odd.group()):04X}, where some programs end a "
+            "line; replace it by a blank"
+        )
+    return text
 
 
 def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict]]]:

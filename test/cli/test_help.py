@@ -14,8 +14,8 @@ from dataclasses import asdict
 import pytest
 
 from espnet_uniwav import __version__
-from espnet_uniwav.apps.tokenizer import network
-from espnet_uniwav.apps.tokenizer.coding import Coding
+from espnet_uniwav.apps.tokenizer import tokenizer
+from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
 from espnet_uniwav.cli import command, options, uniwav
 from espnet_uniwav.cli import commands as commands
 from espnet_uniwav.core.flow import sampling, solver
@@ -153,8 +153,8 @@ def test_a_function_takes_the_options_as_keywords(name):
     pytest.importorskip(NEEDED.get(name, "argparse"))
     work = command.load(MODULES[name].WORK)
     parameters = dict(inspect.signature(work).parameters)
-    if parameters.pop("coding", None):
-        parameters.update(inspect.signature(Coding).parameters)
+    if parameters.pop("conf", None):
+        parameters.update(inspect.signature(TokenizerConfig).parameters)
     kinds = [parameter.kind for parameter in parameters.values()]
     free = SETTINGS if inspect.Parameter.VAR_KEYWORD in kinds else set()
     actions = {action.dest: action for action in actions_of(name)}
@@ -173,7 +173,7 @@ def test_a_function_takes_the_options_as_keywords(name):
 def test_defaults_are_those_of_the_modules():
     assert options.FILLING == asdict(sampling.Sampling())
     assert options.SPEAKING == asdict(sampling.SPEAKING)
-    assert options.TOKENIZER == network.PACKAGED
+    assert options.TOKENIZER == tokenizer.PACKAGED
     assert options.SPEECH.replace(" or", ",").split(", ") == list(audio.FORMATS)
     (method,) = [a for a in actions_of("infill") if a.dest == "method"]
     assert set(method.choices) == set(solver.METHODS)

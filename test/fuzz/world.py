@@ -104,7 +104,7 @@ COMMANDS = {
     ),
     "cluster": Command(
         "cluster @model @data/wav.scp OUT --layer 2 --num_codebooks 2"
-        " --codebook_size 8 --num_axes 4 --max_frames 100 --readout_weight 1 --seed 0",
+        " --codebook_size 8 --num_axes 4 --max_frames 100 --seed 0",
         (*DATA, *MODEL),
     ),
     "tts": Command(

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from espnet_uniwav.apps.tokenizer.coding import Coding
+from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
 from espnet_uniwav.apps.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.checkpoint import (
@@ -19,6 +19,7 @@ from espnet_uniwav.core.checkpoint import (
     untrained_model,
 )
 from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.ssl.codebook import count_codes
 from espnet_uniwav.io.audio import read_speech, seconds_of
 from espnet_uniwav.io.folder import read_config
 from espnet_uniwav.io.input import error_context
@@ -34,7 +35,7 @@ def cluster(
     random_weights: bool = False,
     max_frames: int = 400000,
     seed: int = 0,
-    **coding,
+    **conf,
 ) -> str:
     """Cluster frames into codebooks and write the tokenizer.
 
@@ -47,7 +48,7 @@ def cluster(
             control of what pre-training is worth.
         max_frames: Number of frames to cluster at most; more are thinned.
         seed: Seed of k-means and of random weights.
-        **coding: Arguments of ``Coding``: what the codes are.
+        **conf: Arguments of ``TokenizerConfig``: what the codes are.
 
     Returns:
         What was done, in one line.
@@ -58,11 +59,11 @@ def cluster(
     check_output(output, folder=True)
     random_seed = seed if random_weights else None
     model, config = load_with_decoder(checkpoint, decoder, random_seed)
-    codes = Coding(**coding)
+    codes = TokenizerConfig(**conf)
     codes.check_model(model)
     if codes.is_learned:
-        model, config = with_layers(model, config, codes.semantic or 0)
-    tokenizer = UniWavTokenizer(model, **coding).eval()
+        model, config = with_layers(model, config, codes.semantic_layer or 0)
+    tokenizer = UniWavTokenizer(model, **conf).eval()
     usage = []
     if tokenizer.num_codebooks:
         usage.append(_fit(tokenizer, wav_scp, max_frames, seed))
@@ -84,7 +85,7 @@ def _fit(
         for u in tqdm(utterances, desc="cluster", unit="utt", disable=None)
     )
     codes = fit_tokenizer(tokenizer, speech, step, seed)
-    return describe_usage(codes, tokenizer.codebook_size)
+    return describe_usage(count_codes(codes, tokenizer.codebook_size))
 
 
 def with_layers(model: UniWav, config: dict, num_layers: int) -> tuple[UniWav, dict]:

@@ -2,8 +2,8 @@
 
 A folder of text holds ``codes_1`` to ``codes_K``, one line per utterance: its name,
 then the code of every frame, as the pseudo-labels of ESPnet's k-means scripts. A folder
-of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with digits for the
-voice add a table ``voices``, or ``voice`` (digits,) to every npz.
+of npz holds ``UTTERANCE.npz`` with ``codes`` (K, T). Tokenizers with speaker codes add
+a table ``voices``, or ``voice`` (speaker_code_length,) to every npz.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from espnet_uniwav.io.input import fields, read_lines, read_yaml
+from espnet_uniwav.io.input import error_context, fields, read_yaml
 from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.io.output import atomic_write, file_of, naming, write_text
+from espnet_uniwav.io.rows import complete_rows, keep_rows, row_name
 
 FORMATS = ("text", "npz")
 ORIGIN, VOICES = "tokenizer.yaml", "voices"
@@ -32,7 +33,7 @@ class CodeWriter:
         num_codebooks: K.
         form: One of ``FORMATS``.
         origin: Identifies the tokenizer; saved in tokenizer.yaml.
-        voice_digits: Digits of a voice; 0: none are written.
+        speaker_code_length: Of the tokenizer; 0: no speaker codes are written.
         stale: Utterances whose codes are to be written again.
 
     Attributes:
@@ -49,7 +50,7 @@ class CodeWriter:
         num_codebooks: int,
         form: str = "text",
         origin: dict | None = None,
-        voice_digits: int = 0,
+        speaker_code_length: int = 0,
         stale: Collection[str] = (),
     ):
         self.folder, self.form = folder, form
@@ -64,24 +65,24 @@ class CodeWriter:
             self.done = set(found)
             return
         paths = [folder / f"codes_{k + 1}" for k in range(num_codebooks)]
-        if voice_digits:
+        if speaker_code_length:
             paths.append(folder / VOICES)
-        kept = _complete_lines(paths)
-        self.stale = set(stale) & kept[0].keys()
-        for path, lines in zip(paths, kept):
-            fresh = (own for name, own in lines.items() if name not in self.stale)
-            write_text(path, "".join(fresh))
-        self.done = kept[0].keys() - self.stale
+        names = [set(map(row_name, complete_rows(path))) for path in paths]
+        in_all = set.intersection(*names)
+        self.stale = set(stale) & in_all
+        self.done = in_all - self.stale
+        for path in paths:
+            keep_rows(path, self.done.__contains__)
         self.tables = [open(path, "a", encoding="utf-8") for path in paths]
 
-    def write(self, name: str, codes: np.ndarray, voice: Sequence[int] = ()) -> None:
-        """Add the codes (K, T) and the voice (voice_digits,) of one utterance."""
-        voice = np.array(voice, dtype=np.uint8)
+    def write(self, name: str, codes: np.ndarray, speaker: Sequence[int] = ()) -> None:
+        """Add the codes (K, T) and the speaker code of one utterance."""
+        speaker = np.array(speaker, dtype=np.uint8)
         if self.form == "npz":
-            voices = {"voice": voice} if len(voice) else {}
+            more = {"voice": speaker} if len(speaker) else {}
             with atomic_write(file_of(self.folder, name, ".npz"), "wb") as f:
-                np.savez_compressed(f, codes=codes.astype(np.uint16), **voices)
-        for table, own in zip(self.tables, [*codes, voice]):
+                np.savez_compressed(f, codes=codes.astype(np.uint16), **more)
+        for table, own in zip(self.tables, [*codes, speaker]):
             with naming(self.folder):
                 table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
                 table.flush()
@@ -122,8 +123,28 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
     return codes
 
 
-def read_voices(folder: Path) -> dict[str, np.ndarray]:
-    """Read utterance -> voice (voice_digits,), of either format; empty without voices.
+def count_stored(folder: Path, num_codebooks: int, codebook_size: int) -> np.ndarray:
+    """How often each code (K, V) stands in a folder, of either format.
+
+    Only one utterance at a time is in memory.
+
+    Raises:
+        ValueError: Naming the folder, if it holds other codes.
+    """
+    counts = np.zeros((num_codebooks, codebook_size))
+    with error_context(folder):
+        for path in folder.glob("*.npz"):
+            for own, codes in zip(counts, _read_archive(path)):
+                own += np.bincount(codes, minlength=codebook_size)
+        for k, own in enumerate(counts, 1):
+            for row in complete_rows(folder / f"codes_{k}"):
+                codes = np.fromstring(fields(row, 2)[-1], dtype=np.int64, sep=" ")
+                own += np.bincount(codes, minlength=codebook_size)
+    return counts
+
+
+def read_speakers(folder: Path) -> dict[str, np.ndarray]:
+    """Read utterance -> speaker code, of either format; empty if there are none.
 
     Raises:
         ValueError: Naming the file and the utterance that are broken.
@@ -133,16 +154,16 @@ def read_voices(folder: Path) -> dict[str, np.ndarray]:
         return {name: own for name, own in found.items() if own is not None}
     if not (folder / VOICES).is_file():
         return {}
-    voices = {}
+    speakers = {}
     for name, line in read_table(folder / VOICES).items():
         try:
-            voices[name] = np.array(list(map(int, fields(line))))
+            speakers[name] = np.array(list(map(int, fields(line))))
         except ValueError as error:
             raise ValueError(
                 f"{folder / VOICES}: {name}: expected whole numbers; make the codes "
                 "again"
             ) from error
-    return voices
+    return speakers
 
 
 def _read_archive(path: Path, key: str = "codes") -> np.ndarray | None:
@@ -171,15 +192,3 @@ def _check_origin(path: Path, origin: dict) -> None:
             f"{path}: the codes in this folder are of another tokenizer: "
             f"{'; '.join(wrong)}; name another folder, or delete this one"
         )
-
-
-def _complete_lines(paths: list[Path]) -> list[dict[str, str]]:
-    """Name -> line of every table, for names with a complete line in all tables."""
-    tables = []
-    for path in paths:
-        lines = read_lines(path) if path.is_file() else []
-        if lines and not path.read_bytes().endswith(b"\n"):
-            lines.pop()
-        tables.append({fields(own)[0]: f"{own}\n" for own in lines if fields(own)})
-    whole = set.intersection(*map(set, tables))
-    return [{k: v for k, v in table.items() if k in whole} for table in tables]

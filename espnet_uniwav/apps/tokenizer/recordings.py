@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet_uniwav.apps.tokenizer.files import CodeWriter, read_codes, read_voices
+from espnet_uniwav.apps.tokenizer.files import (
+    CodeWriter,
+    count_stored,
+    read_codes,
+    read_speakers,
+)
 from espnet_uniwav.apps.tokenizer.fit import describe_usage
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import use_vocoder
@@ -64,9 +69,14 @@ def tokenize(
         file_of(output, name, ".npz")
     load = functools.partial(_load, tokenizer, device, num_codebooks)
     loaded = load()
+    if not loaded.num_codebooks:
+        raise ValueError(
+            f"{tokenizer}: expected a tokenizer with codebooks, found none: decode its "
+            f"z with `uniwav detokenize {wav_scp} {output}`"
+        )
     prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
     output.mkdir(parents=True, exist_ok=True)
-    form = loaded.num_codebooks, format, loaded.origin(), loaded.voice_digits
+    form = loaded.num_codebooks, format, loaded.origin(), loaded.speaker_code_length
     with (
         locked(output),
         CodeWriter(output, *form, changed(output, files)) as writer,
@@ -100,7 +110,7 @@ def detokenize(
     """Decode codes to speech.
 
     Args:
-        codes: Folder of codes, spoken in the voices that stand beside them unless a
+        codes: Folder of codes, spoken by the speaker codes beside them unless a
             prompt is given; or a wav.scp, whose recordings are encoded and decoded in
             one pass.
         output: Folder to write: NAME.wav, failed.tsv, times.tsv.
@@ -140,20 +150,19 @@ def detokenize(
 
 def _describe(tokenizer: UniWavTokenizer, folder: Path) -> str:
     """The tokenizer, and how its codes are used in a folder."""
-    said, codes = tokenizer.extra_repr(), list(read_codes(folder).values())
-    if not codes:
-        return said
-    codes = torch.from_numpy(np.concatenate(codes, axis=1))
-    return f"{said}; {describe_usage(codes, tokenizer.codebook_size)}"
+    sizes = tokenizer.num_codebooks, tokenizer.codebook_size
+    counts = torch.from_numpy(count_stored(folder, *sizes))
+    said = tokenizer.extra_repr()
+    return f"{said}; {describe_usage(counts)}" if counts.any() else said
 
 
 def _sources(
     codes: Path, prompt: str | Path | None, prompts: str | Path | None
 ) -> dict[str, tuple]:
-    """Name -> (codes, voice) or recording, and prompt; see ``detokenize``."""
+    """Name -> (codes, speaker code) or recording, and prompt; see ``detokenize``."""
     if codes.is_dir():
-        found, voices = read_codes(codes), read_voices(codes)
-        found = {name: (own, voices.get(name)) for name, own in found.items()}
+        found, speakers = read_codes(codes), read_speakers(codes)
+        found = {name: (own, speakers.get(name)) for name, own in found.items()}
     else:
         found = {u.name: u.path for u in read_data_folder(codes)}
     recordings = dict.fromkeys(found, prompt and as_source(prompt))
@@ -170,13 +179,14 @@ def _sources(
 def _load(
     folder: str | Path, device: str, num_codebooks: int | None = None
 ) -> UniWavTokenizer:
-    return UniWavTokenizer.from_pretrained(folder).to(device).use(num_codebooks)
+    tokenizer = UniWavTokenizer.from_pretrained(folder).to(device)
+    return tokenizer.limit_codebooks(num_codebooks)
 
 
 def _encoder(
     load: Callable[[], UniWavTokenizer],
 ) -> Callable[[Source], tuple[np.ndarray, np.ndarray]]:
-    """Path -> codes (K, T) and voice (voice_digits,)."""
+    """Path -> codes (K, T) and speaker code."""
     tokenizer = load()
 
     def encode(path: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -186,8 +196,8 @@ def _encoder(
                 "cut it into utterances"
             )
         speech = torch.from_numpy(read_speech(path, tokenizer.sample_rate))
-        codes, voice = tokenizer.encode_one(speech)
-        return codes.cpu().numpy(), voice.cpu().numpy()
+        codes, speaker = tokenizer.encode_one(speech)
+        return codes.cpu().numpy(), speaker.cpu().numpy()
 
     return encode
 
@@ -198,8 +208,8 @@ def _write(
     """Write codes; yield the outcomes, with seconds of speech instead of codes."""
     for own in outcomes:
         if not own.reason:
-            codes, voice = own.value
-            writer.write(own.name, codes, voice)
+            codes, speaker = own.value
+            writer.write(own.name, codes, speaker)
             own = replace(own, value=codes.shape[1] / frame_rate)
         yield own
 
@@ -207,7 +217,7 @@ def _write(
 def _decoder(
     folder: str | Path, device: str, vocoder: str | Path | None, settings: dict
 ) -> Callable[[tuple], float]:
-    """(file to write, (codes, voice) or recording, prompt) -> seconds of speech."""
+    """(file to write, codes and speaker code or recording, prompt) -> seconds."""
     tokenizer = _load(folder, device)
     use_vocoder(tokenizer.features, vocoder)
     rate = tokenizer.sample_rate
@@ -220,14 +230,12 @@ def _decoder(
             recording = torch.from_numpy(read_speech(source, rate))
             speech = tokenizer.resynthesise(recording, prompt, **settings)
         else:
-            codes, voice = source
-            voices = None
-            if prompt is None and voice is not None:
-                voices = torch.from_numpy(voice)[None]
-            codes = torch.from_numpy(codes)[None].to(device)
-            speech = tokenizer.decode(codes, prompt=prompt, voices=voices, **settings)[
-                0
-            ]
+            codes, speaker = source
+            if prompt is not None:
+                speaker = None
+            speech = tokenizer.decode(
+                codes, prompt=prompt, speaker_codes=speaker, **settings
+            )[0]
         write_speech(path, speech.numpy(), rate)
         return len(speech) / rate
 

@@ -1,4 +1,4 @@
-"""A codebook of what is said: clusters of a state of the encoder."""
+"""The semantic codebook: clusters of a state of the encoder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from espnet_uniwav.apps.tokenizer.coding import Coding
-from espnet_uniwav.apps.tokenizer.metric import Metric
+from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
+from espnet_uniwav.apps.tokenizer.whitening import Whitening
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.nn.precision import full_precision
 from espnet_uniwav.core.ssl.codebook import nearest
@@ -22,16 +22,16 @@ class SemanticCodebook(nn.Module):
 
     Args:
         width: Width D of the state.
-        coding: Names the state, clusters V, frames N and axes.
+        config: Names the state, clusters V, frames N and axes.
     """
 
-    def __init__(self, width: int, coding: Coding):
+    def __init__(self, width: int, config: TokenizerConfig):
         super().__init__()
-        self.layer = coding.semantic
-        self.frames_per_code = coding.frames_per_code
-        self.metric = Metric(width, 0, coding.num_axes, 0.0)
-        group = self.frames_per_code * self.metric.dim
-        self.register_buffer("centroids", torch.zeros(coding.codebook_size, group))
+        self.layer = config.semantic_layer
+        self.frames_per_code = config.frames_per_code
+        self.whitening = Whitening(width, config.num_axes)
+        group = self.frames_per_code * self.whitening.dim
+        self.register_buffer("centroids", torch.zeros(config.codebook_size, group))
 
     @torch.no_grad()
     def forward(
@@ -53,13 +53,13 @@ class SemanticCodebook(nn.Module):
 
     def group(self, state: Tensor, padding_mask: Tensor | None = None) -> Tensor:
         """States (B, T, D) to groups (B, N, .) of axes; padding counts as zero."""
-        axes = self.metric(state, state)
+        axes = self.whitening(state)
         if padding_mask is not None:
             axes = axes.masked_fill(padding_mask[..., None], 0.0)
-        return join_frames(axes, self.frames_per_code)
+        return group_frames(axes, self.frames_per_code)
 
 
-def join_frames(x: Tensor, frames: int) -> Tensor:
+def group_frames(x: Tensor, frames: int) -> Tensor:
     """Frames (B, T, D) to groups of so many (B, N, frames * D), zeros after the end."""
     x = F.pad(x, (0, 0, 0, -x.shape[1] % frames))
     return x.unflatten(1, (-1, frames)).flatten(2)

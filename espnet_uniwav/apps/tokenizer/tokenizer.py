@@ -2,26 +2,222 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from espnet_uniwav.apps.tokenizer.checks import check_codes, check_voices, valid_samples
-from espnet_uniwav.apps.tokenizer.network import TokenizerNetwork
+from espnet_uniwav.apps.tokenizer.cluster_quantizer import ClusterQuantizer
+from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
+from espnet_uniwav.apps.tokenizer.learned_quantizer import LearnedQuantizer
+from espnet_uniwav.apps.tokenizer.residual import Quantized
 from espnet_uniwav.apps.tts.context import check_prompt
+from espnet_uniwav.core.checkpoint import load_model, require_pretrained
+from espnet_uniwav.core.features import AbsFeatures, FeatureSpec
+from espnet_uniwav.core.features.neural_codec import checksum
+from espnet_uniwav.core.flow.gap import draw_gap
+from espnet_uniwav.core.flow.matching import flow_matching_loss
 from espnet_uniwav.core.flow.sampling import SPEAKING, generate
+from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.nn.given import SAMPLES, WHOLE, as_lengths, as_tensor
+from espnet_uniwav.core.nn.masks import drop_if_unpadded, lengths_to_padding_mask
+from espnet_uniwav.core.renames import rename_settings, rename_tensors
+from espnet_uniwav.core.ssl.codebook import count_codes, perplexity
 
 PADDING = -1
+# In training: smallest share of an utterance that is generated, the rest being the
+# prompt; share of utterances without a prompt; share without any condition.
+MIN_SHARE, WITHOUT_PROMPT, WITHOUT_CONDITION = 0.5, 0.5, 0.1
+PACKAGED = "tokens"
+# Packaged pre-trained model -> tokenizer that was learned from it.
+LEARNED_FROM = {"small": PACKAGED}
 
 
-class UniWavTokenizer(TokenizerNetwork):
-    """Encodes speech to codes and decodes them.
+def require_tokenizer(config: dict) -> None:
+    """As ``require_pretrained``, of a tokenizer."""
+    if "tokenizer" not in config:
+        require_pretrained(config)
+        raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
 
-    The arguments are those of ``TokenizerNetwork``.
+
+class UniWavTokenizer(nn.Module):
+    """Encodes speech to codes and decodes them; trains a decoder that reads codes.
+
+    Args:
+        uniwav: Model with a decoder; pre-trained or not.
+        **conf: Arguments of ``TokenizerConfig``: what the codes are.
     """
+
+    rename_tensors = staticmethod(
+        functools.partial(rename_tensors, kind="tokenizer tensors")
+    )
+
+    def __init__(self, uniwav: UniWav, **conf):
+        super().__init__()
+        config = TokenizerConfig(**conf)
+        config.check_model(uniwav)
+        self.uniwav = uniwav
+        self.layer = config.layer
+        quantizer = LearnedQuantizer if config.is_learned else ClusterQuantizer
+        sizes = uniwav.encoder.embed_dim, uniwav.features.spec.dim
+        self.quantizer = quantizer(*sizes, config)
+        for part in self.quantizer.frozen_parts(uniwav):
+            part.requires_grad_(False)
+
+    @classmethod
+    def from_config(cls, config: dict) -> UniWavTokenizer:
+        """Build an untrained one.
+
+        Args:
+            config: As for ``UniWav.from_config``, and ``tokenizer``: the arguments
+                above.
+        """
+        require_tokenizer(config)
+        conf = rename_settings(config["tokenizer"], "tokenizer settings")
+        return cls(UniWav.from_config(config), **conf)
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path = PACKAGED, expected_spec: FeatureSpec | None = None
+    ) -> UniWavTokenizer:
+        """Load a checkpoint by its folder or name; see ``load_checkpoint``.
+
+        The name of a packaged pre-trained model stands for its tokenizer.
+        """
+        if not Path(folder).is_dir():
+            folder = LEARNED_FROM.get(str(folder), folder)
+        return load_model(folder, cls.from_config, expected_spec)
+
+    @property
+    def features(self) -> AbsFeatures:
+        """The feature space."""
+        return self.uniwav.features
+
+    @property
+    def frame_rate(self) -> float:
+        """Codes of each codebook per second (Hz)."""
+        return self.features.spec.frame_rate / self.quantizer.frames_per_code
+
+    @property
+    def speaker_code_length(self) -> int:
+        """Digits of the speaker code, of two bits each, once per utterance."""
+        return self.quantizer.speaker_code_length
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second (Hz)."""
+        return self.features.spec.sample_rate
+
+    @property
+    def num_codebooks(self) -> int:
+        """Codes K of a frame."""
+        return self.quantizer.num_codebooks
+
+    def limit_codebooks(self, num_codebooks: int | None) -> UniWavTokenizer:
+        """Lower the bit rate of learned codes: use the first codebooks only.
+
+        Args:
+            num_codebooks: 1 to those it was made with; None: no change.
+
+        Returns:
+            This tokenizer.
+
+        Raises:
+            ValueError: If the codes are clusters, or the number is out of bounds.
+        """
+        if num_codebooks is not None:
+            self.quantizer.limit_codebooks(num_codebooks)
+        return self
+
+    @property
+    def codebook_size(self) -> int:
+        """Codewords V of each codebook."""
+        return self.quantizer.codebook_size
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second, without those of the speaker code."""
+        return self.frame_rate * self.num_codebooks * math.log2(self.codebook_size)
+
+    def origin(self) -> dict:
+        """Identifies the codes of this tokenizer; independent of the decoder."""
+        uniwav = self.uniwav
+        parts = (uniwav.encoder, uniwav.weighted_sum, self.quantizer, self.features)
+        return {"codes": self.extra_repr(), "weights": checksum(*parts)}
+
+    def extra_repr(self) -> str:
+        """Codebooks, frame rate and bit rate, for the representation."""
+        bits = 2 * self.speaker_code_length
+        speaker = f" and a speaker code of {bits} bits" if bits else ""
+        return (
+            f"layer {self.layer}, {self.num_codebooks} codebooks of "
+            f"{self.codebook_size} at {self.frame_rate:g} Hz: {self.bitrate:g} bit/s"
+            f"{speaker}"
+        )
+
+    def train(self, mode: bool = True) -> UniWavTokenizer:
+        """Set the mode; frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for part in self.quantizer.frozen_parts(self.uniwav):
+            part.eval()
+        return self
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            x: (B, T, F) features.
+            lengths: (B,) valid frames.
+
+        Returns:
+            loss: Scalar in fp32.
+            stats: Detached scalars; ``perplexity_k`` of the codes of the batch.
+        """
+        length = x.shape[1]
+        padding = lengths_to_padding_mask(lengths, length)
+        padding_mask = drop_if_unpadded(padding)
+        gap = draw_gap(lengths, length, MIN_SHARE)
+        unprompted = torch.rand(len(x), 1, device=x.device) < WITHOUT_PROMPT
+        gap = (gap | unprompted) & ~padding
+        found = self.quantize(x, padding_mask)
+        losses = {
+            "loss_flow": flow_matching_loss(
+                self.uniwav.decoder,
+                x,
+                found.condition,
+                padding_mask,
+                gap,
+                WITHOUT_CONDITION,
+                self.uniwav.kept_frames,
+            )
+        }
+        if found.draft is not None:
+            error = (found.draft - x).square().mean(-1)
+            error = torch.where(padding, 0.0, error).sum()
+            losses["loss_draft"] = error / lengths.sum()
+        stats = {name: own.detach() for name, own in losses.items()}
+        stats.update(self._usage(found.codes, padding))
+        return sum(losses.values()), stats
+
+    def _usage(self, codes: Tensor, padding: Tensor) -> dict[str, Tensor]:
+        """``perplexity_k`` of codes (B, K, N)."""
+        valid = ~padding[:, :: self.quantizer.frames_per_code].flatten()
+        used = codes.transpose(0, 1).flatten(1)
+        number = count_codes(used, self.codebook_size, valid)
+        return {f"perplexity_{k}": own for k, own in enumerate(perplexity(number))}
+
+    def quantize(self, x: Tensor, padding_mask: Tensor | None = None) -> Quantized:
+        """Codes of features, and what the decoder reads.
+
+        Args:
+            x: (B, T, F) features.
+            padding_mask: (B, T), True = padding.
+        """
+        return self.quantizer.quantize(self.uniwav, x, padding_mask)
 
     @torch.no_grad()
     def encode(self, speech: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -42,46 +238,50 @@ class UniWavTokenizer(TokenizerNetwork):
             TypeError, ValueError: If these are something else, see ``nn.given``; or if
                 an utterance has no samples.
         """
-        codes = [self.encode_one(own)[0] for own in valid_samples(speech, lengths)]
-        codes = pad_sequence(
-            [own.T for own in codes], batch_first=True, padding_value=PADDING
-        )
+        codes = [codes.T for codes, _ in self._encode_all(speech, lengths)]
+        codes = pad_sequence(codes, batch_first=True, padding_value=PADDING)
         return codes.transpose(1, 2)
 
     @torch.no_grad()
-    def encode_voice(self, speech: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The digits of the voices, which learned codes may leave to them.
+    def encode_speaker(self, speech: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Speaker codes, which learned codes may leave the voice to.
 
         Args:
             speech, lengths: As of ``encode``.
 
         Returns:
-            (B, voice_digits) numbers from 0 to 3.
+            (B, speaker_code_length) numbers from 0 to 3.
 
         Raises:
             TypeError, ValueError: As of ``encode``.
         """
-        parts = valid_samples(speech, lengths)
-        if not self.voice_digits:
-            return torch.zeros(len(parts), 0, dtype=torch.long)
-        return torch.stack([self.encode_one(own)[1] for own in parts])
+        return torch.stack([code for _, code in self._encode_all(speech, lengths)])
 
     @torch.no_grad()
     def encode_one(self, speech: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode one utterance to codes and voice, in one pass of the encoder.
+        """Encode one utterance in one pass of the encoder.
 
         Args:
             speech: (S,) samples in [-1, 1], or of 16 bits, at ``sample_rate``; tensor
                 or array.
 
         Returns:
-            (K, N) codes and (voice_digits,) numbers from 0 to 3.
+            (K, N) codes and the speaker code, (speaker_code_length,) numbers from 0 to
+            3.
 
         Raises:
             TypeError, ValueError: As of ``encode``.
         """
-        reading = self.read(self._features(speech)[None])
-        return reading.codes[0], reading.voice[0]
+        found = self.quantize(self._features(speech)[None])
+        return found.codes[0], found.speaker_code[0]
+
+    def _encode_all(self, speech, lengths) -> list[tuple[Tensor, Tensor]]:
+        """``encode_one`` of every utterance, without its padding."""
+        speech = as_tensor(speech, "speech", "BS", SAMPLES)
+        lengths = as_lengths(lengths, speech).tolist()
+        if empty := [i for i, n in enumerate(lengths) if n < 1]:
+            raise ValueError(f"expected speech, found no samples in utterances {empty}")
+        return [self.encode_one(own[:n]) for own, n in zip(speech, lengths)]
 
     def _features(self, speech, name: str = "speech") -> Tensor:
         speech = as_tensor(speech, name, "S", SAMPLES)
@@ -96,7 +296,7 @@ class UniWavTokenizer(TokenizerNetwork):
         lengths: Tensor | None = None,
         prompt: Tensor | None = None,
         seed: int = 0,
-        voices: Tensor | None = None,
+        speaker_codes: Tensor | None = None,
         **sampling,
     ) -> Tensor:
         """Decode codes to speech.
@@ -107,8 +307,8 @@ class UniWavTokenizer(TokenizerNetwork):
             lengths: (B,) valid codes; None: up to the first -1.
             prompt: (S,) samples of the target voice, as of ``encode_one``.
             seed: Seed of the noise, the same for every utterance.
-            voices: (B, voice_digits) of ``encode_voice``; None: that of the prompt, or
-                without one nobody's in particular.
+            speaker_codes: (B, speaker_code_length) of ``encode_speaker``; None: that
+                of the prompt, or without one nobody's in particular.
             **sampling: Settings of ``Sampling``, such as ``num_steps``.
 
         Returns:
@@ -124,26 +324,48 @@ class UniWavTokenizer(TokenizerNetwork):
         lengths = as_lengths(lengths, codes)
         parts = [own[:, :n] for own, n in zip(codes, lengths.tolist())]
         for own in parts:
-            check_codes(own, self.quantizer.decodable, self.codebook_size)
-        voices = self._voices(voices, prompt, len(parts))
-        conditions = map(self._condition_of, parts, voices)
+            self._check_codes(own)
+        speakers = self._speakers(speaker_codes, prompt, len(parts))
+        conditions = map(self._dequantize, parts, speakers)
         return pad_sequence(
             [self.synthesise(own, prompt, seed, **sampling) for own in conditions],
             batch_first=True,
         )
 
-    def _condition_of(self, codes: Tensor, voice: Tensor | None) -> Tensor:
-        return self.quantizer.condition_of(self.uniwav, codes, voice)
+    def _dequantize(self, codes: Tensor, speaker_code: Tensor | None) -> Tensor:
+        return self.quantizer.dequantize(self.uniwav, codes, speaker_code)
 
-    def _voices(self, voices: Tensor | None, prompt: Tensor | None, number: int):
-        """A voice (voice_digits,) of every utterance, or None."""
-        if voices is not None:
-            voices = as_tensor(voices, "voices", "BD", WHOLE, self.features.device)
-            check_voices(voices, number, self.voice_digits)
-            return voices
-        if prompt is None:
+    def _check_codes(self, codes: Tensor) -> None:
+        """Raise ValueError unless these are codes (k, N) that can be decoded."""
+        numbers, size = self.quantizer.decodable, self.codebook_size
+        if numbers[-1] == 0:
+            raise ValueError("this tokenizer has no codebooks, so nothing to decode")
+        good = len(codes) in numbers and codes.numel()
+        if not good or codes.min() < 0 or codes.max() >= size:
+            several = f"1 to {numbers[-1]}" if len(numbers) > 1 else numbers[-1]
+            raise ValueError(
+                f"expected codes ({several}, T) from 0 to {size - 1}, "
+                f"found {tuple(codes.shape)}"
+                + (f" from {codes.min()} to {codes.max()}" if codes.numel() else "")
+                + ": were they made by this tokenizer?"
+            )
+
+    def _speakers(self, codes: Tensor | None, prompt: Tensor | None, number: int):
+        """A speaker code (speaker_code_length,) of every utterance, or None."""
+        if codes is None and prompt is None:
             return [None] * number
-        return [self.read(self._features(prompt, "prompt")[None]).voice[0]] * number
+        if codes is None:
+            found = self.quantize(self._features(prompt, "prompt")[None])
+            return [found.speaker_code[0]] * number
+        codes = as_tensor(codes, "speaker_codes", "BD", WHOLE, self.features.device)
+        size = number, self.speaker_code_length
+        good = codes.shape == size
+        if not good or (codes.numel() and (codes.min() < 0 or codes.max() > 3)):
+            raise ValueError(
+                f"expected speaker_codes {size} of numbers from 0 to 3, found "
+                f"{tuple(codes.shape)}: were they made by this tokenizer?"
+            )
+        return codes
 
     @torch.no_grad()
     def resynthesise(
@@ -155,12 +377,12 @@ class UniWavTokenizer(TokenizerNetwork):
         ``encode_one`` and ``decode``.
         """
         x = self._features(speech)
-        reading = self.read(x[None])
-        condition = reading.condition[0]
+        found = self.quantize(x[None])
+        condition = found.condition[0]
         if self.num_codebooks:
-            voices = reading.voice if prompt is None else None
-            (voice,) = self._voices(voices, prompt, 1)
-            condition = self._condition_of(reading.codes[0], voice)[: len(x)]
+            own = found.speaker_code if prompt is None else None
+            (speaker,) = self._speakers(own, prompt, 1)
+            condition = self._dequantize(found.codes[0], speaker)[: len(x)]
         return self.synthesise(condition, prompt, seed, **sampling)
 
     @torch.no_grad()
@@ -180,7 +402,7 @@ class UniWavTokenizer(TokenizerNetwork):
             check_prompt(before, features.spec)
             x = torch.cat((before, x))
             mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))
-            own = self.read(before[None]).condition[0]
+            own = self.quantize(before[None]).condition[0]
             condition = torch.cat((own, condition))
         generator = torch.Generator(x.device).manual_seed(seed)
         sampling = replace(SPEAKING, **sampling)

@@ -7,7 +7,7 @@ uniwav_tokenizer` (recipe token1).
 examples:
   uniwav cluster CHECKPOINT data/train/wav.scp OUT --layer 6 --num_codebooks 2
   uniwav cluster small data/train/wav.scp OUT --layer learned --num_codebooks 4 \
-      --frames_per_code 2 --voice_digits 32
+      --frames_per_code 2 --speaker_code_length 32
 """
 
 from __future__ import annotations
@@ -32,19 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--layer", type=_layer, required=True, help="a state, `features` or `learned`")
     add("--num_codebooks", type=int, default=1, help="0: no codes, as a control")
     add("--codebook_size", type=int, default=1024, help="codewords of each")
-    add(
-        "--normalise",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="normalise the state per utterance, to remove speaker information",
-    )
     add("--num_axes", type=int, default=64, help="whitened axes of the state")
-    add(
-        "--readout_weight",
-        type=float,
-        default=1.0,
-        help="weight of the features predicted from z, in the first codebook",
-    )
     add(
         "--frames_per_code",
         type=int,
@@ -52,13 +40,13 @@ def get_parser() -> argparse.ArgumentParser:
         help="`learned`: frames that share a code",
     )
     add(
-        "--voice_digits",
+        "--speaker_code_length",
         type=int,
         default=0,
-        help="`learned`: digits of the voice, of two bits each",
+        help="`learned`: digits of the speaker code, of two bits each",
     )
     add(
-        "--semantic",
+        "--semantic_layer",
         type=int,
         help="`learned`: the first codebook clusters this state",
     )

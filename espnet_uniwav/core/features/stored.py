@@ -10,8 +10,9 @@ import numpy as np
 import yaml
 
 from espnet_uniwav.core.features.base import FeatureSpec, check_spec
-from espnet_uniwav.io.input import error_context, fields, read_lines, read_yaml
+from espnet_uniwav.io.input import error_context, fields, read_yaml
 from espnet_uniwav.io.output import naming, write_text
+from espnet_uniwav.io.rows import append_rows, complete_rows, keep_rows
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
 BLOCK = 2**20
@@ -20,9 +21,9 @@ BLOCK = 2**20
 class FeatureWriter:
     """Writes features to numbered archives; resumes after the last complete one.
 
-    An archive is complete once its checksum is in ``checksums`` (as of sha256sum).
-    Anything that an interrupted run wrote after it is written again. Tables are
-    replaced atomically, so that no line is ever cut off.
+    An archive is complete once its checksum is in ``checksums`` (as of sha256sum). Its
+    rows are appended to the tables before. What an interrupted run leaves of an
+    incomplete one is removed, and written again.
 
     Args:
         folder: Created if missing.
@@ -52,8 +53,7 @@ class FeatureWriter:
             check_spec(read_spec(folder), spec, str(folder))
         write_text(folder / SPEC, yaml.safe_dump(spec.to_dict(), sort_keys=False))
         self.stale = set(stale)
-        self.done = self._read_done()
-        self.number = len(_lines(folder / CHECKSUMS))
+        self.done, self.number = self._recover()
         self.shapes: list[str] = []
 
     def write(self, name: str, x: np.ndarray) -> None:
@@ -79,38 +79,34 @@ class FeatureWriter:
         """The archive being written."""
         return self.folder / f"feats.{self.number + 1}.ark"
 
-    def _read_done(self) -> set[str]:
-        """Names in complete archives, if not stale; the tables lose all others."""
+    def _recover(self) -> tuple[set[str], int]:
+        """Remove all but complete archives from the tables, and what is stale.
+
+        Returns:
+            Names that have features, and the number of complete archives.
+        """
         with error_context(self.folder / CHECKSUMS):
-            whole = {fields(line)[1] for line in _lines(self.folder / CHECKSUMS)}
+            rows = complete_rows(self.folder / CHECKSUMS)
+            archives = {fields(row)[1] for row in rows}
         with error_context(self.folder / SCP):
-            rows = [fields(line, 2) for line in _lines(self.folder / SCP)]
-            places = {name: Path(place.rsplit(":", 1)[0]).name for name, place in rows}
-        done = {name for name, archive in places.items() if archive in whole}
+            rows = (fields(row, 2) for row in complete_rows(self.folder / SCP))
+            done = {n for n, place in rows if _archive_of(place) in archives}
         self.stale &= done
         done -= self.stale
         for table in (SCP, SHAPES):
-            kept = [
-                own for own in _lines(self.folder / table) if fields(own)[0] in done
-            ]
-            write_text(self.folder / table, "".join(f"{line}\n" for line in kept))
-        return done
+            keep_rows(self.folder / table, done.__contains__)
+        keep_rows(self.folder / CHECKSUMS, lambda checksum: True)
+        return done, len(archives)
 
     def _close(self) -> None:
+        """Finish the archive; its checksum comes last, see the class."""
         places = self.path.with_suffix(".scp")
-        for table, lines in (
-            (SCP, places.read_text(encoding="utf-8")),
-            (SHAPES, "".join(self.shapes)),
-        ):
-            self._add(table, lines)
+        append_rows(self.folder / SCP, places.read_text(encoding="utf-8"))
+        append_rows(self.folder / SHAPES, "".join(self.shapes))
         places.unlink()
-        self._add(CHECKSUMS, f"{file_checksum(self.path)}  {self.path.name}\n")
+        checksum = f"{file_checksum(self.path)}  {self.path.name}\n"
+        append_rows(self.folder / CHECKSUMS, checksum)
         self.number, self.shapes = self.number + 1, []
-
-    def _add(self, table: str, lines: str) -> None:
-        path = self.folder / table
-        before = path.read_text(encoding="utf-8") if path.is_file() else ""
-        write_text(path, before + lines)
 
 
 def read_spec(folder: str | Path) -> FeatureSpec:
@@ -136,8 +132,8 @@ def check_stored(folder: str | Path) -> None:
     """
     folder = Path(folder)
     wrong = []
-    for line in _lines(folder / CHECKSUMS):
-        expected, _, name = line.partition("  ")
+    for row in complete_rows(folder / CHECKSUMS):
+        expected, _, name = row.partition("  ")
         path = folder / Path(name).name
         if not path.is_file() or file_checksum(path) != expected:
             wrong.append(name)
@@ -157,5 +153,6 @@ def file_checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _lines(path: Path) -> list[str]:
-    return list(filter(fields, read_lines(path))) if path.is_file() else []
+def _archive_of(place: str) -> str:
+    """File name of the archive in ``FOLDER/feats.1.ark:25``."""
+    return Path(place.rpartition(":")[0]).name

@@ -10,8 +10,7 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.apps.tokenizer.network import require_tokenizer
-from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer, require_tokenizer
 from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.masks import cut_padding
 from espnet_uniwav.core.nn.precision import bfloat16
@@ -56,6 +55,15 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         pretrained = self.read_weights(spec, UniWavTokenizer.from_pretrained)
         if pretrained is not None:
             load_strictly(self.tokenizer, pretrained.state_dict(), str(checkpoint))
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Resume trainings of older versions, too: their tensors have other names."""
+        renamed = self.tokenizer.rename_tensors(
+            state_dict, prefix=f"{prefix}tokenizer."
+        )
+        state_dict.clear()
+        state_dict.update(renamed)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @staticmethod
     def adapt_task(task: type) -> None:

@@ -101,7 +101,7 @@ def check_tokens(plan: Plan) -> Iterator[dict]:
     config = {**configure(plan), "tokenizer": conf}
     here = UniWavTokenizer.from_config(config).eval()
     own = here.quantizer
-    for values in (own.metric.axes, own.codewords, own.means):
+    for values in (own.whitening.axes, own.semantic_codebook, own.codebooks):
         values.normal_()
     there = copy.deepcopy(here).to(plan.device)
     setting = plan.setting(plan.sizes[0], "fp32")

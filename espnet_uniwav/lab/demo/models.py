@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from espnet_uniwav.apps.infill.recording import load_generator
-from espnet_uniwav.apps.tokenizer.coding import LEARNED
+from espnet_uniwav.apps.tokenizer.config import LEARNED
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.tts.speaking import Synthesizer
 from espnet_uniwav.apps.vocoder import NO_VOCODER, use_vocoder
@@ -107,7 +107,7 @@ class Models:
             )
         folder, number = self.tokenizers[name]
         load = functools.partial(self._load_tokenizer, folder)
-        return self._once(f"tokenizer {folder}", load).use(number)
+        return self._once(f"tokenizer {folder}", load).limit_codebooks(number)
 
     def _load_generator(self) -> UniWav:
         model = load_generator(self.checkpoint).to(self.device)

@@ -205,8 +205,10 @@ class Tabs:
         codes, own = model.encode_one(torch.from_numpy(speech))
         say(0.5, GENERATING)
         settings = dict(num_steps=int(num_steps), seed=int(seed or 0))
-        voices = None if prompt else own[None]
-        decoded = model.decode(codes[None], prompt=voice, voices=voices, **settings)
+        speakers = None if prompt else own[None]
+        decoded = model.decode(
+            codes[None], prompt=voice, speaker_codes=speakers, **settings
+        )
         decoded = decoded[0].cpu().numpy()
         versions = {"Recording": (speech, []), "Decoded": (decoded, [])}
         pictures = spectrograms(versions, rate)

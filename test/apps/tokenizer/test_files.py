@@ -1,5 +1,7 @@
 """Codes on disk, whole or interrupted."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from full_disk import full_disk
@@ -7,8 +9,9 @@ from full_disk import full_disk
 from espnet_uniwav.apps.tokenizer.files import (
     FORMATS,
     CodeWriter,
+    count_stored,
     read_codes,
-    read_voices,
+    read_speakers,
 )
 
 CODES = {"b": np.array([[1, 2, 3], [4, 5, 6]]), "a": np.array([[0], [1023]])}
@@ -37,19 +40,19 @@ def test_voices_stand_beside_the_codes(tmp_path, form):
     for name in CODES:
         with CodeWriter(tmp_path, 2, form, {}, 3) as writer:
             writer.write(name, CODES[name], voices[name])
-    found = read_voices(tmp_path)
+    found = read_speakers(tmp_path)
     assert set(found) == set(voices) == set(read_codes(tmp_path))
     for name, voice in found.items():
         assert np.array_equal(voice, voices[name])
     write(tmp_path / "none", ["b"], form)
-    assert read_voices(tmp_path / "none") == {}
+    assert read_speakers(tmp_path / "none") == {}
 
 
 def test_broken_voices_are_named(tmp_path):
     write(tmp_path, ["b"])
     (tmp_path / "voices").write_text("b 1 x\n")
     with pytest.raises(ValueError, match="voices: b: expected whole numbers"):
-        read_voices(tmp_path)
+        read_speakers(tmp_path)
 
 
 def test_text_is_what_kaldi_tables_are(tmp_path):
@@ -131,6 +134,37 @@ def test_broken_archives_are_named(tmp_path, content):
     (tmp_path / "b.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"b.npz: expected codes"):
         read_codes(tmp_path)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_codes_are_counted(tmp_path, form):
+    assert not count_stored(tmp_path, 2, 1024).any()
+    write(tmp_path, ["b"], form)
+    write(tmp_path, ["a"], form)
+    found = count_stored(tmp_path, 2, 1024)
+    assert found.shape == (2, 1024)
+    assert found[0].nonzero()[0].tolist() == [0, 1, 2, 3]
+    assert found[1].nonzero()[0].tolist() == [4, 5, 6, 1023]
+    assert found.sum() == 8
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_memory_does_not_grow_with_the_codes(tmp_path, form):
+    """Opening a folder, writing and counting hold one utterance at a time."""
+
+    def peak(number):
+        codes = np.full((2, 2000), 1023)
+        tracemalloc.start()
+        for start in (0, number // 2):  # the second run resumes
+            with CodeWriter(tmp_path / f"{number}", 2, form) as writer:
+                for i in range(start, start + number // 2):
+                    writer.write(f"utt{i}", codes)
+        count_stored(tmp_path / f"{number}", 2, 1024)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak(40) < 1.2 * peak(10)
 
 
 def test_a_full_disk_is_named(tmp_path):

@@ -1,16 +1,15 @@
 """Speech to codes and back."""
 
-import re
-
 import pytest
 import torch
 from factories import make_config, make_model, make_speech
 
+from espnet_uniwav.apps.tokenizer.cluster_quantizer import ClusterQuantizer
+from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
 from espnet_uniwav.apps.tokenizer.fit import fit_tokenizer
-from espnet_uniwav.apps.tokenizer.metric import Metric
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tokenizer.whitening import Whitening
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint
-from espnet_uniwav.io.folder import load_strictly
 
 LENGTHS = [16000, 9000, 3333]
 
@@ -52,27 +51,36 @@ def test_batch_equals_single(layer):
 
 def test_what_is_read_out_of_z_are_the_features(tokenizer):
     x = tokenizer.features.extract_one(make_speech(LENGTHS)[0][0])[None]
-    _, rest, z = tokenizer.quantizer.frames(tokenizer.uniwav, x)
+    state, z = tokenizer.quantizer.read_encoder(tokenizer.uniwav, x)
+    _, rest = tokenizer.quantizer.targets(x, state, z)
     left = (rest - x).square().mean() / (x - x.mean((0, 1))).square().mean()
     assert rest.shape == x.shape != z.shape and left < 0.2
 
 
-@pytest.mark.parametrize("weight", [0.0, 2.0])
-def test_the_metric_is_white_beside_what_is_read_out(weight):
+def test_whitened_axes_are_the_largest():
     torch.manual_seed(0)
     state = torch.randn(500, 6) @ torch.randn(6, 6) + 3.0
-    rest = 5.0 * torch.randn(500, 4)
-    metric = Metric(6, 4, 3, weight)
-    metric.fit(state, rest)
-    seen = metric(state, rest)
-    assert seen.shape == (500, metric.dim) and metric.dim == (7 if weight else 3)
-    torch.testing.assert_close(torch.cov(seen[:, :3].T), torch.eye(3))
+    whitening = Whitening(6, 3)
+    whitening.fit(state)
+    seen = whitening(state)
+    assert seen.shape == (500, whitening.dim) and whitening.dim == 3
+    torch.testing.assert_close(torch.cov(seen.T), torch.eye(3))
     largest = torch.linalg.eigh(torch.cov(state.T))[1][:, -1]
     along = (state - state.mean(0)) @ largest
     torch.testing.assert_close(seen[:, 0].abs(), (along / along.std()).abs())
-    if weight:
-        assert float(seen[:, 3:].var(0).sum()) == pytest.approx(3 * weight**2)
-        torch.testing.assert_close(seen[:, 3:] / seen[:1, 3:], rest / rest[:1])
+
+
+def test_what_is_read_out_has_the_variance_of_the_axes():
+    torch.manual_seed(0)
+    config = TokenizerConfig(1, 1, 8, num_axes=3)
+    quantizer = ClusterQuantizer(6, 4, config)
+    state = torch.randn(500, 6) @ torch.randn(6, 6) + 3.0
+    x = state @ torch.randn(6, 4) + 0.1 * torch.randn(500, 4)
+    quantizer.fit_maps(x, state, state)
+    target, rest = quantizer.targets(x, state, state)
+    assert target.shape == (500, 7)
+    assert float(target[:, 3:].var(0).sum().detach()) == pytest.approx(3)
+    torch.testing.assert_close(target[:, 3:] / target[:1, 3:], rest / rest[:1])
 
 
 def test_padding_changes_no_code(tokenizer):
@@ -152,7 +160,7 @@ def test_training_moves_decoder_and_embeddings_alone(conf):
     assert not tokenizer.uniwav.encoder.training and tokenizer.uniwav.decoder.training
     before = {k: v.clone() for k, v in tokenizer.state_dict().items()}
     x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
-    codes = tokenizer.read(x).codes
+    codes = tokenizer.quantize(x).codes
     parameters = [p for p in tokenizer.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, 3e-3)
     losses = []
@@ -167,11 +175,11 @@ def test_training_moves_decoder_and_embeddings_alone(conf):
     moved = {
         k for k, v in tokenizer.state_dict().items() if not torch.equal(v, before[k])
     }
-    kept = ("uniwav.encoder", "uniwav.weighted_sum", "quantizer.codewords")
-    assert not any(k.startswith((*kept, "quantizer.means")) for k in moved)
+    kept = ("uniwav.encoder", "uniwav.weighted_sum", "quantizer.semantic_codebook")
+    assert not any(k.startswith((*kept, "quantizer.codebooks")) for k in moved)
     assert any(k.startswith("uniwav.decoder") for k in moved)
     assert ("quantizer.embedding" in moved) == bool(tokenizer.num_codebooks)
-    assert torch.equal(tokenizer.read(x).codes, codes)
+    assert torch.equal(tokenizer.quantize(x).codes, codes)
     assert set(stats) >= {f"perplexity_{k}" for k in range(tokenizer.num_codebooks)}
 
 
@@ -182,8 +190,8 @@ def test_padding_changes_no_loss(tokenizer):
     assert loss.isfinite()
     padded = torch.nn.functional.pad(x, (0, 0, 0, 4), value=3.0)
     padding_mask = torch.arange(padded.shape[1]) >= lengths[:, None]
-    codes = tokenizer.read(padded, padding_mask).codes
-    assert torch.equal(codes[..., : x.shape[1]], tokenizer.read(x).codes)
+    codes = tokenizer.quantize(padded, padding_mask).codes
+    assert torch.equal(codes[..., : x.shape[1]], tokenizer.quantize(x).codes)
 
 
 def test_checkpoint(tmp_path, tokenizer):
@@ -194,14 +202,6 @@ def test_checkpoint(tmp_path, tokenizer):
     speech, lengths = make_speech(LENGTHS)
     codes = tokenizer.encode(speech, lengths)
     assert torch.equal(loaded.encode(speech, lengths), codes)
-    old = {
-        re.sub("^quantizer.(metric|readout)", r"\1", name): value
-        for name, value in tokenizer.state_dict().items()
-    }
-    assert {"metric.axes", "readout.weight"} < set(old)
-    fresh = UniWavTokenizer.from_config(config)
-    load_strictly(fresh, old, "an older file")
-    assert torch.equal(fresh.eval().encode(speech, lengths), codes)
     with pytest.raises(ValueError, match="is a speech tokenizer"):
         load_checkpoint(tmp_path / "tokenizer")
     save_checkpoint(make_model(), make_config(), tmp_path / "model")

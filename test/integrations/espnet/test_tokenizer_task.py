@@ -156,28 +156,47 @@ def test_trained_model_needs_no_checkpoint(folder, exp):
     assert model(speech=torch.zeros(1, 800), speech_lengths=torch.tensor([800]))
 
 
+def test_a_training_of_an_older_version_resumes(folder, speech):
+    """ESPnet loads the model, whose tensors had other names, and the optimiser."""
+    model, args = build(folder, checkpoint=f"{folder}/start")
+    old = {
+        name.replace("quantizer.codebooks", "quantizer.means")
+        .replace("quantizer.readout_scale", "quantizer.metric.scale")
+        .replace("quantizer.whitening.", "quantizer.metric."): value
+        for name, value in model.state_dict().items()
+    }
+    assert "tokenizer.quantizer.metric.axes" in old
+    architecture = args.model_conf["architecture"]
+    architecture["tokenizer"] |= {"normalise": True, "readout_weight": 1.0}
+    torch.manual_seed(1)
+    fresh, _ = build(folder, architecture=architecture)
+    fresh.load_state_dict(old)
+    for name, value in model.state_dict().items():
+        assert torch.equal(fresh.state_dict()[name], value)
+
+
 LEARNED = ["--layer", "learned", "--num_codebooks", "2", "--codebook_size", "16"]
-LEARNED += ["--frames_per_code", "2", "--voice_digits", "4"]
+LEARNED += ["--frames_per_code", "2", "--speaker_code_length", "4"]
 
 
 @pytest.mark.integration
 def test_learned_codes_by_commands(folder, tmp_path, capsys):
     cluster([f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/s", *LEARNED])
     said = capsys.readouterr().out
-    assert "2 codebooks of 16 at 25 Hz: 200 bit/s and 8 bits a voice" in said
+    assert "2 codebooks of 16 at 25 Hz: 200 bit/s and a speaker code of 8 bits" in said
     assert "codebook 2: " in said
     assert read_config(tmp_path / "s")["model"]["encoder"]["num_layers"] == 0
     train(folder, folder / "conf.yaml", tmp_path / "s", tmp_path / "exp")
     exported = export_experiment(tmp_path / "exp", tmp_path / "tokenizer").eval()
     start = UniWavTokenizer.from_pretrained(tmp_path / "s").quantizer
-    for name in ("codebooks", "write_voice.weight"):
+    for name in ("codebooks", "speaker.analysis.weight"):
         before, after = (own.state_dict()[name] for own in (start, exported.quantizer))
         assert not torch.equal(before, after)
     tokenizer = ["--tokenizer", f"{tmp_path}/tokenizer"]
     tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
     voices = (tmp_path / "codes/voices").read_text().splitlines()
     speech = torch.from_numpy(soundfile.read(folder / "0.wav", dtype="float32")[0])
-    voice = " ".join(map(str, exported.encode_voice(speech[None])[0].tolist()))
+    voice = " ".join(map(str, exported.encode_speaker(speech[None])[0].tolist()))
     assert len(voices) == 6 and voices[0] == f"utt0 {voice}"
     fewer = [f"{folder}/wav.scp", f"{tmp_path}/fewer", *tokenizer]
     tokenize([*fewer, "--num_codebooks", "1"])
@@ -267,8 +286,10 @@ def test_recordings_are_spoken_at_once(folder, tmp_path):
     np.testing.assert_allclose(*heard, atol=1e-3)
     start = [f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/none"]
     cluster([*start, "--layer", "2", "--num_codebooks", "0"])
-    none = ["--tokenizer", start[-1], *QUICK]
-    detokenize([f"{folder}/wav.scp", str(tmp_path / "c"), *none])
+    none = ["--tokenizer", start[-1]]
+    detokenize([f"{folder}/wav.scp", str(tmp_path / "c"), *none, *QUICK])
+    with pytest.raises(SystemExit, match="none: expected a tokenizer with codebooks"):
+        tokenize([f"{folder}/wav.scp", str(tmp_path / "d"), *none])
     assert len(soundfile.read(tmp_path / "c/utt5.wav")[0]) == len(heard[0])
 
 

@@ -1,4 +1,4 @@
-"""How a tokenizer makes codes: the arguments that define them."""
+"""The arguments that define the codes of a tokenizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FEATURES, LEARNED = "features", "learned"
 
 
 @dataclass(frozen=True)
-class Coding:
+class TokenizerConfig:
     """What the codes of a tokenizer are.
 
     Codes are either clusters of what the encoder knows, which are final before the
@@ -24,15 +24,12 @@ class Coding:
         num_codebooks: K codes of a frame; of clusters, 0 uses z without quantisation,
             as a control.
         codebook_size: Values V of a code.
-        normalise: Clusters: normalise every channel of the state to zero mean and unit
-            variance over the utterance, which removes speaker information.
-        num_axes: Whitened axes of the state that is clustered, see ``Metric``.
-        readout_weight: Clusters: weight of the features predicted from z in the first
-            codebook, see ``Metric``.
+        num_axes: Principal axes of the state that are kept, see ``Whitening``.
         frames_per_code: Learned codes: frames N that share a code.
-        voice_digits: Learned codes: digits of the voice, two bits each; 0: none.
-        semantic: Learned codes: state of the encoder that the first codebook clusters;
-            None: the features.
+        speaker_code_length: Learned codes: length of the speaker code of an utterance,
+            in digits of two bits; 0: none.
+        semantic_layer: Learned codes: state of the encoder that the first codebook
+            clusters; None: the features.
 
     Raises:
         ValueError: If a value is out of bounds, or for the other kind of codes.
@@ -41,12 +38,10 @@ class Coding:
     layer: int | str
     num_codebooks: int = 1
     codebook_size: int = 1024
-    normalise: bool = True
     num_axes: int = 64
-    readout_weight: float = 1.0
     frames_per_code: int = 1
-    voice_digits: int = 0
-    semantic: int | None = None
+    speaker_code_length: int = 0
+    semantic_layer: int | None = None
 
     def __post_init__(self):
         fewest = 1 if self.is_learned else 0
@@ -56,15 +51,15 @@ class Coding:
                 "codebook_size of 2 or more, found "
                 f"{self.num_codebooks} and {self.codebook_size}"
             )
-        if self.frames_per_code < 1 or self.voice_digits < 0:
+        if self.frames_per_code < 1 or self.speaker_code_length < 0:
             raise ValueError(
-                "expected frames_per_code of 1 or more and voice_digits of 0 or more, "
-                f"found {self.frames_per_code} and {self.voice_digits}"
+                "expected frames_per_code of 1 or more and speaker_code_length of 0 or "
+                f"more, found {self.frames_per_code} and {self.speaker_code_length}"
             )
-        shared = self.frames_per_code > 1 or self.voice_digits
-        if not self.is_learned and (shared or self.semantic is not None):
+        shared = self.frames_per_code > 1 or self.speaker_code_length
+        if not self.is_learned and (shared or self.semantic_layer is not None):
             raise ValueError(
-                "frames_per_code, voice_digits and semantic need layer: "
+                "frames_per_code, speaker_code_length and semantic_layer need layer: "
                 f"{LEARNED}, found {self.layer}"
             )
 
@@ -86,7 +81,8 @@ class Coding:
                 f"layer: expected 0 to {last}, {FEATURES} or {LEARNED}, "
                 f"found {self.layer}"
             )
-        if self.semantic is not None and not 1 <= self.semantic <= last:
+        if self.semantic_layer is not None and not 1 <= self.semantic_layer <= last:
             raise ValueError(
-                f"semantic: expected a state from 1 to {last}, found {self.semantic}"
+                f"semantic_layer: expected a state from 1 to {last}, "
+                f"found {self.semantic_layer}"
             )

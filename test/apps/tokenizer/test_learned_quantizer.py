@@ -4,9 +4,9 @@ import pytest
 import torch
 from factories import make_config, make_model, make_speech
 
-from espnet_uniwav.apps.tokenizer.coding import Coding
+from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
 from espnet_uniwav.apps.tokenizer.fit import fit_tokenizer
-from espnet_uniwav.apps.tokenizer.learned import LearnedQuantizer
+from espnet_uniwav.apps.tokenizer.learned_quantizer import LearnedQuantizer
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.checkpoint import save_checkpoint
 
@@ -16,7 +16,7 @@ CONF = dict(
     num_codebooks=2,
     codebook_size=16,
     frames_per_code=2,
-    voice_digits=8,
+    speaker_code_length=8,
 )
 
 
@@ -34,8 +34,9 @@ def tokenizer():
 
 def test_rates(tokenizer):
     assert tokenizer.frame_rate == 25 and tokenizer.bitrate == 25 * 2 * 4
-    assert "2 codebooks of 16 at 25 Hz: 200 bit/s and 16 bits a voice" in repr(
-        tokenizer
+    assert (
+        "2 codebooks of 16 at 25 Hz: 200 bit/s and a speaker code of 16 bits"
+        in repr(tokenizer)
     )
 
 
@@ -46,7 +47,7 @@ def test_batch_equals_single(frames_per_code):
     codes = tokenizer.encode(speech, lengths)
     x, frames = tokenizer.features.extract(speech, lengths)
     padding = torch.arange(x.shape[1]) >= frames[:, None]
-    together = tokenizer.read(x, padding).codes
+    together = tokenizer.quantize(x, padding).codes
     for own, batch, wav, n in zip(codes, together, speech, LENGTHS):
         number = -(-n // (320 * frames_per_code))
         single = tokenizer.encode(wav[None, :n])[0]
@@ -63,7 +64,7 @@ def test_every_codebook_leaves_less_error():
     x = x - x.mean(1, keepdim=True)
     errors = [float(x.square().mean())]
     for number in range(1, 5):
-        draft = tokenizer.use(number).read(x).draft.detach()
+        draft = tokenizer.limit_codebooks(number).quantize(x).draft.detach()
         draft = draft - draft.mean(1, keepdim=True)
         errors.append(float((draft - x).square().mean()))
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.7 * errors[0]
@@ -75,7 +76,7 @@ def test_codewords_are_searched_one_after_another(tokenizer):
     groups, mean = quantizer.groups(x, None)
     torch.testing.assert_close(mean, x.mean(1))
     torch.testing.assert_close(groups.reshape(1, 50, -1), x - x.mean(1, keepdim=True))
-    left, codes = groups[0], tokenizer.read(x).codes[0]
+    left, codes = groups[0], tokenizer.quantize(x).codes[0]
     for book, own in zip(quantizer.codebooks, codes):
         assert torch.equal(torch.cdist(left, book).argmin(1), own)
         left = left - book[own]
@@ -84,9 +85,9 @@ def test_codewords_are_searched_one_after_another(tokenizer):
 def test_decode_in_a_voice(tokenizer):
     speech, lengths = make_speech(LENGTHS)
     codes = tokenizer.encode(speech, lengths)
-    voices = tokenizer.encode_voice(speech, lengths)
-    assert voices.shape == (3, 8) and voices.min() >= 0 and voices.max() <= 3
-    spoken = tokenizer.decode(codes, voices=voices, num_steps=2)
+    speakers = tokenizer.encode_speaker(speech, lengths)
+    assert speakers.shape == (3, 8) and speakers.min() >= 0 and speakers.max() <= 3
+    spoken = tokenizer.decode(codes, speaker_codes=speakers, num_steps=2)
     assert spoken.shape == (3, 16000)
     again = tokenizer.resynthesise(speech[0], num_steps=2)
     torch.testing.assert_close(spoken[0], again, rtol=0, atol=1e-3)
@@ -94,7 +95,7 @@ def test_decode_in_a_voice(tokenizer):
     assert not torch.equal(plain, spoken)
     prompted = tokenizer.decode(codes[:1], prompt=speech[1, :9000], num_steps=2)
     other = tokenizer.decode(
-        codes[:1], prompt=speech[1, :9000], voices=3 - voices[:1], num_steps=2
+        codes[:1], prompt=speech[1, :9000], speaker_codes=3 - speakers[:1], num_steps=2
     )
     assert prompted.shape == (1, 16000) and not torch.equal(prompted, other)
     both = tokenizer.resynthesise(speech[0], speech[1, :9000], num_steps=2)
@@ -104,7 +105,7 @@ def test_decode_in_a_voice(tokenizer):
 def test_the_first_codebooks_are_codes_of_their_own(tokenizer):
     speech, lengths = make_speech(LENGTHS)
     codes = tokenizer.encode(speech, lengths)
-    fewer = make_tokenizer().use(1)
+    fewer = make_tokenizer().limit_codebooks(1)
     assert (fewer.num_codebooks, fewer.bitrate) == (1, 100)
     assert torch.equal(fewer.encode(speech, lengths), codes[:, :1])
     assert fewer.origin() != tokenizer.origin()
@@ -112,23 +113,23 @@ def test_the_first_codebooks_are_codes_of_their_own(tokenizer):
     assert not torch.equal(spoken, tokenizer.decode(codes[:1], num_steps=2))
     expected = fewer.decode(codes[:1, :1], num_steps=2)
     torch.testing.assert_close(spoken, expected, rtol=0, atol=1e-5)
-    assert fewer.use(2).origin() == tokenizer.origin()
+    assert fewer.limit_codebooks(2).origin() == tokenizer.origin()
 
 
 def test_training_leaves_out_the_last_codebooks():
     torch.manual_seed(0)
-    coding = Coding("learned", 4, 16, voice_digits=4)
-    quantizer = LearnedQuantizer(8, 6, coding)
-    number, heard = quantizer.leave_out(torch.ones(4000, 4).bool())
+    config = TokenizerConfig("learned", 4, 16, speaker_code_length=4)
+    quantizer = LearnedQuantizer(8, 6, config)
+    number, known = quantizer.leave_out(torch.ones(4000, 4).bool())
     shares = number.long().flatten().bincount(minlength=5) / 4000
     assert shares[0] == 0 and ((shares[1:] - 0.25).abs() < 0.03).all()
-    assert 0.08 < (~heard).all(1).float().mean() < 0.12
+    assert 0.08 < (~known).all(1).float().mean() < 0.12
 
 
 @pytest.mark.parametrize("number", [0, 3])
 def test_a_wrong_number_of_codebooks_is_refused(tokenizer, number):
     with pytest.raises(ValueError, match=f"from 1 to 2, found {number}"):
-        tokenizer.use(number)
+        tokenizer.limit_codebooks(number)
     codes = torch.zeros(1, 3, 5, dtype=torch.long)
     with pytest.raises(ValueError, match=r"expected codes \(1 to 2, T\)"):
         tokenizer.decode(codes)
@@ -136,15 +137,15 @@ def test_a_wrong_number_of_codebooks_is_refused(tokenizer, number):
 
 def test_foreign_voices_are_refused(tokenizer):
     codes = tokenizer.encode(make_speech([9000])[0])
-    for voices in (torch.zeros(1, 7).long(), torch.full((1, 8), 4)):
-        with pytest.raises(ValueError, match=r"expected voices \(1, 8\)"):
-            tokenizer.decode(codes, voices=voices)
+    for speakers in (torch.zeros(1, 7).long(), torch.full((1, 8), 4)):
+        with pytest.raises(ValueError, match=r"expected speaker_codes \(1, 8\)"):
+            tokenizer.decode(codes, speaker_codes=speakers)
 
 
 @pytest.mark.parametrize(
     ("conf", "message"),
     [
-        ({"voice_digits": 49}, "voice_digits of at most 48, found 49"),
+        ({"speaker_code_length": 49}, "speaker_code_length of at most 48, found 49"),
         ({"num_codebooks": 0}, "num_codebooks of 1 or more"),
         ({"frames_per_code": 0}, "frames_per_code of 1 or more"),
         ({"layer": 1}, "need layer: learned, found 1"),
@@ -155,7 +156,7 @@ def test_bad_settings_are_refused(conf, message):
         make_tokenizer(**conf)
 
 
-def test_training_moves_codewords_voice_and_decoder():
+def test_training_moves_codewords_speaker_code_and_decoder():
     tokenizer = make_tokenizer().train()
     before = {k: v.clone() for k, v in tokenizer.state_dict().items()}
     x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
@@ -174,7 +175,7 @@ def test_training_moves_codewords_voice_and_decoder():
     moved = {
         k for k, v in tokenizer.state_dict().items() if not torch.equal(v, before[k])
     }
-    for name in ("codebooks", "write_voice.weight", "read_voice.weight"):
+    for name in ("codebooks", "speaker.analysis.weight", "speaker.synthesis.weight"):
         assert f"quantizer.{name}" in moved
     assert any(k.startswith("uniwav.decoder") for k in moved)
     frozen = ("uniwav.weighted_sum", "uniwav.encoder")
@@ -193,16 +194,16 @@ def test_checkpoint(tmp_path, tokenizer):
     loaded = UniWavTokenizer.from_pretrained(tmp_path / "t")
     speech, lengths = make_speech(LENGTHS)
     assert torch.equal(loaded.encode(speech), tokenizer.encode(speech))
-    voices = tokenizer.encode_voice(speech, lengths)
-    assert torch.equal(loaded.encode_voice(speech, lengths), voices)
+    speakers = tokenizer.encode_speaker(speech, lengths)
+    assert torch.equal(loaded.encode_speaker(speech, lengths), speakers)
     assert loaded.origin() == tokenizer.origin()
-    assert loaded.origin() != make_tokenizer(voice_digits=0).origin()
+    assert loaded.origin() != make_tokenizer(speaker_code_length=0).origin()
 
 
 def test_the_packaged_tokenizer_is_the_default():
     tokenizer = UniWavTokenizer.from_pretrained()
-    assert (tokenizer.bitrate, tokenizer.use(2).bitrate) == (1000, 500)
-    of_model = UniWavTokenizer.from_pretrained("small").use(2)
+    assert (tokenizer.bitrate, tokenizer.limit_codebooks(2).bitrate) == (1000, 500)
+    of_model = UniWavTokenizer.from_pretrained("small").limit_codebooks(2)
     assert of_model.origin() == tokenizer.origin()
     speech = make_speech([16000])[0]
     codes = tokenizer.encode(speech)
@@ -212,10 +213,10 @@ def test_the_packaged_tokenizer_is_the_default():
 
 def test_semantic_codes_are_those_of_the_state():
     """The first code follows from the encoder alone, and others from what it leaves."""
-    tokenizer = make_tokenizer(semantic=1)
+    tokenizer = make_tokenizer(semantic_layer=1)
     quantizer, speech = tokenizer.quantizer, make_speech([16000])[0]
     x = tokenizer.features.extract_one(speech[0])[None]
-    reading = tokenizer.read(x)
+    reading = tokenizer.quantize(x)
     state = quantizer.semantic.state(tokenizer.uniwav, x)
     groups = quantizer.semantic.group(state)[0]
     nearest = torch.cdist(groups, quantizer.semantic.centroids).argmin(1)
@@ -224,29 +225,29 @@ def test_semantic_codes_are_those_of_the_state():
     left = own[0] - quantizer.codebooks[0][nearest]
     second = torch.cdist(left, quantizer.codebooks[1]).argmin(1)
     assert torch.equal(reading.codes[0, 1], second)
-    louder = tokenizer.read(x + 1.0).codes
+    louder = tokenizer.quantize(x + 1.0).codes
     assert (louder[0, 1] == second).float().mean() > 0.5
 
 
 def test_semantic_codes_know_no_padding():
-    tokenizer = make_tokenizer(semantic=1, frames_per_code=4)
+    tokenizer = make_tokenizer(semantic_layer=1, frames_per_code=4)
     speech, lengths = make_speech(LENGTHS)
     x, frames = tokenizer.features.extract(speech, lengths)
     padding = torch.arange(x.shape[1]) >= frames[:, None]
-    together = tokenizer.read(x, padding).codes
+    together = tokenizer.quantize(x, padding).codes
     for own, wav, n in zip(together, speech, LENGTHS):
         single = tokenizer.encode(wav[None, :n])[0]
         assert (own[:, : single.shape[1]] == single).float().mean() > 0.95
 
 
-def test_meaning_is_trained(tmp_path):
+def test_semantic_embeddings_are_trained(tmp_path):
     """Embeddings of the semantic code learn; the encoder stays as it is."""
-    tokenizer = make_tokenizer(semantic=2).train()
+    tokenizer = make_tokenizer(semantic_layer=2).train()
     x, lengths = tokenizer.features.extract(*make_speech(LENGTHS))
     tokenizer(x, lengths)[0].backward()
-    assert tokenizer.quantizer.meaning.weight.grad.abs().sum() > 0
+    assert tokenizer.quantizer.semantic_embedding.weight.grad.abs().sum() > 0
     assert all(p.grad is None for p in tokenizer.uniwav.encoder.parameters())
-    config = {**make_config(), "tokenizer": {**CONF, "semantic": 2}}
+    config = {**make_config(), "tokenizer": {**CONF, "semantic_layer": 2}}
     save_checkpoint(tokenizer.eval(), config, tmp_path / "saved")
     again = UniWavTokenizer.from_pretrained(tmp_path / "saved")
     speech = make_speech([16000])[0]
@@ -256,9 +257,14 @@ def test_meaning_is_trained(tmp_path):
 @pytest.mark.parametrize(
     "conf, message",
     [
-        ({"semantic": 9}, "state from 1 to [0-9], found 9"),
+        ({"semantic_layer": 9}, "state from 1 to [0-9], found 9"),
         (
-            {"layer": 1, "semantic": 1, "frames_per_code": 1, "voice_digits": 0},
+            {
+                "layer": 1,
+                "semantic_layer": 1,
+                "frames_per_code": 1,
+                "speaker_code_length": 0,
+            },
             "need layer",
         ),
     ],
@@ -271,12 +277,15 @@ def test_semantic_states_that_are_none(conf, message):
 def test_what_callers_give(tokenizer):
     speech, lengths = make_speech(LENGTHS)
     wav, prompt = speech[0], make_speech([16000], seed=3)[0][0]
-    codes, voices = tokenizer.encode(speech, lengths), tokenizer.encode_voice(speech)
+    codes, speakers = (
+        tokenizer.encode(speech, lengths),
+        tokenizer.encode_speaker(speech),
+    )
     given = speech.double().numpy(), lengths.tolist()
     assert torch.equal(tokenizer.encode(*given), codes)
-    assert torch.equal(tokenizer.encode_voice(given[0]), voices)
+    assert torch.equal(tokenizer.encode_speaker(given[0]), speakers)
     for found in (tokenizer.encode_one(wav.numpy()), tokenizer.encode_one(wav)):
-        assert torch.equal(found[0], codes[0]) and torch.equal(found[1], voices[0])
+        assert torch.equal(found[0], codes[0]) and torch.equal(found[1], speakers[0])
     sixteen = (wav * 2**15).round().to(torch.int16)
     expected = tokenizer.encode(sixteen / 2**15)
     assert torch.equal(tokenizer.encode(sixteen.numpy()), expected)
@@ -287,8 +296,10 @@ def test_what_callers_give(tokenizer):
     expected = decode(codes[:1], prompt=prompt)
     for own in (codes[0].numpy(), codes[0].tolist()):
         assert torch.equal(decode(own, prompt=prompt.numpy()), expected)
-    expected = decode(codes[:1], voices=voices[:1])
-    assert torch.equal(decode(codes[0], [25], voices=voices[0].numpy()), expected)
+    expected = decode(codes[:1], speaker_codes=speakers[:1])
+    assert torch.equal(
+        decode(codes[0], [25], speaker_codes=speakers[0].numpy()), expected
+    )
     expected = tokenizer.resynthesise(wav, prompt, num_steps=1)
     found = tokenizer.resynthesise(wav.numpy(), prompt.numpy(), num_steps=1)
     assert torch.equal(found, expected)
@@ -300,7 +311,7 @@ def test_what_callers_give(tokenizer):
         (lambda t: t.encode(None), TypeError, "speech: .* found NoneType"),
         (lambda t: t.encode([[]]), ValueError, r"no samples in utterances \[0\]"),
         (lambda t: t.encode(torch.zeros(1, 9), [10]), ValueError, "lengths: .* 0 to 9"),
-        (lambda t: t.encode_voice("a.wav"), TypeError, "speech: .* found str"),
+        (lambda t: t.encode_speaker("a.wav"), TypeError, "speech: .* found str"),
         (lambda t: t.encode_one(torch.zeros(1, 9)), ValueError, r"shape \(1, 9\)"),
         (
             lambda t: t.encode_one([]),
@@ -310,7 +321,11 @@ def test_what_callers_give(tokenizer):
         (lambda t: t.decode([[0.5]]), TypeError, "codes: .* found torch.float32"),
         (lambda t: t.decode([3]), ValueError, r"codes: .* found shape \(1,\)"),
         (lambda t: t.decode([[0]], prompt="me.wav"), TypeError, "prompt: .* found str"),
-        (lambda t: t.decode([[0]], voices=[[0.5] * 8]), TypeError, "voices: .*float32"),
+        (
+            lambda t: t.decode([[0]], speaker_codes=[[0.5] * 8]),
+            TypeError,
+            "speaker_codes: .*float32",
+        ),
         (lambda t: t.resynthesise(None), TypeError, "speech: .* found NoneType"),
     ],
 )
