@@ -69,11 +69,7 @@ def tokenize(
         file_of(output, name, ".npz")
     load = functools.partial(_load, tokenizer, device, num_codebooks)
     loaded = load()
-    if not loaded.num_codebooks:
-        raise ValueError(
-            f"{tokenizer}: expected a tokenizer with codebooks, found none: decode its "
-            f"z with `uniwav detokenize {wav_scp} {output}`"
-        )
+    _require_codebooks(loaded, tokenizer)
     prepare = functools.partial(_encoder, load if num_workers else lambda: loaded)
     output.mkdir(parents=True, exist_ok=True)
     form = loaded.num_codebooks, format, loaded.origin(), loaded.speaker_code_length
@@ -174,6 +170,14 @@ def _sources(
             f"{missing[0]}"
         )
     return {name: (own, recordings[name]) for name, own in found.items()}
+
+
+def _require_codebooks(loaded: UniWavTokenizer, tokenizer: str | Path) -> None:
+    if not loaded.num_codebooks:
+        raise ValueError(
+            f"{tokenizer}: expected a tokenizer with codebooks, found none: decode its "
+            "z with `uniwav detokenize WAV_SCP OUT`"
+        )
 
 
 def _load(
