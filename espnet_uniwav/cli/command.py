@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import re
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from espnet_uniwav.cli.parser import make_parser
+from espnet_uniwav.cli.signature import ROOT
 from espnet_uniwav.io.bounds import NUMBERS, check_number
 
 # Exit status, as of a program that SIGINT ends.
@@ -34,7 +36,7 @@ def run_command(
         argv: Arguments; None: those of the process.
     """
     args, said, interrupted = parser.parse_args(argv), None, False
-    name = parser.prog.split()[-1]
+    name = re.split(r"[ .]", parser.prog)[-1]
     with _interrupts() as heard:
         try:
             check_options(args)
@@ -65,8 +67,15 @@ def run_script(
         argv: Arguments; None: those of the process.
     """
     path, text = Path(inspect.getfile(function)), function.__globals__["__doc__"]
-    parser = make_parser(path.stem, path, function.__name__, usage, text)
+    parser = make_parser(_program(path), path, function.__name__, usage, text)
     run_command(parser, function, argv)
+
+
+def _program(path: Path) -> str:
+    """How a script is started: a module of this package, or a file."""
+    if not path.is_relative_to(ROOT / "espnet_uniwav"):
+        return path.stem
+    return f"python -m {'.'.join(path.relative_to(ROOT).with_suffix('').parts)}"
 
 
 @contextmanager

@@ -304,7 +304,7 @@ examples:
     ),
     "models": Command(
         "set-up",
-        "io.models:models",
+        "core.packaged:models",
         "name",
         """List the models that come with the package, or print one's card.
 

@@ -63,7 +63,7 @@ def make_parser(
             *filter(None, (f"--{name}", SHORT.get(name))),
             help=_help(own, options),
             required=default is REQUIRED,
-            default=[] if default == () else None if default is REQUIRED else default,
+            default=_default(default),
             **_reading(name, own.kind, default),
         )
     return parser
@@ -74,15 +74,17 @@ def _place(option: str) -> int:
 
 
 def _positional(own: Argument) -> dict:
-    reading = _reading(own.name, own.kind, own.default)
+    reading = _reading(own.name, own.kind)
     optional = own.default is not REQUIRED
-    if optional:
-        reading["default"] = [] if own.default == () else own.default
     if reading.pop("action", None):
         reading["nargs"] = "*" if optional else "+"
     elif optional:
         reading["nargs"] = "?"
-    return reading
+    return {**reading, "default": _default(own.default)}
+
+
+def _default(value: object) -> object:
+    return [] if value == () else None if value is REQUIRED else value
 
 
 def _reading(name: str, kind: str, default: object = None) -> dict:
@@ -92,6 +94,8 @@ def _reading(name: str, kind: str, default: object = None) -> dict:
         action = "append" if several[1] else "store" if default else "extend"
         nargs = {} if several[1] else {"nargs": "+"}
         return {**_reading(name, several[2]), "action": action, **nargs}
+    if pair := re.fullmatch(r"tuple\[(.+), \1\]", kind):
+        return {**_reading(name, pair[1]), "nargs": 2}
     if kind == "bool":
         return {"action": argparse.BooleanOptionalAction if default else "store_true"}
     if kind.startswith("Literal"):

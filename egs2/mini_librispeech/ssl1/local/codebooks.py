@@ -129,5 +129,10 @@ def phone_of_frames(frames: Frames, alignments: dict[str, list[Segment]]) -> np.
     return np.unique(np.concatenate(labels), return_inverse=True)[1]
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(codebooks, "model_file", argv)
+
+
 if __name__ == "__main__":
-    run_script(codebooks, "model_file")
+    main()
