@@ -111,6 +111,9 @@ def split(line: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_argument_is_explained(name):
     assert [action.dest for action in actions_of(name) if not action.help] == []
+    assert not re.search(
+        r"[Aa]s of `|[Ss]ee `", " ".join(a.help for a in actions_of(name))
+    )
 
 
 def test_help_imports_nothing_heavy():

@@ -22,11 +22,7 @@ MIN_WORDS = 3
 SECONDS = 2.0, 15.0
 
 
-def pick(
-    data: Path,
-    out: Path,
-    num_lines: int | None = None,
-) -> str:
+def pick(data: Path, out: Path, num_lines: int | None = None) -> str:
     """Write the tables; say how many.
 
     Args:

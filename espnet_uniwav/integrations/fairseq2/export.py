@@ -99,10 +99,7 @@ def _join(parts: list[Tensor], own: Tensor | None, name: str, folder: Path) -> T
     return whole
 
 
-def export(
-    step: Path,
-    folder: str,
-) -> str:
+def export(step: Path, folder: str) -> str:
     """Load the step and save its model.
 
     Args:

@@ -26,10 +26,7 @@ SAMPLE_RATE = 16000
 
 
 def write_durations(
-    data: Path,
-    alignment: Path,
-    frame_rate: float = 50,
-    token_list: Path | None = None,
+    data: Path, alignment: Path, frame_rate: float = 50, token_list: Path | None = None
 ) -> str:
     """Write the tables beside the speech; say how many.
 

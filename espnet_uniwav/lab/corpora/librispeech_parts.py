@@ -18,11 +18,7 @@ from espnet_uniwav.lab.corpora.librispeech import read_part
 SAMPLE_RATE = 16000
 
 
-def prepare(
-    corpus: Path,
-    out: Path,
-    parts: Sequence[str],
-) -> None:
+def prepare(corpus: Path, out: Path, parts: Sequence[str]) -> None:
     """Write one data folder with all parts, each table sorted by its key.
 
     Args:

@@ -19,11 +19,7 @@ SAMPLE_RATE = 16000
 TABLES = ("wav.scp", "text", "utt2spk", "speech_shape", "alignment")
 
 
-def keep_minutes(
-    data: Path,
-    out: Path,
-    minutes: float,
-) -> str:
+def keep_minutes(data: Path, out: Path, minutes: float) -> str:
     """Write the smaller data folder; say what is in it.
 
     Args:

@@ -20,11 +20,7 @@ from espnet_uniwav.io.output import write_text
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
 
-def keep_texts(
-    data: Path,
-    out: Path,
-    match: str = "",
-) -> str:
+def keep_texts(data: Path, out: Path, match: str = "") -> str:
     """Write the data folders and the list of what is left out; say how many.
 
     Args:
