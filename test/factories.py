@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from espnet_uniwav.apps.tts.synthesizer import FrameSynthesizer
+from espnet_uniwav.cli import uniwav
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.matching import FlowMatching
@@ -45,6 +47,11 @@ TRAINING = dict(
     keep_nbest_models=1,
     best_model_criterion=[["valid", "loss", "min"]],
 )
+
+
+def command(name: str) -> Callable[[list[str]], None]:
+    """``uniwav NAME``, as a function of the other words."""
+    return lambda words: uniwav.main([name, *words])
 
 
 def sharpen(module: nn.Module) -> nn.Module:

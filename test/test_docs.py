@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from espnet_uniwav import plugin
+from espnet_uniwav.cli import uniwav
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("*.md", "doc/*.md", "egs2/*/README.md", "egs2/*/*/README.md")
@@ -161,7 +162,7 @@ def check_command(command: list[str], folder: Path) -> None:
     name, args = command[0], command[1:]
     if name == "uniwav":
         with pytest.raises(Parsed):
-            import_module(f"espnet_uniwav.cli.commands.{args[0]}").main(args[1:])
+            uniwav.main(args)
     elif name == "make":
         text = (ROOT / "Makefile").read_text()
         known = re.findall(r"^([\w-]+)(?::| [?:]?=)", text, re.M)

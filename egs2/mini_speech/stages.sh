@@ -46,7 +46,7 @@ write_config() {
     mkdir -p "$expdir"
     local conf
     conf=$expdir/$(basename "$1")
-    ${python} -m espnet_uniwav.cli.commands.config "$1" > "$conf" && echo "$conf"
+    ${python} -m espnet_uniwav.cli.uniwav config "$1" > "$conf" && echo "$conf"
 }
 
 # add_inputs train|valid FOLDER SHAPE_FILE FILE,NAME,TYPE ...: adds what train_model
@@ -75,7 +75,7 @@ train_model() {
 # export_model STAGE: the checkpoint of $expdir.
 export_model() {
     log "stage $1: ${expdir} -> ${expdir}/checkpoint"
-    ${python} -m espnet_uniwav.cli.commands.export "$expdir" "$expdir/checkpoint"
+    ${python} -m espnet_uniwav.cli.uniwav export "$expdir" "$expdir/checkpoint"
 }
 
 # decode PROGRAM SET [OPTION ...]: espnet2.bin.PROGRAM with the model of $expdir; writes
@@ -97,6 +97,6 @@ score() {
     local table=$1 out=$2
     shift 2
     mkdir -p "$expdir/scores"
-    ${python} -m espnet_uniwav.cli.commands.score "$table" "$@" --output "$out" \
+    ${python} -m espnet_uniwav.cli.uniwav score "$table" "$@" --output "$out" \
         --cache "$expdir/scores/cache.json" ${score_args}
 }

@@ -1,63 +1,47 @@
-"""A command line: its help, and its errors in one line.
-
-What is here imports nothing heavy, so that ``uniwav NAME --help`` is immediate.
-"""
+"""A command at work: its errors in one line, its exit status, Ctrl-C."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+from espnet_uniwav.cli.parser import make_parser
+from espnet_uniwav.cli.signature import ROOT
 from espnet_uniwav.io.bounds import NUMBERS, check_number
 
 # Exit status, as of a program that SIGINT ends.
 INTERRUPTED = 130
 
-Work = Callable[[argparse.Namespace], "str | None"]
-
-
-def make_parser(name: str, doc: str) -> argparse.ArgumentParser:
-    """The command line of a module of ``bin``, without arguments.
-
-    Args:
-        name: Of the command.
-        doc: Docstring of the module: its first line stands in the list of commands,
-            ``examples:`` and what follows stand below the options.
-    """
-    description, head, examples = doc.partition("examples:\n")
-    return argparse.ArgumentParser(
-        prog=f"uniwav {name}",
-        description=description,
-        epilog=head + examples,
-        formatter_class=_HelpFormatter,
-    )
-
 
 def run_command(
     parser: argparse.ArgumentParser,
-    work: str | Work,
+    work: str | Callable[..., "str | None"],
     argv: Sequence[str] | None = None,
 ) -> None:
     """Parse, work, and print what comes of it.
 
     Args:
         parser: The command line; ``prog`` ends in the command's name.
-        work: ``module:function``, imported after parsing and called with the arguments
-            as keywords; or a function of the parsed arguments. Its ValueError, OSError
-            and ImportError are one line and exit status 1, Ctrl-C is one and 130.
+        work: Function, called with the arguments as keywords; or ``module:function``,
+            imported after parsing. Its ValueError, OSError and ImportError are one line
+            and exit status 1, Ctrl-C is one and 130.
         argv: Arguments; None: those of the process.
     """
     args, said, interrupted = parser.parse_args(argv), None, False
-    name = parser.prog.split()[-1]
+    name = re.split(r"[ .]", parser.prog)[-1]
     with _interrupts() as heard:
         try:
             check_options(args)
-            said = load(work)(**vars(args)) if isinstance(work, str) else work(args)
+            work = load(work) if isinstance(work, str) else work
+            said = work(**vars(args))
         except (ValueError, OSError, ImportError) as error:
             if not heard:
                 raise SystemExit(f"{name}: {error}") from error
@@ -68,6 +52,30 @@ def run_command(
         raise SystemExit(say_interrupted(name))
     if said is not None:
         print(said)
+
+
+def run_script(
+    function: Callable[..., "str | None"],
+    usage: str = "",
+    argv: Sequence[str] | None = None,
+) -> None:
+    """Run a function as the script that its file is: its arguments are the options.
+
+    Args:
+        function: Of a file whose docstring says what the script does.
+        usage: See ``make_parser``.
+        argv: Arguments; None: those of the process.
+    """
+    path, text = Path(inspect.getfile(function)), function.__globals__["__doc__"]
+    parser = make_parser(_program(path), path, function.__name__, usage, text)
+    run_command(parser, function, argv)
+
+
+def _program(path: Path) -> str:
+    """How a script is started: a module of this package, or a file."""
+    if not path.is_relative_to(ROOT / "espnet_uniwav"):
+        return path.stem
+    return f"python -m {'.'.join(path.relative_to(ROOT).with_suffix('').parts)}"
 
 
 @contextmanager
@@ -125,16 +133,3 @@ def load(work: str) -> Callable:
     """The function of ``module:function``."""
     module, name = work.split(":")
     return getattr(importlib.import_module(module), name)
-
-
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of descriptions and adds the defaults that say something."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        said, default = action.help or "", action.default
-        silent = isinstance(default, (bool, list, type(None))) or default in (
-            "",
-            argparse.SUPPRESS,
-        )
-        known = silent or not action.option_strings or "default" in said
-        return said if known else f"{said} (default: %(default)s)"

@@ -1,4 +1,4 @@
-"""The console script ``uniwav NAME ...``: the commands of ``commands/``.
+"""The console script ``uniwav NAME ...``.
 
 ``uniwav`` alone prints the list of commands like ``uniwav --help``, but to stderr and
 with exit status 2, like an unknown command.
@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import importlib
 import sys
 
 from espnet_uniwav import __version__
-
-GROUPS = {
-    "data": ("align", "extract", "codec"),
-    "training": ("config", "size", "export", "report"),
-    "generation": ("infill", "tts", "edit", "score", "demo"),
-    "tokens": ("cluster", "tokenize", "detokenize"),
-    "analysis": ("understand",),
-    "set-up": ("models", "hook"),
-}
+from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.commands import COMMANDS
+from espnet_uniwav.cli.parser import make_parser
+from espnet_uniwav.cli.signature import source_of
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Call ``espnet_uniwav.cli.commands.NAME.main`` with the remaining arguments."""
+    """Call the function of a command with the remaining arguments."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="uniwav",
@@ -41,27 +35,32 @@ def main(argv: list[str] | None = None) -> None:
         parser.print_help(sys.stderr)
         parser.exit(2)
     name = parser.parse_args(argv[:1]).command
-    if name not in (names := sum(GROUPS.values(), ())):
-        near = difflib.get_close_matches(name, names, 1)
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        parser.error(f"no command {name!r}{hint} Choose from {', '.join(names)}")
-    sys.argv = [f"uniwav {name}", *argv[1:]]
-    _module(name).main(argv[1:])
+        parser.error(f"no command {name!r}{hint} Choose from {', '.join(COMMANDS)}")
+    sys.argv = ["uniwav", *argv]
+    function = f"espnet_uniwav.{COMMANDS[name].function}"
+    run_command(parser_of(name), function, argv[1:])
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The command line of a command."""
+    own = COMMANDS[name]
+    module, function = own.function.split(":")
+    path = source_of(f"espnet_uniwav.{module}")
+    return make_parser(f"uniwav {name}", path, function, own.usage, own.text)
 
 
 def list_commands() -> str:
-    """All commands by group, each with the first line of its docstring."""
-    lines = []
-    for group, names in GROUPS.items():
-        lines.append(f"{group}:")
-        lines += [
-            f"  {name:<12}{_module(name).__doc__.splitlines()[0]}" for name in names
-        ]
+    """All commands by group, each in one line."""
+    lines, group = [], ""
+    for name, own in COMMANDS.items():
+        if own.group != group:
+            group = own.group
+            lines.append(f"{group}:")
+        lines.append(f"  {name:<12}{own.text.splitlines()[0]}")
     return "\n".join(lines)
-
-
-def _module(name: str):
-    return importlib.import_module(f"espnet_uniwav.cli.commands.{name}")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,11 @@ def resolve(path: str | Path, depth: int = 0) -> dict:
 
 
 def show(config: str | Path) -> str:
-    """The resolved content of a file as yaml; see ``resolve``."""
+    """The resolved content of a file as yaml; see ``resolve``.
+
+    Args:
+        config: Configuration file, conf/*.yaml.
+    """
     return yaml.safe_dump(resolve(config), sort_keys=False).rstrip("\n")
 
 

@@ -9,12 +9,14 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import make_speech
+from factories import command, make_speech
 
 from espnet_uniwav.apps.phones.ctm import read_ctm
-from espnet_uniwav.cli.commands import align, export
 from espnet_uniwav.io.pipe import ALLOW
 from espnet_uniwav.lab.align import align as corpus
+
+align = command("align")
+export = command("export")
 
 TOKENS = ["<blank>", "<unk>", "<space>", *"ABDEHILO", "<sos/eos>"]
 MODEL_FILE = ["--model_file", "model.pth"]
@@ -92,8 +94,8 @@ def test_pocketsphinx(data, tmp_path, capsys):
     pytest.importorskip("pocketsphinx")
     out = tmp_path / "out"
     with pytest.raises(SystemExit, match=f"; 2 failed, see {out}/failed.tsv"):
-        align.main([str(data), str(out), "--nj", "1"])
-    align.main([str(data), str(out), "--nj", "1", SOME])
+        align([str(data), str(out), "--nj", "1"])
+    align([str(data), str(out), "--nj", "1", SOME])
     failed = read_failed(out)
     assert failed["s1-b"] == "no text"
     assert "s2-d.wav: no such audio file" in failed["s2-d"]
@@ -105,7 +107,7 @@ def test_ctc(data, tmp_path, capsys):
     model = save_asr(tmp_path / "exp")
     out = tmp_path / "out"
     command = [str(data), str(out), "--method", "ctc", SOME]
-    align.main([*command, "--model", str(tmp_path / "exp/model.pth")])
+    align([*command, "--model", str(tmp_path / "exp/model.pth")])
     units, words = check(out, "tokens", data, ["s1-a", "s2-c"])
     assert not (out / "phones.ctm").exists()
     failed = read_failed(out)
@@ -127,7 +129,7 @@ def test_ctc(data, tmp_path, capsys):
         recogniser.log_probs(samples), model.ctc.log_softmax(encoded)[0].detach()
     )
     assert recogniser.sample_rate == 16000 and recogniser.blank == 0
-    export.main([f"{tmp_path}/exp", f"{tmp_path}/whole", "--whole", *MODEL_FILE])
+    export([f"{tmp_path}/exp", f"{tmp_path}/whole", "--whole", *MODEL_FILE])
     exported = load_recogniser(None, tmp_path / "whole")
     assert exported.tokens == TOKENS
     assert torch.equal(exported.log_probs(samples), recogniser.log_probs(samples))
@@ -144,7 +146,7 @@ def test_ctc_of_a_pickle_does_not_run(data, tmp_path):
     torch.save({"ctc": Canary()}, tmp_path / "exp/model.pth")
     command = [str(data), str(tmp_path / "out"), "--method", "ctc", "--model"]
     with pytest.raises(SystemExit, match="model.pth: expected weights alone"):
-        align.main([*command, str(tmp_path / "exp/model.pth")])
+        align([*command, str(tmp_path / "exp/model.pth")])
     assert not sung.exists()
 
 
@@ -162,7 +164,7 @@ def test_mfa(data, tmp_path):
         grid.save(str(path), "long_textgrid", True)
     out = tmp_path / "out"
     grids = str(tmp_path / "grids")
-    align.main([str(data), str(out), "--method", "mfa", "--textgrids", grids, SOME])
+    align([str(data), str(out), "--method", "mfa", "--textgrids", grids, SOME])
     check(out, "phones", data, ["s1-a", "s2-c"])
     failed = read_failed(out)
     assert set(failed) == {"s1-b", "s2-d", "s3/e.TextGrid"}
@@ -180,7 +182,7 @@ def test_table(data, tmp_path):
         lines.append(f"{name}\tphones\t0.9\t{seconds}\tsil")
     (tmp_path / "a.tsv").write_text("\n".join(lines) + "\n")
     out, table = tmp_path / "out", str(tmp_path / "a.tsv")
-    align.main([str(data), str(out), "--method", "table", "--alignments", table, SOME])
+    align([str(data), str(out), "--method", "table", "--alignments", table, SOME])
     check(out, "phones", data, ["s1-a", "s2-c"])
     failed = read_failed(out)
     assert set(failed) == {"s1-b", "s2-d", "s3-e"}
@@ -199,7 +201,7 @@ def test_some_utterances_in_groups_of_a_speaker(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(corpus, "use_pocketsphinx", use_none)
     with pytest.raises(SystemExit, match="0 of 2 utterances"):
-        align.main([str(data), str(tmp_path / "out"), "--num_utterances", "2"])
+        align([str(data), str(tmp_path / "out"), "--num_utterances", "2"])
     assert seen == ["s1-a", "s1-b"]
 
 
@@ -209,7 +211,7 @@ def test_old_files_disappear(data, tmp_path):
     (out / "phones.ctm").write_text("old")
     save_asr(tmp_path / "exp")
     model = str(tmp_path / "exp/model.pth")
-    align.main([str(data), str(out), "--method", "ctc", "--model", model, SOME])
+    align([str(data), str(out), "--method", "ctc", "--model", model, SOME])
     assert not (out / "phones.ctm").exists()
 
 
@@ -227,21 +229,21 @@ def test_old_files_disappear(data, tmp_path):
 )
 def test_errors_are_one_line(data, tmp_path, more, said):
     with pytest.raises(SystemExit, match=f"^align: .*{said}") as error:
-        align.main([str(data), str(tmp_path / "out"), *more])
+        align([str(data), str(tmp_path / "out"), *more])
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
 
 
 def test_a_missing_package_is_named(data, tmp_path, monkeypatch):
     monkeypatch.setattr(corpus.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="^align: .*pip install pocketsphinx"):
-        align.main([str(data), str(tmp_path / "out")])
+        align([str(data), str(tmp_path / "out")])
 
 
 @pytest.mark.parametrize("name, said", [("text", "the texts"), ("wav.scp", "wav.scp")])
 def test_what_is_missing_is_named(data, tmp_path, name, said):
     (data / name).unlink()
     with pytest.raises(SystemExit, match=f"^align: .*{name}[ :]"):
-        align.main([str(data), str(tmp_path / "out")])
+        align([str(data), str(tmp_path / "out")])
 
 
 def test_none_aligned_is_an_error_with_a_list(data, tmp_path):
@@ -249,7 +251,7 @@ def test_none_aligned_is_an_error_with_a_list(data, tmp_path):
     save_asr(tmp_path / "exp")
     command = [str(data), str(tmp_path / "out"), "--method", "ctc", "--model"]
     with pytest.raises(SystemExit, match="0 of 4 utterances"):
-        align.main([*command, str(tmp_path / "exp/model.pth")])
+        align([*command, str(tmp_path / "exp/model.pth")])
     assert set(read_failed(tmp_path / "out")) == set(TEXTS)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from factories import ROOT
+from factories import ROOT, command
 
-from espnet_uniwav.cli.commands import config, hook, size
+from espnet_uniwav.cli import hook
 
+config, size = command("config"), command("size")
 CONF = ROOT / "egs2/mini_speech/ssl1/conf"
 
 
 def test_size_counts_what_the_formula_says(capsys):
-    size.main([str(CONF / "train_base.yaml")])
+    size([str(CONF / "train_base.yaml")])
     rows = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
     parameters = float(rows["encoder"].split()[0]) * 1e6
     layers = 12 * (4 * 768**2 + 2 * 768 * 3072)
@@ -22,7 +23,7 @@ def test_size_counts_what_the_formula_says(capsys):
 
 
 def test_size_of_the_largest_allocates_nothing(capsys):
-    size.main([str(CONF / "train_large.yaml"), "--seconds", "600"])
+    size([str(CONF / "train_large.yaml"), "--seconds", "600"])
     assert "308.6 M" in capsys.readouterr().out
 
 
@@ -35,7 +36,7 @@ def test_the_hook_is_installed_and_removed(tmp_path, monkeypatch, capsys):
         ("remove", False),
         ("remove", False),
     ):
-        hook.main([action])
+        command("hook")([action])
         assert hook.hook_path().exists() is expected
     assert "not installed" in capsys.readouterr().out
 
@@ -50,6 +51,6 @@ def test_the_line_of_the_hook_registers(monkeypatch):
 
 
 def test_config_prints_yaml_that_espnet_reads(capsys):
-    config.main([str(CONF / "tuning/train_tiny_dinosr.yaml")])
+    config([str(CONF / "tuning/train_tiny_dinosr.yaml")])
     out = capsys.readouterr().out
     assert "include" not in out and "dinosr" in out and "flow_matching" not in out

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
-import pkgutil
+import re
 import shlex
 import subprocess
 import sys
@@ -14,20 +13,15 @@ from dataclasses import asdict
 import pytest
 
 from espnet_uniwav import __version__
-from espnet_uniwav.apps.tokenizer import tokenizer
 from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
-from espnet_uniwav.cli import command, options, uniwav
-from espnet_uniwav.cli import commands as commands
+from espnet_uniwav.cli import command, uniwav
+from espnet_uniwav.cli.commands import COMMANDS
+from espnet_uniwav.cli.uniwav import parser_of
 from espnet_uniwav.core.flow import sampling, solver
 from espnet_uniwav.io import audio
 
-NAMES = [name for names in uniwav.GROUPS.values() for name in names]
-MODULES = {
-    name: importlib.import_module(f"espnet_uniwav.cli.commands.{name}")
-    for name in NAMES
-}
-CALLED = [name for name in NAMES if hasattr(MODULES[name], "WORK")]
-SETTINGS = {*options.FILLING}
+NAMES = list(COMMANDS)
+SETTINGS = {*asdict(sampling.SPEAKING)}
 # Options of one name that differ between commands, and what differs.
 DIFFERENT = {
     "--checkpoint": "understand takes several, with names",
@@ -39,6 +33,7 @@ DIFFERENT = {
     "--method": "of the solver; align: of the alignment",
     "--num_codebooks": "cluster makes them, tokenize uses some",
     "--num_steps": "as guidance_scale",
+    "--nj": "as num_workers",
     "--num_utterances": "report shows four",
     "--num_workers": "align takes all cores",
     "--output": "file, folder or either",
@@ -58,7 +53,7 @@ ORDER = (
 
 
 def actions_of(name: str) -> list[argparse.Action]:
-    return MODULES[name].get_parser()._actions[1:]
+    return parser_of(name)._actions[1:]
 
 
 def stop(main, argv) -> int:
@@ -70,10 +65,8 @@ def stop(main, argv) -> int:
 def test_help_lists_every_command_in_a_line(capsys):
     assert stop(uniwav.main, ["--help"]) == 0
     shown = capsys.readouterr().out
-    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)}
-    assert sorted(NAMES) == sorted(modules - {"uniwav"})
     for name in NAMES:
-        first = MODULES[name].__doc__.splitlines()[0]
+        first = COMMANDS[name].text.splitlines()[0]
         assert f"  {name:<12}{first}\n" in shown
     assert max(map(len, shown.splitlines())) <= 80
 
@@ -107,7 +100,7 @@ def test_help_has_an_example_that_can_be_parsed(name, capsys):
     for line in examples:
         program, own, *argv = split(line)
         assert (program, own) == ("uniwav", name)
-        MODULES[name].get_parser().parse_args(argv)
+        parser_of(name).parse_args(argv)
 
 
 def split(line: str) -> list[str]:
@@ -118,13 +111,16 @@ def split(line: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_argument_is_explained(name):
     assert [action.dest for action in actions_of(name) if not action.help] == []
+    assert not re.search(
+        r"[Aa]s of `|[Ss]ee `", " ".join(a.help for a in actions_of(name))
+    )
 
 
 def test_help_imports_nothing_heavy():
     code = (
         "import importlib, sys; from espnet_uniwav.cli import uniwav;"
         "uniwav.list_commands();"
-        f"[uniwav._module(name).get_parser() for name in {NAMES}];"
+        f"[uniwav.parser_of(name) for name in {NAMES}];"
         "print({'numpy', 'torch', 'espnet2', 'soundfile', 'tqdm'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -148,19 +144,17 @@ def test_shared_options_stand_in_one_order(name):
     assert shared == sorted(shared, key=ORDER.index)
 
 
-@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_function_takes_the_options_as_keywords(name):
     pytest.importorskip(NEEDED.get(name, "argparse"))
-    work = command.load(MODULES[name].WORK)
+    work = command.load(f"espnet_uniwav.{COMMANDS[name].function}")
     parameters = dict(inspect.signature(work).parameters)
     if parameters.pop("conf", None):
         parameters.update(inspect.signature(TokenizerConfig).parameters)
-    kinds = [parameter.kind for parameter in parameters.values()]
-    free = SETTINGS if inspect.Parameter.VAR_KEYWORD in kinds else set()
+    free = SETTINGS if parameters.pop("sampling", None) else set()
     actions = {action.dest: action for action in actions_of(name)}
-    own = {key for key in parameters if parameters[key].kind != kinds[0].VAR_KEYWORD}
-    assert own - {"command"} == set(actions) - free - {"command"}
-    for key in own & set(actions):
+    assert set(parameters) == set(actions) - free
+    for key in parameters:
         default, action = parameters[key].default, actions[key]
         if default is inspect.Parameter.empty:
             assert action.required or action.default is not None, key
@@ -170,26 +164,43 @@ def test_a_function_takes_the_options_as_keywords(name):
             assert action.default == default, key
 
 
-def test_defaults_are_those_of_the_modules():
-    assert options.FILLING == asdict(sampling.Sampling())
-    assert options.SPEAKING == asdict(sampling.SPEAKING)
-    assert options.TOKENIZER == tokenizer.PACKAGED
-    assert options.SPEECH.replace(" or", ",").split(", ") == list(audio.FORMATS)
-    (method,) = [a for a in actions_of("infill") if a.dest == "method"]
-    assert set(method.choices) == set(solver.METHODS)
+@pytest.mark.parametrize(
+    "name, defaults",
+    [
+        ("infill", asdict(sampling.Sampling())),
+        ("detokenize", asdict(sampling.SPEAKING)),
+        ("tts", dict.fromkeys(SETTINGS)),
+    ],
+)
+def test_settings_have_the_defaults_of_the_function(name, defaults):
+    found = {a.dest: a for a in actions_of(name) if a.dest in SETTINGS}
+    assert {key: action.default for key, action in found.items()} == defaults
+    assert set(found["method"].choices) == set(solver.METHODS)
+    shown = [action.help for action in found.values()]
+    if name == "tts":
+        for value, said in zip(asdict(sampling.SPEAKING).values(), shown):
+            assert said.endswith(f"(default: that of the model, else {value})")
+
+
+@pytest.mark.parametrize("name", ["infill", "edit", "tts"])
+def test_formats_are_those_that_can_be_written(name):
+    (output,) = [action for action in actions_of(name) if action.dest == "output"]
+    assert re.findall(r"\.\w*\d?[a-z]\d?", output.help)[: len(audio.FORMATS)] == list(
+        audio.FORMATS
+    )
 
 
 @pytest.mark.parametrize("work", ["espnet_uniwav.none:none", "json:loads"])
 def test_only_expected_errors_are_one_line(work):
-    parser = command.make_parser("some", "Does.")
+    parser = argparse.ArgumentParser(prog="some")
     parser.add_argument("--s", default="{")
     message = "^some: (No module named 'espnet_uniwav.none'|Expecting property name)"
     with pytest.raises(SystemExit, match=message):
         command.run_command(parser, work, [])
     with pytest.raises(ZeroDivisionError):
-        command.run_command(parser, lambda args: 1 / len(args.s[1:]), [])
+        command.run_command(parser, lambda s: 1 / len(s[1:]), [])
 
 
 def test_names_of_old_keep_working():
-    args = MODULES["align"].get_parser().parse_args(["data", "out", "--nj", "3"])
+    args = parser_of("align").parse_args(["data", "out", "--nj", "3"])
     assert args.num_workers == 3

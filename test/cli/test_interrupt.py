@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -10,13 +11,13 @@ import time
 
 import pytest
 
-from espnet_uniwav.cli.command import INTERRUPTED, make_parser, run_command
+from espnet_uniwav.cli.command import INTERRUPTED, run_command
 
 SCRIPT = """
-import sys, time
+import argparse, time
 from functools import partial
 from pathlib import Path
-from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.io.jobs import process_all
 from espnet_uniwav.io.output import atomic_write
 
@@ -33,18 +34,17 @@ def prepare(folder, phase):
         time.sleep(0.01)
     return partial(write, phase)
 
-def run(args):
-    folder = Path(args.folder)
+def run(folder, phase, num_workers):
     items = {f"{number}": folder / f"{number}.txt" for number in range(40)}
-    ready = partial(prepare, folder, args.phase)
-    for own in process_all(ready, items, args.num_workers):
-        if args.phase == "result":
+    ready = partial(prepare, folder, phase)
+    for own in process_all(ready, items, num_workers):
+        if phase == "result":
             (folder / "preparing").rename(folder / "result")
             time.sleep(60)
 
 if __name__ == "__main__":
-    parser = make_parser("some", "Does.")
-    parser.add_argument("folder")
+    parser = argparse.ArgumentParser(prog="some")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("phase")
     parser.add_argument("num_workers", type=int)
     run_command(parser, run)
@@ -80,7 +80,7 @@ def test_one_line_and_nothing_left(tmp_path, num_workers, phase):
 
 
 def test_an_import_that_takes_it_for_another_error(capsys):
-    def work(args):
+    def work():
         try:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(60)
@@ -90,7 +90,7 @@ def test_an_import_that_takes_it_for_another_error(capsys):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(SystemExit) as caught:
-            run_command(make_parser("some", "Does."), work, [])
+            run_command(argparse.ArgumentParser(prog="some"), work, [])
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)

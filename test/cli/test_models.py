@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from factories import command
 
-from espnet_uniwav.cli.commands.models import main
 from espnet_uniwav.io import folder as storage
 from espnet_uniwav.io.card import kind_of, write_card
+
+main = command("models")
 
 
 def test_one_line_for_each(packaged, tmp_path, capsys):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 
 import pytest
+from factories import command
 
-from espnet_uniwav.cli.uniwav import GROUPS
+from espnet_uniwav.cli.commands import COMMANDS
+from espnet_uniwav.cli.uniwav import parser_of
 
-NAMES = [name for names in GROUPS.values() for name in names]
 GAP = "--start 0 --end 1".split()
 WORDS = "--text a --replace a --by b".split()
 # Arguments of every command that writes; OUT is its output, nothing else is there.
@@ -34,13 +34,7 @@ FOLDERS = {
 
 
 def test_all_commands_that_write_are_here():
-    parsers = {
-        name: import_module(f"espnet_uniwav.cli.commands.{name}") for name in NAMES
-    }
-    dests = {
-        name: {own.dest for own in module.get_parser()._actions}
-        for name, module in parsers.items()
-    }
+    dests = {name: {own.dest for own in parser_of(name)._actions} for name in COMMANDS}
     writing = {name for name, own in dests.items() if {"output", "experiment"} & own}
     assert writing == {*FILES, *FOLDERS}
 
@@ -61,7 +55,7 @@ def check(name, words, folder, message):
     output = str(folder / "out.wav")
     argv = [output if word == "OUT" else word for word in words]
     with pytest.raises(SystemExit) as caught:
-        import_module(f"espnet_uniwav.cli.commands.{name}").main(argv)
+        command(name)(argv)
     assert str(caught.value) == f"{name}: {output}: {message}"
     assert os.listdir(folder) == ["out.wav"]
 
@@ -70,4 +64,4 @@ def check(name, words, folder, message):
 def test_an_extension_that_cannot_be_written(name, tmp_path):
     argv = [str(tmp_path / "a.m4a") if own == "OUT" else own for own in FILES[name]]
     with pytest.raises(SystemExit, match="a.m4a: expected a name that ends in .wav"):
-        import_module(f"espnet_uniwav.cli.commands.{name}").main(argv)
+        command(name)(argv)

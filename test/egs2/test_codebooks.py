@@ -102,5 +102,5 @@ def test_information_of_every_codebook(run, data, heads):
 
 def test_an_experiment_without_codebooks_is_refused(run, data):
     make_experiment(data, FLOW_MATCHING)
-    with pytest.raises(ValueError, match=r"loss: dinosr, found loss: \['flow"):
+    with pytest.raises(SystemExit, match=r"loss: dinosr, found loss: \['flow"):
         run(data / "1epoch.pth", "--data", data, "--alignment", data)

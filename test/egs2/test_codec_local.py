@@ -64,5 +64,5 @@ def test_trainable_projections_are_refused(script, tmp_path, monkeypatch):
     conf = tmp_path / "mine.yaml"
     conf.write_text("codec: encodec\n")
     monkeypatch.setattr(sys, "argv", ["start.py", str(conf), str(tmp_path / "o.pth")])
-    with pytest.raises(ValueError, match=r"mine.yaml: expected freeze_param"):
+    with pytest.raises(SystemExit, match=r"mine.yaml: expected freeze_param"):
         script.main()

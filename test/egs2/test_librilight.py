@@ -72,12 +72,12 @@ def test_short_stretches_are_left_out(module):
 
 
 def test_nothing_there(module, monkeypatch, tmp_path):
-    with pytest.raises(ValueError, match="PART/SPEAKER/BOOK/NAME.flac"):
+    with pytest.raises(SystemExit, match="PART/SPEAKER/BOOK/NAME.flac"):
         run(module, monkeypatch, tmp_path, tmp_path / "out")
 
 
 def test_nothing_usable_is_an_error(module, monkeypatch, tmp_path):
     for speaker in ("1", "2"):
         add(tmp_path / "corpus", speaker, "alone", 2.0, None)
-    with pytest.raises(ValueError, match="2 of 2 recordings skipped: .*skipped.tsv"):
+    with pytest.raises(SystemExit, match="2 of 2 recordings skipped: .*skipped.tsv"):
         run(module, monkeypatch, tmp_path / "corpus", tmp_path / "out")

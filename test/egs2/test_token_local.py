@@ -45,5 +45,5 @@ def test_sizes(run, tmp_path, capsys):
     assert rate["wav, 16 bit"] == pytest.approx(256, abs=0.5)
     assert rate[f"{tmp_path / 'codes'}, packed"] == pytest.approx(1.0, abs=0.01)
     CodeWriter(tmp_path / "empty", 2)
-    with pytest.raises(ValueError, match="lacks 5 of 5 names"):
+    with pytest.raises(SystemExit, match="lacks 5 of 5 names"):
         run(tmp_path / "wav.scp", tmp_path / "empty")

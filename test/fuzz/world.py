@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 
 import soundfile
 import torch
 import yaml
-from factories import TRAINING, make_config, make_model, make_speech
+from factories import TRAINING, command, make_config, make_model, make_speech
 from transformers import EncodecConfig, EncodecModel
 
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
@@ -64,8 +63,8 @@ class Command:
 
     @property
     def main(self) -> Callable:
-        """Of the module of ``bin``."""
-        return import_module(f"espnet_uniwav.cli.commands.{self.line.split()[0]}").main
+        """Of its words."""
+        return command(self.line.split()[0])
 
 
 MODEL = ("model/config.yaml", "model/model.safetensors")

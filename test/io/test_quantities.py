@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_uniwav.cli.commands import extract, infill, size
+from espnet_uniwav.cli.uniwav import parser_of
 from espnet_uniwav.io.units import count, parse_rate, seconds
 
 
@@ -27,25 +27,25 @@ def test_counts_and_seconds():
 
 
 def test_options():
-    args = size.get_parser().parse_args(["conf.yaml", "--seconds", "2m"])
+    args = parser_of("size").parse_args(["conf.yaml", "--seconds", "2m"])
     assert args.seconds == 120.0
     command = ["in.wav", "out.wav", "--checkpoint", "x", "--start", "500ms"]
-    args = infill.get_parser().parse_args([*command, "--end", "1.5"])
+    args = parser_of("infill").parse_args([*command, "--end", "1.5"])
     assert (args.start, args.end) == ([0.5], [1.5])
 
 
 @pytest.mark.parametrize(
-    "parser, command, said",
+    "name, command, said",
     [
-        (size, ["conf.yaml", "--seconds", "long"], "--seconds: expected seconds"),
+        ("size", ["conf.yaml", "--seconds", "long"], "--seconds: expected seconds"),
         (
-            extract,
+            "extract",
             ["a", "b", "--config", "c", "--shard_size", "big"],
             "--shard_size: expected a whole number, such as 400000 or 400k, found",
         ),
     ],
 )
-def test_errors_name_the_option(parser, command, said, capsys):
+def test_errors_name_the_option(name, command, said, capsys):
     with pytest.raises(SystemExit):
-        parser.get_parser().parse_args(command)
+        parser_of(name).parse_args(command)
     assert said in capsys.readouterr().err

@@ -29,7 +29,7 @@ fi
 mkdir -p data
 printf '<blank>\n<unk>\n<sos/eos>\n' > data/token_list
 conf=data/$(basename "$train_config")
-python3 -m espnet_uniwav.cli.commands.config "$train_config" > "$conf"
+python3 -m espnet_uniwav.cli.uniwav config "$train_config" > "$conf"
 if [ -n "$codec" ]; then
     ssl_args+=" --frontend_conf features=neural_codec"
     ssl_args+=" --frontend_conf features_conf.checkpoint=$(realpath "$codec")"

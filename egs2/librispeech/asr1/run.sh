@@ -27,7 +27,7 @@ esac
 if ! command -v sclite > /dev/null; then
     echo "no sclite: asr.sh will fail at scoring, its last stage; apt-get install sctk" >&2
 fi
-if ! checkpoint=$(python3 -m espnet_uniwav.cli.commands.models --folder -- "$checkpoint"); then
+if ! checkpoint=$(python3 -m espnet_uniwav.cli.uniwav models --folder -- "$checkpoint"); then
     echo "$usage" >&2
     exit 2
 fi

@@ -20,7 +20,7 @@ if [ ! -d "$librispeech/dev-clean" ]; then
     exit 2
 fi
 . ./path.sh
-if ! checkpoint=$(python3 -m espnet_uniwav.cli.commands.models --folder -- "$checkpoint"); then
+if ! checkpoint=$(python3 -m espnet_uniwav.cli.uniwav models --folder -- "$checkpoint"); then
     echo "$usage" >&2
     exit 2
 fi

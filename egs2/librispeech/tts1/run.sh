@@ -39,7 +39,7 @@ if [ "$versa" = true ] && ! python3 -c "import versa" 2> /dev/null; then
 fi
 ./setup.sh
 . ./path.sh
-if ! checkpoint=$(python3 -m espnet_uniwav.cli.commands.models --folder -- "$checkpoint"); then
+if ! checkpoint=$(python3 -m espnet_uniwav.cli.uniwav models --folder -- "$checkpoint"); then
     echo "$usage" >&2
     exit 2
 fi

@@ -43,7 +43,7 @@ if want 2; then
         --write_vocabulary true --add_symbol "<blank>:0" --add_symbol "<unk>:1" \
         --add_symbol "<sos/eos>:-1"
     log "stage 2: alignments of the training texts, for the warm-up of CTC"
-    ${python} -m espnet_uniwav.cli.commands.align "$data/train" "$data/alignment" --allow_failed
+    ${python} -m espnet_uniwav.cli.uniwav align "$data/train" "$data/alignment" --allow_failed
     ${python} local/frame_tokens.py "$data/train" "$data/alignment" \
         "$data/token_list" "$data/train/alignment"
 fi

@@ -40,7 +40,7 @@ fi
 if want 2; then
     for name in train dev ${test_sets}; do
         log "stage 2: ${expdir}/codes/${name}"
-        ${python} -m espnet_uniwav.cli.commands.tokenize "$data/$name/wav.scp" \
+        ${python} -m espnet_uniwav.cli.uniwav tokenize "$data/$name/wav.scp" \
             "$expdir/codes/$name" --tokenizer "$tokenizer" --num_workers "$num_workers"
     done
     ${python} -m espnet2.bin.tokenize_text --token_type word --field 2- \

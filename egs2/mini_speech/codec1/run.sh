@@ -46,6 +46,6 @@ fi
 
 if want 3; then
     log "stage 3: ${expdir} -> ${expdir}/features"
-    ${python} -m espnet_uniwav.cli.commands.codec "$expdir" "$data/train/wav.scp" \
+    ${python} -m espnet_uniwav.cli.uniwav codec "$expdir" "$data/train/wav.scp" \
         "$expdir/features" --model_file "$model"
 fi

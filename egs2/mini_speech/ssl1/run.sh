@@ -63,13 +63,13 @@ if want 5; then
     options=(--data "$data/test")
     if ${python} -m espnet_uniwav.lab.corpora.texts "$data" "$texts" "--match=$english"; then
         for name in train dev test; do
-            ${python} -m espnet_uniwav.cli.commands.align "$texts/$name" \
+            ${python} -m espnet_uniwav.cli.uniwav align "$texts/$name" \
                 "$texts/alignment/$name" --allow_failed ${align_args}
         done
         options+=(--fit_data "$texts/train")
         options+=(--alignment "$texts/alignment/train" "$texts/alignment/test")
     fi
-    ${python} -m espnet_uniwav.cli.commands.understand --checkpoint "$expdir/checkpoint" \
+    ${python} -m espnet_uniwav.cli.uniwav understand --checkpoint "$expdir/checkpoint" \
         "${options[@]}" --output "$understanding" ${understand_args}
 fi
 
@@ -86,7 +86,7 @@ fi
 if want 7; then
     log "stage 7: ${report}"
     scores=$speech/scores/test
-    ${python} -m espnet_uniwav.cli.commands.report --exp "$expdir" \
+    ${python} -m espnet_uniwav.cli.uniwav report --exp "$expdir" \
         --checkpoint "$expdir/checkpoint" --wav_scp "$data/test/wav.scp" \
         --corpus "$corpus" --num_utterances "$num_utterances" --output "$report" \
         --understanding "$understanding" ${infill_args} \

@@ -34,13 +34,13 @@ if want 1; then
     fi
     log "stage 1: ${folders:=$data/kaldi} -> ${data}/{${tasks// /,}}"
     ${python} -m espnet_uniwav.lab.superb.prepare "$folders" "$data" --tasks ${tasks} \
-        --groups ${groups} ${prepare_args}
+        ${groups:+--groups ${groups}} ${prepare_args}
 fi
 
 if want 2; then
     log "stage 2: ${upstreams}; logs: ${expdir}/TASK/UPSTREAM/RUN/harness.log"
     ${python} -m espnet_uniwav.lab.superb.sweep "$data" "$expdir" --upstreams ${upstreams} \
-        --tasks ${tasks} --seeds ${seeds} --lrs ${lrs} ${steps:+--steps "$steps"} \
+        --tasks ${tasks} --seeds ${seeds} ${lrs:+--lrs ${lrs}} ${steps:+--steps "$steps"} \
         --conf "$conf" --device "$device" --keep_gib "$keep_gib" \
         "--harness_args=$harness_args"
 fi

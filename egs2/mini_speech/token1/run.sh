@@ -49,7 +49,7 @@ fi
 
 if want 2; then
     log "stage 2: ${checkpoint} -> ${start}"
-    ${python} -m espnet_uniwav.cli.commands.cluster "$checkpoint" "$data/train/wav.scp" \
+    ${python} -m espnet_uniwav.cli.uniwav cluster "$checkpoint" "$data/train/wav.scp" \
         "$start" --layer "$layer" --num_codebooks "$num_codebooks" \
         --codebook_size "$codebook_size" --seed "$seed" ${cluster_args}
 fi
@@ -78,11 +78,11 @@ if want 5; then
         for number in ${codebooks:-all}; do
             number=${number#all}
             if [ "$num_codebooks" -gt 0 ]; then
-                ${python} -m espnet_uniwav.cli.commands.tokenize "$data/lines/$name/wav.scp" \
+                ${python} -m espnet_uniwav.cli.uniwav tokenize "$data/lines/$name/wav.scp" \
                     "$(codes_of "$name" "$number")" --tokenizer "$expdir/checkpoint" \
                     ${number:+--num_codebooks "$number"} --num_workers "$num_workers"
             fi
-            ${python} -m espnet_uniwav.cli.commands.detokenize "$(codes_of "$name" "$number")" \
+            ${python} -m espnet_uniwav.cli.uniwav detokenize "$(codes_of "$name" "$number")" \
                 "$expdir/speech/$name${number:+_$number}" \
                 --tokenizer "$expdir/checkpoint" \
                 --num_workers "$num_workers" ${decode_args}
@@ -107,7 +107,7 @@ fi
 if want 7; then
     for name in ${test_sets}; do
         log "stage 7: ${expdir}/voices/${name}"
-        ${python} -m espnet_uniwav.cli.commands.detokenize \
+        ${python} -m espnet_uniwav.cli.uniwav detokenize \
             "$(codes_of "$name" "${codebooks%% *}")" "$expdir/voices/$name" \
             --tokenizer "$expdir/checkpoint" --prompts "$data/lines/$name/voices.scp" \
             --num_workers "$num_workers" ${decode_args}

@@ -56,7 +56,7 @@ train() {
 
 # speak MODEL LINES OUT [OPTION ...]: a table of lines in $data/lines.
 speak() {
-    ${python} -m espnet_uniwav.cli.commands.tts --model "$1" --lines "$data/lines/$2" \
+    ${python} -m espnet_uniwav.cli.uniwav tts --model "$1" --lines "$data/lines/$2" \
         --output "$3" ${vocoder:+--vocoder "$vocoder"} "${@:4}" ${speak_args}
 }
 
@@ -67,7 +67,7 @@ fi
 if want 2; then
     for name in train dev test; do
         log "stage 2: ${data}/${name} -> ${data}/alignment/${name}"
-        ${python} -m espnet_uniwav.cli.commands.align "$data/$name" "$data/alignment/$name" \
+        ${python} -m espnet_uniwav.cli.uniwav align "$data/$name" "$data/alignment/$name" \
             --allow_failed
     done
 fi

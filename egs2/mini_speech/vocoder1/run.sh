@@ -43,6 +43,6 @@ fi
 
 if want 4 && [ -n "$lines" ]; then
     log "stage 4: ${expdir}/scores"
-    ${python} -m espnet_uniwav.cli.commands.score "$lines" --vocoder "$expdir/checkpoint" \
+    ${python} -m espnet_uniwav.cli.uniwav score "$lines" --vocoder "$expdir/checkpoint" \
         --output "$expdir/scores" --title "Copies through log-mel features" ${score_args}
 fi

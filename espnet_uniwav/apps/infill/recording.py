@@ -38,17 +38,17 @@ def infill(
 
     Args:
         input: Any file that libsndfile reads.
-        output: File to write, at the model's rate, see ``write_speech``.
-        checkpoint: Folder of ``uniwav export``, with a decoder.
-        start: Start of a gap (seconds), or of several gaps.
-        end: Its end, or their ends in the same order.
+        output: File to write: .wav, .flac, .ogg, .opus or .mp3.
+        checkpoint: Folder of ``uniwav export``, or a name; it needs a decoder.
+        start: Start of each gap (seconds).
+        end: End of each gap (seconds), in the same order.
         context: Seconds that the model sees on either side of a gap.
         splice: Keep the original samples outside the gaps, except for a fade of 15 ms;
-            if false, all of the output is vocoded.
-        seed: Seed of the noise.
-        vocoder: See ``use_vocoder``.
-        device: Torch device.
-        **sampling: Settings of ``Sampling``, such as ``num_steps``.
+            otherwise all of the output is vocoded.
+        seed: Seed of all random draws.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
+        device: Torch device, such as cuda.
+        **sampling: Settings of the solver, see ``Sampling``.
 
     Returns:
         What was done, in one line.

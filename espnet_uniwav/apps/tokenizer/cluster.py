@@ -40,15 +40,15 @@ def cluster(
     """Cluster frames into codebooks and write the tokenizer.
 
     Args:
-        checkpoint: Folder of ``uniwav export``.
+        checkpoint: Folder of ``uniwav export``, or a name.
         wav_scp: Table of names and audio files.
         output: Checkpoint to write.
-        decoder: Checkpoint that defines the architecture of the decoder.
+        decoder: Checkpoint with the decoder's architecture; None: the same.
         random_weights: Take the checkpoint's architecture and features alone; the
             control of what pre-training is worth.
-        max_frames: Number of frames to cluster at most; more are thinned.
-        seed: Seed of k-means and of random weights.
-        **conf: Arguments of ``TokenizerConfig``: what the codes are.
+        max_frames: Frames at most; more are thinned.
+        seed: Seed of all random draws.
+        **conf: What the codes are, see ``TokenizerConfig``.
 
     Returns:
         What was done, in one line.

@@ -9,12 +9,11 @@ voice the codes of OUT/wav.scp are decoded. Both are tables for `uniwav score`.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.apps.tts.lines import Line, write_lines
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.audio import as_file, seconds_of
 from espnet_uniwav.io.kaldi import Utterance, draw_one, read_data_folder, thin
 from espnet_uniwav.io.output import write_text
@@ -23,40 +22,34 @@ MIN_WORDS = 3
 SECONDS = 2.0, 15.0
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.apps.tokenizer.pick_lines",
-        description=__doc__.split("\n")[0],
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--num_lines", type=int, help="keep so many, evenly spaced")
-    return parser
+def pick(data: Path, out: Path, num_lines: int | None = None) -> str:
+    """Write the tables; say how many.
 
-
-def pick(args: argparse.Namespace) -> str:
-    """Write the tables; say how many."""
-    found = read_data_folder(args.data / "wav.scp")
+    Args:
+        data: Data folder.
+        out: Folder to write.
+        num_lines: Number of lines, evenly spread; None: all.
+    """
+    found = read_data_folder(data / "wav.scp")
     voices = [u for u in found if SECONDS[0] <= seconds_of(u.path) <= SECONDS[1]]
     spoken = [u for u in found if len(u.text.split()) >= MIN_WORDS]
     pairs = [(u, draw_one(u.name, own_voices(u, voices))) for u in spoken]
-    pairs = thin([pair for pair in pairs if pair[1]], args.num_lines)
+    pairs = thin([pair for pair in pairs if pair[1]], num_lines)
     if not pairs:
         raise ValueError(
-            f"{args.data}: no utterance has {MIN_WORDS} words, and another of its "
+            f"{data}: no utterance has {MIN_WORDS} words, and another of its "
             f"speaker of {SECONDS[0]} to {SECONDS[1]} s"
         )
-    args.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     others = [(u, draw_one(u.name, other_voices(u, voices))) for u, _ in pairs]
-    pairs = [on_disk(pair, args.out / "recordings") for pair in pairs]
-    write_lines(args.out / "lines.tsv", [line(*pair) for pair in pairs])
-    write_table(args.out / "wav.scp", {u.name: u.path for u, _ in pairs})
+    pairs = [on_disk(pair, out / "recordings") for pair in pairs]
+    write_lines(out / "lines.tsv", [line(*pair) for pair in pairs])
+    write_table(out / "wav.scp", {u.name: u.path for u, _ in pairs})
     if all(voice for _, voice in others):
-        others = [on_disk(pair, args.out / "recordings") for pair in others]
-        write_lines(args.out / "voices.tsv", [line(*pair) for pair in others])
-        write_table(args.out / "voices.scp", {u.name: v.path for u, v in others})
-    return f"{args.out}: {len(pairs)} of {len(found)} utterances"
+        others = [on_disk(pair, out / "recordings") for pair in others]
+        write_lines(out / "voices.tsv", [line(*pair) for pair in others])
+        write_table(out / "voices.scp", {u.name: v.path for u, v in others})
+    return f"{out}: {len(pairs)} of {len(found)} utterances"
 
 
 def own_voices(utterance: Utterance, voices: list[Utterance]) -> list[Utterance]:
@@ -93,8 +86,8 @@ def write_table(path: Path, table: dict[str, Path]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), pick, argv)
+    """Run the script."""
+    run_script(pick, "data out", argv)
 
 
 if __name__ == "__main__":

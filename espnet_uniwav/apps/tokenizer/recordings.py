@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from espnet_uniwav.apps.tokenizer.files import (
     read_speakers,
 )
 from espnet_uniwav.apps.tokenizer.fit import describe_usage
-from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tokenizer.tokenizer import PACKAGED, UniWavTokenizer
 from espnet_uniwav.apps.vocoder import use_vocoder
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import read_speech, seconds_of, write_speech
@@ -34,9 +35,9 @@ MAX_SECONDS = 120.0
 def tokenize(
     wav_scp: str | Path,
     output: str | Path,
-    tokenizer: str | Path,
+    tokenizer: str | Path = PACKAGED,
     num_codebooks: int | None = None,
-    format: str = "text",
+    format: Literal["text", "npz"] = "text",
     num_workers: int = 0,
     device: str = "cpu",
     allow_failed: bool = False,
@@ -47,14 +48,14 @@ def tokenize(
 
     Args:
         wav_scp: Table of names and audio files.
-        output: Folder to write: codes (see ``CodeWriter``), failed.tsv, times.tsv.
-        tokenizer: Checkpoint of a tokenizer.
-        num_codebooks: Learned codes alone: the first of them, at a lower bit rate;
-            None: all.
-        format: ``text`` or ``npz``.
-        num_workers: Processes, as of ``process_all``.
-        device: Torch device.
-        allow_failed: Some recordings may fail, see ``conclude``.
+        output: Folder to write: codes, failed.tsv, times.tsv.
+        tokenizer: Checkpoint of a tokenizer, or a name.
+        num_codebooks: The first codebooks alone, at a lower bit rate; of learned codes
+            only; None: all.
+        format: Format of the codes.
+        num_workers: Processes; 0: work in the main process.
+        device: Torch device, such as cuda.
+        allow_failed: Exit with status 0 if some failed, but not all.
 
     Returns:
         What was done, in one line.
@@ -93,7 +94,7 @@ def tokenize(
 def detokenize(
     codes: str | Path,
     output: str | Path,
-    tokenizer: str | Path,
+    tokenizer: str | Path = PACKAGED,
     prompt: str | Path | None = None,
     prompts: str | Path | None = None,
     seed: int = 0,
@@ -110,15 +111,15 @@ def detokenize(
             prompt is given; or a wav.scp, whose recordings are encoded and decoded in
             one pass.
         output: Folder to write: NAME.wav, failed.tsv, times.tsv.
-        tokenizer: Checkpoint that made the codes.
-        prompt: Recording of the target voice, for all utterances.
-        prompts: Table of such recordings by name, instead of ``prompt``.
-        seed: Seed of the noise.
-        vocoder: See ``use_vocoder``.
-        num_workers: Processes, as of ``process_all``.
-        device: Torch device.
-        allow_failed: Some utterances may fail, see ``conclude``.
-        **sampling: Settings of ``Sampling``; by default those of ``SPEAKING``.
+        tokenizer: Checkpoint of a tokenizer, or a name.
+        prompt: Recording of the target voice, whose speaker agreed to this use.
+        prompts: Table of names and such recordings.
+        seed: Seed of all random draws.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
+        num_workers: Processes; 0: work in the main process.
+        device: Torch device, such as cuda.
+        allow_failed: Exit with status 0 if some failed, but not all.
+        **sampling: Settings of the solver; by default ``SPEAKING``.
 
     Returns:
         What was done, in one line.

@@ -42,15 +42,18 @@ def edit(
 
     Args:
         input: Any file that libsndfile reads.
-        output: File to write, at the model's rate, see ``write_speech``.
-        model: Model file (.pth) of ESPnet's TTS.
-        text: What is said in the recording.
-        replace: Words of it, said exactly once.
-        by: Words to say instead.
+        output: File to write: .wav, .flac, .ogg, .opus or .mp3.
+        model: Folder of ``uniwav export``, a name, or model file (.pth) of ESPnet.
+        text: Transcript of the recording.
+        replace: Words to replace; they must occur once.
+        by: New words.
         speed: Divides predicted durations.
-        seed: Of the noise.
-        config, vocoder, device: As of ``load_reader``.
-        **sampling: Settings of ``Sampling``; by default those of the model.
+        seed: Seed of all random draws.
+        config: Of a .pth file; None: config.yaml beside it.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
+        device: Torch device, such as cuda.
+        **sampling: Settings of the solver; by default those of the model, else
+            ``SPEAKING``.
 
     Returns:
         What was done, in one line.

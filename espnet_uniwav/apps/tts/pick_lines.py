@@ -10,13 +10,12 @@ the recording. Both are tables for `uniwav tts --lines` and `uniwav score`.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.apps.phones.ctm import Segment, read_ctm
 from espnet_uniwav.apps.tts.lines import Line, write_lines
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.audio import as_file, read_speech, write_speech
 from espnet_uniwav.io.kaldi import (
     Utterance,
@@ -30,34 +29,32 @@ SAMPLE_RATE = 16000
 MIN_SHARE = 0.5
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.apps.tts.pick_lines", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("alignment", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--prompts", type=Path, nargs=2, metavar=("SET", "ALIGNMENT"))
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of a prompt")
-    parser.add_argument(
-        "--min_words", type=int, default=3, help="words of a text, at least"
-    )
-    parser.add_argument("--num_lines", type=int, help="keep so many, evenly spaced")
-    return parser
+def pick(
+    data: Path,
+    alignment: Path,
+    out: Path,
+    prompts: tuple[Path, Path] | None = None,
+    seconds: float = 3.0,
+    min_words: int = 3,
+    num_lines: int | None = None,
+) -> str:
+    """Write the tables and the prompts; say how many.
 
-
-def pick(args: argparse.Namespace) -> str:
-    """Write the tables and the prompts; say how many."""
-    folder, alignment = args.prompts or (args.data, args.alignment)
-    prompts = cut_prompts(folder, alignment, args.out / "prompts", args.seconds)
-    phones, durations = (
-        read_table(args.data / name) for name in ("phones", "durations")
-    )
-    lines, left_out, recordings = [], 0, args.out / "recordings"
-    for utterance in read_data_folder(args.data / "wav.scp"):
-        prompt = choose(prompts.get(utterance.speaker, []), utterance)
-        enough = len(utterance.text.split()) >= args.min_words
+    Args:
+        data: Data folder.
+        alignment: Output folder of ``uniwav align``.
+        out: Folder to write.
+        prompts: Data folder and alignment that prompts are from; None: the same.
+        seconds: Length of a prompt.
+        min_words: Words of a text, at least.
+        num_lines: Number of lines, evenly spread; None: all.
+    """
+    voices = cut_prompts(*prompts or (data, alignment), out / "prompts", seconds)
+    phones, durations = (read_table(data / name) for name in ("phones", "durations"))
+    lines, left_out, recordings = [], 0, out / "recordings"
+    for utterance in read_data_folder(data / "wav.scp"):
+        prompt = choose(voices.get(utterance.speaker, []), utterance)
+        enough = len(utterance.text.split()) >= min_words
         if prompt is None or not enough or utterance.name not in phones:
             left_out += 1
             continue
@@ -76,17 +73,17 @@ def pick(args: argparse.Namespace) -> str:
         )
     if not lines:
         raise ValueError(
-            f"{args.data}: none of {left_out} utterances has durations, "
-            f"{args.min_words} words, and another utterance of its speaker that "
-            f"begins with {MIN_SHARE * args.seconds} s of words"
+            f"{data}: none of {left_out} utterances has durations, "
+            f"{min_words} words, and another utterance of its speaker that "
+            f"begins with {MIN_SHARE * seconds} s of words"
         )
-    lines = thin(lines, args.num_lines)
-    write_lines(args.out / "aligned.tsv", lines)
+    lines = thin(lines, num_lines)
+    write_lines(out / "aligned.tsv", lines)
     write_lines(
-        args.out / "predicted.tsv",
+        out / "predicted.tsv",
         [replace(line, phones="", durations="") for line in lines],
     )
-    return f"{args.out}: {len(lines)} lines, {left_out} utterances left out"
+    return f"{out}: {len(lines)} lines, {left_out} utterances left out"
 
 
 def cut_prompts(
@@ -135,8 +132,8 @@ def phrases(text: str) -> set[tuple[str, ...]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), pick, argv)
+    """Run the script."""
+    run_script(pick, "data alignment out", argv)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -161,17 +162,21 @@ def synthesize(
     """Read one text to a file or a pipe, or the lines of a table to a folder.
 
     Args:
-        model: Model file (.pth) of ESPnet's TTS.
-        output: File, see ``write_speech``; ``-``: standard output as wav, sentence by
-            sentence; the folder to write, if ``lines`` are given.
-        text: What to read; or
-        lines: Table of what to read, see ``read_lines``. The folder will hold NAME.wav,
-            failed.tsv and times.tsv.
-        prompt, prompt_text: For ``text``, and for lines without them.
-        seconds, speed, seed: As of ``Synthesizer``.
-        config, vocoder, device: As of ``load_reader``.
-        allow_failed: Some lines may fail, see ``conclude``.
-        **sampling: As of ``Synthesizer``.
+        model: Folder of ``uniwav export``, a name, or model file (.pth) of ESPnet.
+        output: File (.wav, .flac, .ogg, .opus or .mp3), - for standard output as wav,
+            or folder of ``lines``, for NAME.wav, failed.tsv and times.tsv.
+        text: Text to read.
+        lines: Table of texts to read, see ``read_lines``.
+        prompt: Recording of the target voice, whose speaker agreed to this use.
+        prompt_text: Transcript of the prompt (better with than without).
+        seconds: Length of the speech, instead of ``speed``.
+        speed: Divides predicted durations.
+        seed: Seed of all random draws.
+        config: Of a .pth file; None: config.yaml beside it.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
+        device: Torch device, such as cuda.
+        allow_failed: Exit with status 0 if some failed, but not all.
+        **sampling: Of the solver; by default those of the model, else ``SPEAKING``.
 
     Returns:
         What was done, in one line; None if standard output holds the speech.
@@ -179,15 +184,12 @@ def synthesize(
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
-    # fail early on wrong settings
-    Manner(SPEAKING.but(**sampling), seed, speed, seconds)
+    Manner(SPEAKING.but(**sampling), seed, speed, seconds)  # fail early
     check_text(text or "")
     output = Path(output)
     manner = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
-
-    def load() -> Synthesizer:
-        return Synthesizer.from_pretrained(model, config, device, vocoder)
-
+    named = model, config, device, vocoder
+    load = functools.partial(Synthesizer.from_pretrained, *named)
     if str(output) == "-":
         if lines:
             raise ValueError("--output: expected a folder for --lines, found -")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class Sampling:
 
     Attributes:
         num_steps: Steps of the solver.
-        method: ``euler``, ``midpoint`` or ``heun``.
+        method: The solver.
         guidance_scale: a of classifier-free guidance; 0 switches it off. The
             unconditional pass has no condition, and given frames are as noisy in it
             as the others.
@@ -33,7 +34,7 @@ class Sampling:
     """
 
     num_steps: int = 16
-    method: str = "midpoint"
+    method: Literal["euler", "midpoint", "heun"] = "midpoint"
     guidance_scale: float = 0.0
     temperature: float = 1.0
 

@@ -110,10 +110,10 @@ def codec(
     Args:
         source: Experiment of ``gan_codec_train``; or EnCodec: a folder, or a name on
             Hugging Face's hub.
-        wav_scp: Table of names and audio files, to measure the latents on.
+        wav_scp: Table of names and audio files.
         output: Folder to write.
-        model_file: File name of the saved model in the experiment.
-        num_utterances: Number of utterances to measure on, evenly spread; None: all.
+        model_file: Saved model in the experiment.
+        num_utterances: Number of utterances, evenly spread; None: all.
 
     Returns:
         What was done, in one line.

@@ -13,6 +13,7 @@ from espnet_uniwav.core.features import without_local
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.pretraining import OBJECTIVES, model_config, model_prefixes
 from espnet_uniwav.integrations.espnet.finetuned import export_finetuned, read_state
+from espnet_uniwav.io.card import write_card
 from espnet_uniwav.io.folder import load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.io.output import check_output
@@ -20,6 +21,58 @@ from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.units import parse_rate
 
 FEATURES = {"frontend.features.": "features."}
+
+
+def export(
+    experiment: str,
+    folder: str,
+    model_file: str = "latest.pth",
+    half: bool = False,
+    whole: bool = False,
+    data: str | None = None,
+    licence: str | None = None,
+    language: str = "en",
+    metrics: Path | None = None,
+    limits: Path | None = None,
+    name: str | None = None,
+) -> str:
+    """Export an experiment, and write its card if data and licence are given.
+
+    Args:
+        experiment: ESPnet's output_dir.
+        folder: Checkpoint to write.
+        model_file: Saved model in the experiment.
+        half: Fp16: half the size; loaded as fp32.
+        whole: Export a recogniser with its tokens, for ``uniwav align --model``,
+            instead of only its encoder.
+        data: Training data, for the model card; or a markdown file: the training data
+            in one paragraph, then a table of corpora with hours, licence and source.
+        licence: Licence of the weights, such as cc-by-4.0.
+        language: Language code.
+        metrics: Markdown file, such as scores.md.
+        limits: Markdown file: further limits.
+        name: On the hub: OWNER/NAME.
+
+    Returns:
+        What was done, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    if bool(data) != bool(licence):
+        raise ValueError("a model card needs both --data and --licence")
+    if data and data.endswith(".md"):
+        data = _text(Path(data))
+    about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
+    model = export_experiment(experiment, folder, model_file, half, whole)
+    if data:
+        write_card(folder, data, licence, name=name, **about)
+    number = sum(p.numel() for p in model.parameters())
+    return f"{folder}: {number / 1e6:.1f} M parameters"
+
+
+def _text(path: Path | None) -> str:
+    return path.read_text(encoding="utf-8") if path else ""
 
 
 def export_experiment(

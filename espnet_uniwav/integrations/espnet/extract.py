@@ -39,12 +39,12 @@ def extract(
 
     Args:
         wav_scp: Table of names and audio files.
-        output: Folder to write, see ``FeatureWriter``.
+        output: Folder to write.
         config: Training configuration (with frontend_conf), or a checkpoint.
         shard_size: Utterances per archive.
-        num_workers: Processes, see ``process_all``.
-        device: Torch device.
-        allow_failed: Some recordings may fail, see ``conclude``.
+        num_workers: Processes; 0: work in the main process.
+        device: Torch device, such as cuda.
+        allow_failed: Exit with status 0 if some failed, but not all.
 
     Returns:
         What was done, in one line.

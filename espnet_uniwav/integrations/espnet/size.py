@@ -22,8 +22,8 @@ def size(config: str | Path, seconds: float = 10.0) -> str:
     """A table of the parts of a model.
 
     Args:
-        config: Configuration of the SSL task.
-        seconds: Length of the input utterance.
+        config: Configuration file of the SSL task, conf/*.yaml.
+        seconds: Length of the utterance; attention grows with it.
 
     Raises:
         FileNotFoundError, ValueError: Naming the file and what to do.

@@ -9,13 +9,12 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from espnet_uniwav.cli.command import make_parser, run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.integrations.fairseq2.checkpoint import (
@@ -100,29 +99,25 @@ def _join(parts: list[Tensor], own: Tensor | None, name: str, folder: Path) -> T
     return whole
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = make_parser("export", __doc__)
-    parser.prog = "python -m espnet_uniwav.integrations.fairseq2.export"
-    parser.add_argument("step", type=Path, help="step_N among the recipe's checkpoints")
-    parser.add_argument("folder", help="checkpoint to write")
-    return parser
+def export(step: Path, folder: str) -> str:
+    """Load the step and save its model.
 
-
-def export(args: argparse.Namespace) -> str:
-    """Load the step and save its model."""
-    check_output(args.folder, folder=True)
-    model, config = load_step(args.step)
-    step = args.step.resolve()
-    about = {"experiment": step.parents[1].name, "model_file": step.name}
-    save_checkpoint(model, vars(config), args.folder, about)
+    Args:
+        step: Folder step_N among the recipe's checkpoints.
+        folder: Checkpoint to write.
+    """
+    check_output(folder, folder=True)
+    model, config = load_step(step)
+    saved = step.resolve()
+    about = {"experiment": saved.parents[1].name, "model_file": saved.name}
+    save_checkpoint(model, vars(config), folder, about)
     number = sum(p.numel() for p in model.parameters())
-    return f"{args.folder}: {number / 1e6:.1f} M parameters"
+    return f"{folder}: {number / 1e6:.1f} M parameters"
 
 
-def main(cmd: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), export, cmd)
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(export, "step folder", argv)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from espnet_uniwav.apps.phones.alignment import write_folder
 from espnet_uniwav.io.jobs import conclude, process_all
@@ -20,7 +21,7 @@ Method = tuple[str, Callable, int, Callable[[], dict]]
 def align(
     data: Path,
     output: Path,
-    method: str = "pocketsphinx",
+    method: Literal["pocketsphinx", "mfa", "table", "ctc"] = "pocketsphinx",
     textgrids: Path | None = None,
     alignments: Path | None = None,
     model: Path | None = None,
@@ -34,16 +35,16 @@ def align(
 
     Args:
         data: Kaldi-style data folder: wav.scp, text, utt2spk.
-        output: Folder to write, see ``write_folder``.
-        method: ``pocketsphinx``, ``mfa``, ``table`` or ``ctc``.
-        textgrids: Folder that MFA wrote, for ``mfa``.
-        alignments: Table of alignments made by others, for ``table``.
-        model: Folder or model file (.pth) of ESPnet's ASR, for ``ctc``.
-        config: Of a model file; None: config.yaml beside it.
-        num_utterances: Approximate number, a few of each of some speakers; None: all.
-        num_workers: Processes of ``pocketsphinx``; None: one per core.
-        device: Torch device of the model.
-        allow_failed: Some utterances may fail, see ``conclude``.
+        output: Folder to write.
+        method: Aligner, or kind of existing alignments.
+        textgrids: Output folder of MFA, for ``mfa``.
+        alignments: Table (.tsv) of existing alignments, for ``table``.
+        model: Folder of ``uniwav export``, a name, or model file (.pth), for ``ctc``.
+        config: Of a .pth file; None: config.yaml beside it.
+        num_utterances: Number of utterances, evenly spread; None: all.
+        num_workers: Processes; 0: work in the main process; None: one per core.
+        device: Torch device, such as cuda.
+        allow_failed: Exit with status 0 if some failed, but not all.
 
     Returns:
         What was done, in one line.

@@ -9,13 +9,12 @@ Reads utt2spk of the data folder and phones.ctm of `uniwav align`. A line of OUT
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from espnet_uniwav.apps.phones.ctm import SILENCE, Segment, fill_gaps, read_ctm
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.align.tiers import UNKNOWN
@@ -70,37 +69,35 @@ def _stretches(segments: Sequence[Segment], unit: str) -> Iterator[tuple]:
             yield first.start, last.end, *labels
 
 
-def write_items(args: argparse.Namespace) -> str:
-    """Write the item file; raise ValueError if there is none to write."""
-    phones = args.alignment / "phones.ctm"
-    items = make_items(read_ctm(phones), read_table(args.data / "utt2spk"), args.unit)
+def write_items(
+    data: Path,
+    alignment: Path,
+    output: Path,
+    unit: Literal["triphone", "phoneme"] = "triphone",
+) -> str:
+    """Write the item file; raise ValueError if there is none to write.
+
+    Args:
+        data: Data folder.
+        alignment: Output folder of ``uniwav align``.
+        output: File (.item) to write.
+        unit: What is compared, see ``make_items``.
+    """
+    phones = alignment / "phones.ctm"
+    items = make_items(read_ctm(phones), read_table(data / "utt2spk"), unit)
     if not items:
         raise ValueError(
             f"{phones}: expected phones between others, of the utterances in "
-            f"{args.data / 'utt2spk'}, found none; align this folder"
+            f"{data / 'utt2spk'}, found none; align this folder"
         )
     rows = (f"{i.file} {i.onset:.3f} {i.offset:.3f} {' '.join(i[3:])}" for i in items)
-    write_text(args.output, "".join(f"{row}\n" for row in (" ".join(COLUMNS), *rows)))
-    return f"{args.output}: {len(items)} items"
-
-
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.lab.align.items",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", type=Path, help="data folder")
-    parser.add_argument("alignment", type=Path, help="output folder of `uniwav align`")
-    parser.add_argument("output", type=Path, help="file (.item) to write")
-    parser.add_argument("--unit", choices=UNITS, default=TRIPHONE)
-    return parser
+    write_text(output, "".join(f"{row}\n" for row in (" ".join(COLUMNS), *rows)))
+    return f"{output}: {len(items)} items"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), write_items, argv)
+    """Run the script."""
+    run_script(write_items, "data alignment output", argv)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,21 @@ Attribution, partly ShareAlike) are written to DIR/LICENSE.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
-import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
-from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.audio import write_speech
 from espnet_uniwav.io.jobs import process_all
 from espnet_uniwav.io.output import write_text
@@ -54,37 +54,33 @@ Changes: decoded from G.722 to FLAC; tones, silences and prompts under 0.4 s lef
 """
 
 
-class FetchError(Exception):
+class FetchError(OSError):
     """The packages are not available; the message says what to do instead."""
 
 
-def get_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--languages", nargs="+", choices=LANGUAGES, default=LANGUAGES)
-    parser.add_argument("--test_share", type=float, default=0.05, help="of all prompts")
-    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="processes")
-    return parser
+def fetch_corpus(
+    folder: Path,
+    languages: Sequence[Literal["en", "es", "fr", "it", "ru"]] = LANGUAGES,
+    test_share: float = 0.05,
+    nj: int | None = None,
+) -> str:
+    """Download what is missing, and write the table; returns the licences.
 
+    Args:
+        folder: Corpus folder to write.
+        languages: Languages to download.
+        test_share: Share of all prompts that is drawn for test.
+        nj: Processes; None: one per core.
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
-    args = get_parser().parse_args(argv)
-    languages = sorted(set(args.languages))
-    try:
-        missing = [name for name in languages if not is_complete(args.folder / name)]
-        if missing:
-            fetch(missing, args.folder, args.nj)
-        write_table(languages, args.folder, args.test_share)
-    except (FetchError, ValueError, OSError) as error:
-        print(f"asterisk: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return say_interrupted("asterisk")
-    print(f"{args.folder}: {NOTICE}")
-    return 0
+    Raises:
+        FetchError, ValueError, OSError: Saying what to do.
+    """
+    languages = sorted(set(languages))
+    missing = [name for name in languages if not is_complete(folder / name)]
+    if missing:
+        fetch(missing, folder, os.cpu_count() if nj is None else nj)
+    write_table(languages, folder, test_share)
+    return f"{folder}: {NOTICE}"
 
 
 def fetch(languages: list[str], folder: Path, processes: int) -> None:
@@ -265,5 +261,10 @@ def _advise(problem: str) -> str:
     )
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(fetch_corpus, "folder", argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

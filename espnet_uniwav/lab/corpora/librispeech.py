@@ -11,14 +11,13 @@ G. Chen, D. Povey and S. Khudanpur (2015), under CC BY 4.0.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.audio import seconds_of
 from espnet_uniwav.io.download import Archive, DownloadError, download, extract
 from espnet_uniwav.io.input import BLANKS, read_lines
@@ -55,61 +54,38 @@ MIRRORS = (
 )
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.lab.corpora.librispeech",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("out", type=Path, metavar="OUT", help="corpus folder to write")
-    parser.add_argument(
-        "--librispeech",
-        type=Path,
-        metavar="DIR",
-        help="LibriSpeech as unpacked, or a corpus folder with a copy of it "
-        f"({TABLE}, column source: ls_train_clean_5, ...); default: download it",
-    )
-    parser.add_argument(
-        "--downloads",
-        type=Path,
-        metavar="DIR",
-        help="folder for downloads and unpacking (default: OUT/downloads)",
-    )
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="use the complete corpus folder of --librispeech, not only LibriSpeech",
-    )
-    parser.add_argument(
-        "--more",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="more corpus folders; their utterances keep their splits",
-    )
-    return parser
-
-
-def build(args: argparse.Namespace) -> str:
+def build(
+    out: Path,
+    librispeech: Path | None = None,
+    downloads: Path | None = None,
+    all: bool = False,
+    more: Sequence[Path] = (),
+) -> str:
     """Write the corpus folder, and return a summary.
+
+    Args:
+        out: Corpus folder to write.
+        librispeech: LibriSpeech as unpacked, or a corpus folder with a copy of it
+            (transcripts.tsv, column source: ls_train_clean_5, ...); None: download it.
+        downloads: Folder for downloads and unpacking; None: OUT/downloads.
+        all: Use the complete corpus folder of ``librispeech``, not LibriSpeech alone.
+        more: More corpus folders; their utterances keep their splits.
 
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    folder = args.librispeech or fetch(args.downloads or args.out / "downloads")
-    own = read_librispeech(folder, args.all)
-    more = [row for other in args.more for row in read_table(other)]
+    folder = librispeech or fetch(downloads or out / "downloads")
+    own = read_librispeech(folder, all)
+    others = [row for other in more for row in read_table(other)]
     if not any(row.split == "test" for row in own):
-        given = any(row.split == "test" for row in more)
+        given = any(row.split == "test" for row in others)
         then = "that of --more" if given else "the recipes draw one from train"
         print(f"test: no {PARTS['test']} in {folder}: {then}")
-    rows = drop_duplicates(own + more)
+    rows = drop_duplicates(own + others)
     if not any(row.split == "dev" for row in rows):
         rows = hold_out(rows, folder)
     warn_of_shared_speakers(rows)
-    return f"{write_table(args.out, rows)}\n{describe(rows)}"
+    return f"{write_table(out, rows)}\n{describe(rows)}"
 
 
 def fetch(folder: Path) -> Path:
@@ -260,8 +236,8 @@ def _part(row: Row) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), build, argv)
+    """Run the script."""
+    run_script(build, "out", argv)
 
 
 if __name__ == "__main__":

@@ -8,43 +8,37 @@ wav.scp with the FLAC files themselves, text, utt2spk, spk2utt and speech_shape.
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.kaldi import write_data_folder
 from espnet_uniwav.lab.corpora.librispeech import read_part
 
 SAMPLE_RATE = 16000
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.lab.corpora.librispeech_parts",
-        description=__doc__.split("\n")[0],
-    )
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("parts", nargs="+", metavar="PART")
-    return parser
+def prepare(corpus: Path, out: Path, parts: Sequence[str]) -> None:
+    """Write one data folder with all parts, each table sorted by its key.
 
-
-def prepare(args: argparse.Namespace) -> None:
-    """Write one data folder with all parts, each table sorted by its key."""
-    rows = [row for part in args.parts for row in read_part(args.corpus, part)]
+    Args:
+        corpus: LibriSpeech as unpacked.
+        out: Data folder to write.
+        parts: Names of parts, such as train-clean-100.
+    """
+    rows = [row for part in parts for row in read_part(corpus, part)]
     tables = {
         "wav.scp": {row.utt: row.path for row in rows},
         "text": {row.utt: row.text for row in rows},
         "utt2spk": {row.utt: row.speaker for row in rows},
         "speech_shape": {row.utt: round(row.seconds * SAMPLE_RATE) for row in rows},
     }
-    write_data_folder(args.out, tables)
+    write_data_folder(out, tables)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), prepare, argv)
+    """Run the script."""
+    run_script(prepare, "corpus out parts", argv)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ environment variable UNIWAV_ALLOW_PIPES is 1; else it is skipped.
 
 from __future__ import annotations
 
-import argparse
+import math
 import os
 import sys
 from collections import Counter
@@ -30,7 +30,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.kaldi import write_data_folder
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.corpora.corpus import CorpusError, Recording, Skip, read_corpus
@@ -42,54 +42,47 @@ TOKENS = ("<blank>", "<unk>", "<sos/eos>")
 CHUNK = 64
 
 
-def get_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--min_seconds", type=float, default=0.4)
-    parser.add_argument("--max_seconds", type=float, default=20.0)
-    parser.add_argument("--max_hours", type=float, default=float("inf"))
-    parser.add_argument("--dev_share", type=float, default=0.05)
-    parser.add_argument("--test_share", type=float, default=0.05)
-    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="threads")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
-    args = get_parser().parse_args(argv)
-    try:
-        _check_args(args)
-        build(args)
-    except (ValueError, OSError) as error:
-        print(f"prepare: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return say_interrupted("prepare")
-    return 0
-
-
-def build(args: argparse.Namespace) -> None:
+def build(
+    corpus: Path,
+    out: Path,
+    min_seconds: float = 0.4,
+    max_seconds: float = 20.0,
+    max_hours: float | None = None,
+    dev_share: float = 0.05,
+    test_share: float = 0.05,
+    nj: int | None = None,
+) -> None:
     """Reads, decodes, splits and writes the corpus.
 
+    Args:
+        corpus: Folder of audio files, with a table or not, or a Kaldi data folder.
+        out: Folder to write.
+        min_seconds: Shortest utterance.
+        max_seconds: Longest utterance; longer ones are cut.
+        max_hours: Audio of all utterances at most; None: all.
+        dev_share: Share of speakers or utterances drawn for dev.
+        test_share: The same for test.
+        nj: Threads; None: one per core.
+
     Raises:
-        CorpusError: nothing, or not enough, is usable.
+        CorpusError: an option is of no use; nothing, or not enough, is usable.
     """
-    recordings, skips = read_corpus(args.corpus, ignore=args.out)
-    audio = args.out / "audio"
+    _check_options(min_seconds, max_seconds, dev_share, test_share)
+    recordings, skips = read_corpus(corpus, ignore=out)
+    audio = out / "audio"
     audio.mkdir(parents=True, exist_ok=True)
-    limits = Limits(args.min_seconds, args.max_seconds)
-    pieces, bad = _prepare_all(recordings, limits, audio, args.max_hours, args.nj)
+    limits = Limits(min_seconds, max_seconds)
+    hours = math.inf if max_hours is None else max_hours
+    threads = os.cpu_count() if nj is None else nj
+    pieces, bad = _prepare_all(recordings, limits, audio, hours, threads)
     skips = sorted(skips + bad, key=lambda skip: skip.utt)
-    write_skips(skips, args.out / "skipped.tsv")
-    pieces = assign_splits(pieces, {"dev": args.dev_share, "test": args.test_share})
-    _check_enough(pieces, skips, args)
+    write_skips(skips, out / "skipped.tsv")
+    pieces = assign_splits(pieces, {"dev": dev_share, "test": test_share})
+    _check_enough(pieces, skips, corpus, out)
     for name in SPLIT_NAMES:
-        write_kaldi([p for p in pieces if p.split == name], args.out / name)
-    write_text(args.out / "token_list", "\n".join(TOKENS) + "\n")
-    _report(pieces, skips, args.out)
+        write_kaldi([p for p in pieces if p.split == name], out / name)
+    write_text(out / "token_list", "\n".join(TOKENS) + "\n")
+    _report(pieces, skips, out)
 
 
 def write_kaldi(pieces: list[Piece], folder: Path) -> None:
@@ -137,13 +130,15 @@ def _prepare_all(
     return pieces, skips
 
 
-def _check_args(args: argparse.Namespace) -> None:
-    if not 0 < args.min_seconds < args.max_seconds / 2:
+def _check_options(
+    min_seconds: float, max_seconds: float, dev_share: float, test_share: float
+) -> None:
+    if not 0 < min_seconds < max_seconds / 2:
         raise CorpusError(
-            f"--min_seconds {args.min_seconds} --max_seconds {args.max_seconds}: "
+            f"--min_seconds {min_seconds} --max_seconds {max_seconds}: "
             "expected 0 < min_seconds < max_seconds / 2"
         )
-    shares = args.dev_share, args.test_share
+    shares = dev_share, test_share
     if min(shares) <= 0 or sum(shares) >= 1:
         raise CorpusError(
             f"--dev_share {shares[0]} --test_share {shares[1]}: expected both above 0 "
@@ -151,25 +146,26 @@ def _check_args(args: argparse.Namespace) -> None:
         )
 
 
-def _check_enough(pieces: list[Piece], skips: list[Skip], args) -> None:
+def _check_enough(
+    pieces: list[Piece], skips: list[Skip], corpus: Path, out: Path
+) -> None:
     """Stops if training could not start; warns if most utterances are lost."""
     total = len(pieces) + len(skips)
     kinds = _count_kinds(skips)
-    listed = f"; every case is listed in {args.out / 'skipped.tsv'}" if skips else ""
+    listed = f"; every case is listed in {out / 'skipped.tsv'}" if skips else ""
     if not pieces:
         raise CorpusError(
-            f"corpus {args.corpus}: none of {total} utterances is usable "
-            f"({kinds}){listed}"
+            f"corpus {corpus}: none of {total} utterances is usable ({kinds}){listed}"
         )
     have = Counter(piece.split for piece in pieces)
     if not have["train"] or not have["dev"]:
         raise CorpusError(
-            f"corpus {args.corpus}: {have['train']} usable utterances for train and "
+            f"corpus {corpus}: {have['train']} usable utterances for train and "
             f"{have['dev']} for dev, of {total}: expected at least one each{listed}"
         )
     if len(skips) > total / 2:
         print(
-            f"WARNING: {len(skips)} of {total} utterances of {args.corpus} are left "
+            f"WARNING: {len(skips)} of {total} utterances of {corpus} are left "
             f"out ({kinds}){listed}. Is this the corpus that you meant?",
             file=sys.stderr,
         )
@@ -193,5 +189,10 @@ def _count_kinds(skips: list[Skip]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(build, "corpus out", argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

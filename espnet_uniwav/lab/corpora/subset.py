@@ -8,10 +8,9 @@ MINUTES are reached; a larger subset holds every smaller one.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.kaldi import read_table, refuse_segments
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.corpora.split import hash_share
@@ -20,35 +19,30 @@ SAMPLE_RATE = 16000
 TABLES = ("wav.scp", "text", "utt2spk", "speech_shape", "alignment")
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.lab.corpora.subset", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("minutes", type=float)
-    return parser
+def keep_minutes(data: Path, out: Path, minutes: float) -> str:
+    """Write the smaller data folder; say what is in it.
 
-
-def keep_minutes(args: argparse.Namespace) -> str:
-    """Write the smaller data folder; say what is in it."""
-    refuse_segments(args.data)
-    tables = {name: read_table(args.data / name) for name in TABLES}
+    Args:
+        data: Data folder.
+        out: Data folder to write.
+        minutes: Minutes to keep.
+    """
+    refuse_segments(data)
+    tables = {name: read_table(data / name) for name in TABLES}
     samples = {utt: int(value) for utt, value in tables["speech_shape"].items()}
-    chosen = choose(samples, args.minutes * 60 * SAMPLE_RATE)
+    chosen = choose(samples, minutes * 60 * SAMPLE_RATE)
     if chosen is None:
-        minutes = sum(samples.values()) / SAMPLE_RATE / 60
-        raise ValueError(f"{args.data} holds {minutes:.1f} minutes: ask for fewer")
+        held = sum(samples.values()) / SAMPLE_RATE / 60
+        raise ValueError(f"{data} holds {held:.1f} minutes: ask for fewer")
     for name, table in tables.items():
         if missing := [utt for utt in chosen if utt not in table]:
-            raise ValueError(f"{args.data / name}: no line for {missing[0]}")
-    args.out.mkdir(parents=True, exist_ok=True)
+            raise ValueError(f"{data / name}: no line for {missing[0]}")
+    out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         lines = (f"{utt} {table[utt]}\n" for utt in chosen)
-        write_text(args.out / name, "".join(lines))
+        write_text(out / name, "".join(lines))
     speakers = {tables["utt2spk"][utt] for utt in chosen}
-    return f"{args.out}: {len(chosen)} utterances of {len(speakers)} speakers"
+    return f"{out}: {len(chosen)} utterances of {len(speakers)} speakers"
 
 
 def choose(samples: dict[str, int], total: float) -> list[str] | None:
@@ -67,8 +61,8 @@ def choose(samples: dict[str, int], total: float) -> list[str] | None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), keep_minutes, argv)
+    """Run the script."""
+    run_script(keep_minutes, "data out minutes", argv)
 
 
 if __name__ == "__main__":

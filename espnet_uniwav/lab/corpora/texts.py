@@ -9,46 +9,40 @@ are left out and listed in OUT/left_out.tsv.
 
 from __future__ import annotations
 
-import argparse
 import re
 import unicodedata
 from pathlib import Path
 
-from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.kaldi import read_table, refuse_segments, write_data_folder
 from espnet_uniwav.io.output import write_text
 
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="espnet_uniwav.lab.corpora.texts", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--match", default="", help="what an id must contain (regex)")
-    return parser
+def keep_texts(data: Path, out: Path, match: str = "") -> str:
+    """Write the data folders and the list of what is left out; say how many.
 
-
-def keep_texts(args: argparse.Namespace) -> str:
-    """Write the data folders and the list of what is left out; say how many."""
+    Args:
+        data: Folder of data folders train, dev and test.
+        out: Folder to write.
+        match: Regular expression that an id must contain.
+    """
     left_out, said = [], []
     for split in ("train", "dev", "test"):
-        kept, reasons = choose(read_table(args.data / split / "text"), args.match)
+        kept, reasons = choose(read_table(data / split / "text"), match)
         if not kept:
             raise ValueError(
-                f"{args.data / split / 'text'}: none of {len(reasons)} "
+                f"{data / split / 'text'}: none of {len(reasons)} "
                 "utterances has a usable text: recognition needs transcripts "
                 "(transcripts.tsv or a Kaldi data folder with text)"
             )
-        copy_folder(args.data / split, args.out / split, kept)
+        copy_folder(data / split, out / split, kept)
         left_out += [(utt, split, reason) for utt, reason in reasons.items()]
         said.append(f"{split:5} {len(kept):6} utterances, {len(reasons)} left out")
     rows = [("utt", "split", "reason"), *left_out]
     lines = ("\t".join(row) + "\n" for row in rows)
-    write_text(args.out / "left_out.tsv", "".join(lines))
+    write_text(out / "left_out.tsv", "".join(lines))
     return "\n".join(said)
 
 
@@ -97,8 +91,8 @@ def copy_folder(source: Path, target: Path, texts: dict[str, str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    run_command(get_parser(), keep_texts, argv)
+    """Run the script."""
+    run_script(keep_texts, "data out", argv)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from espnet_uniwav.apps.infill.recording import load_generator
 from espnet_uniwav.apps.tokenizer.config import LEARNED
-from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tokenizer.tokenizer import PACKAGED, UniWavTokenizer
 from espnet_uniwav.apps.tts.speaking import Synthesizer
 from espnet_uniwav.apps.vocoder import NO_VOCODER, use_vocoder
-from espnet_uniwav.cli.options import PRETRAINED, TOKENIZER, VOICE
+from espnet_uniwav.cli.commands import PRETRAINED, VOICE
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.integrations.espnet.finetuned import read_arguments
@@ -61,7 +61,7 @@ class Models:
     ):
         self.checkpoint = checkpoint or packaged(KINDS["checkpoint"], PRETRAINED)
         self.tts = tts or packaged(KINDS["tts"], VOICE)
-        found = tokenizers or [packaged(KINDS["tokenizer"], TOKENIZER)]
+        found = tokenizers or [packaged(KINDS["tokenizer"], PACKAGED)]
         found = [own for own in found if own]
         self.vocoder, self.device = vocoder, device
         self.loading = 0.0

@@ -48,12 +48,15 @@ def serve(
     """Serve the page until it is interrupted or terminated, then delete recordings.
 
     Args:
-        checkpoint, tts, vocoder, device: As of ``Models``.
-        tokenizer: Tokenizers, one for each rate.
+        checkpoint: Folder of ``uniwav export``, or a name; None: a packaged one.
+        tts: Model fine-tuned to speak: a folder, name or .pth file; None: packaged.
+        tokenizer: Checkpoints of tokenizers, one for each rate; None: a packaged one.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
+        device: Torch device, such as cuda.
         max_seconds: Longest recording.
-        host: Address to listen at.
+        host: Address to listen at; 0.0.0.0 lets the whole network in.
         port: Its port; None: the first free one from 7860 on.
-        share: Make a public address, by a server of Gradio's.
+        share: Make a public address, through a server of Gradio's.
 
     Raises:
         ValueError, OSError: Naming the option and what to do.

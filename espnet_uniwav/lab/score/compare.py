@@ -57,17 +57,17 @@ def score(
     """Score systems, write the results, and return the tables.
 
     Args:
-        lines: Table with ``NEEDED_COLUMNS``.
+        lines: Table with name, text, prompt, reference, speaker.
         output: Folder to write.
         systems: NAME=FOLDER of each, with the wav files.
-        vocoder: See ``use_vocoder``; its copies are scored too.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
         codec: Folder of ``uniwav codec``; its copies are scored too.
         title: Title of the page.
         match: Regular expression on the reference's path; other lines are left out.
-        num_utterances: Lines to score, evenly spread; None: all.
+        num_utterances: Number of utterances, evenly spread; None: all.
         players: Lines with players on the page.
         frame_rate: Frame rate of the copies' features (Hz).
-        cache: File of cached scores; None: cache.json in the folder.
+        cache: File of cached scores; None: OUTPUT/cache.json.
         baseline: System, or what is scored for comparison; the differences of all
             others from it are written too.
 

@@ -31,7 +31,7 @@ from espnet_uniwav.lab.superb.kept_features import TRAINED_OR_OTHER, KeptUpstrea
 from espnet_uniwav.plugin import register_s3prl
 
 
-class HarnessError(Exception):
+class HarnessError(OSError):
     """S3PRL stopped; the message names its log."""
 
 

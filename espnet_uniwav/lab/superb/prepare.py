@@ -8,11 +8,11 @@ Every task has its own folder below OUT, with a list of its utterances, utteranc
 
 from __future__ import annotations
 
-import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.lab.superb.folders import fresh_folder
 from espnet_uniwav.lab.superb.identification import write_sid
 from espnet_uniwav.lab.superb.transcribed import write_asr, write_pr
@@ -22,45 +22,30 @@ from espnet_uniwav.lab.superb.verification import write_asv
 WRITERS = {"pr": write_pr, "asr": write_asr, "sid": write_sid, "asv": write_asv}
 
 
-def get_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--tasks", nargs="+", choices=WRITERS, default=list(WRITERS))
-    parser.add_argument(
-        "--groups",
-        nargs="*",
-        default=[],
-        metavar="NAME=REGEX",
-        help="speakers with a matching line of wav.scp are scored separately",
-    )
-    parser.add_argument(
-        "--oov",
-        choices=("guess", "drop"),
-        default="guess",
-        help="pr: guess words that the lexicon lacks, or drop their utterances",
-    )
-    return parser
+def prepare(
+    data: Path,
+    out: Path,
+    tasks: Sequence[Literal["pr", "asr", "sid", "asv"]] = ("pr", "asr", "sid", "asv"),
+    groups: Sequence[str] = (),
+    oov: Literal["guess", "drop"] = "guess",
+) -> None:
+    """Write the folders of the tasks.
 
+    Args:
+        data: Folder of data folders train, dev and test.
+        out: Folder to write.
+        tasks: Tasks to prepare.
+        groups: NAME=REGEX of speakers that are scored separately: those with a matching
+            line of wav.scp.
+        oov: Task pr: guess words that the lexicon lacks, or drop their utterances.
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
-    args = get_parser().parse_args(argv)
-    try:
-        groups = dict(_parse_group(entry) for entry in args.groups)
-        utterances = read_folders(args.data, groups)
-        for task in args.tasks:
-            options = {"oov": args.oov} if task == "pr" else {}
-            folder = fresh_folder(args.out / task)
-            print("\n".join(WRITERS[task](utterances, folder, **options)))
-    except (LayoutError, OSError, ValueError) as error:
-        print(f"prepare: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return say_interrupted("prepare")
-    return 0
+    Raises:
+        LayoutError, ValueError, OSError: Naming the file and what to do.
+    """
+    utterances = read_folders(data, dict(_parse_group(entry) for entry in groups))
+    for task in tasks:
+        options = {"oov": oov} if task == "pr" else {}
+        print("\n".join(WRITERS[task](utterances, fresh_folder(out / task), **options)))
 
 
 def _parse_group(entry: str) -> tuple[str, str]:
@@ -72,5 +57,10 @@ def _parse_group(entry: str) -> tuple[str, str]:
     return name, regex
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(prepare, "data out", argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

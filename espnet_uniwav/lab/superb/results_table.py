@@ -8,15 +8,14 @@ test. EXP/scores.csv holds every cell, EXP/runs.csv every run and its learning r
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import atomic_write, write_text
 from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.runs import read_result
@@ -33,30 +32,27 @@ RUNS = ("task", "upstream", "lr", "seed", "steps", "chosen", *SECONDS)
 METRICS = ("PER", "CER", "WER", "accuracy", "EER")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("exp", type=Path)
-    args = parser.parse_args(argv)
-    try:
-        chosen = read_chosen(args.exp)
-        cells = [
-            cell
-            for (task, upstream), choice in chosen.items()
-            for cell in score(task, upstream, choice, args)
-        ]
-        write_csv(args.exp / "scores.csv", SCORES, cells)
-        write_csv(args.exp / "runs.csv", run_columns(), list_runs(args.exp, chosen))
-        table = markdown(cells, chosen)
-        write_text(args.exp / "table.md", table)
-        print(table, end="")
-    except (LayoutError, OSError, ValueError) as error:
-        print(f"table: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+def results_table(data: Path, exp: Path) -> str:
+    """Write the table and the CSV files; returns the table.
+
+    Args:
+        data: Folder that ``superb.prepare`` wrote.
+        exp: Folder of the runs.
+
+    Raises:
+        LayoutError, ValueError, OSError: Naming the file.
+    """
+    chosen = read_chosen(exp)
+    cells = [
+        cell
+        for (task, upstream), choice in chosen.items()
+        for cell in score(task, upstream, choice, data / task, exp)
+    ]
+    write_csv(exp / "scores.csv", SCORES, cells)
+    write_csv(exp / "runs.csv", run_columns(), list_runs(exp, chosen))
+    table = markdown(cells, chosen)
+    write_text(exp / "table.md", table)
+    return table.rstrip("\n")
 
 
 def read_chosen(exp: Path) -> dict[tuple[str, str], dict]:
@@ -81,14 +77,11 @@ def run_folder(exp: Path, task: str, upstream: str, choice: dict, seed: int) -> 
     return exp / task / upstream / name
 
 
-def score(task: str, upstream: str, choice: dict, args) -> list[dict]:
+def score(task: str, upstream: str, choice: dict, data: Path, exp: Path) -> list[dict]:
     """Scores of one task and upstream, for all utterances and for each group."""
-    data = args.data / task
     table = read_utterances(data)
     found = [
-        read_counts(
-            task, run_folder(args.exp, task, upstream, choice, seed), data, "test"
-        )
+        read_counts(task, run_folder(exp, task, upstream, choice, seed), data, "test")
         for seed in choice["seeds"]
     ]
     rest = {"lr": f"{choice['lr']:g}", "steps": choice["steps"]}
@@ -216,5 +209,10 @@ def write_csv(path: Path, columns: tuple, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(results_table, "data exp", argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,17 +11,16 @@ one starts again.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.superb import runs
-from espnet_uniwav.lab.superb.harness import HarnessError
 from espnet_uniwav.lab.superb.kept_features import Store
 from espnet_uniwav.lab.superb.runs import Place, Run, Upstream
 from espnet_uniwav.lab.superb.settings import default, fingerprint
@@ -29,69 +28,68 @@ from espnet_uniwav.lab.superb.tasks import TASKS
 from espnet_uniwav.lab.superb.utterances import LayoutError
 
 
-def get_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, help="what superb.prepare wrote")
-    parser.add_argument("exp", type=Path)
-    parser.add_argument(
-        "--upstreams", nargs="+", required=True, metavar="NAME=UPSTREAM[:CHECKPOINT]"
-    )
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["pr", "sid"])
-    parser.add_argument(
-        "--lrs", nargs="*", type=float, help="to choose from; none: of the conf file"
-    )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, help="updates; none: of the conf file")
-    parser.add_argument("--conf", type=Path, default=Path("conf"))
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--keep_gib",
-        type=float,
-        default=4.0,
-        help="memory for the states of frozen upstreams; 0: compute them at every step",
-    )
-    parser.add_argument(
-        "--harness_args", default="", help="more arguments of s3prl.run_downstream"
-    )
-    return parser
+def sweep(
+    data: Path,
+    exp: Path,
+    upstreams: Sequence[str],
+    tasks: Sequence[Literal["pr", "asr", "sid", "asv"]] = ("pr", "sid"),
+    lrs: Sequence[float] = (),
+    seeds: Sequence[int] = (0,),
+    steps: int | None = None,
+    conf: str | Path = "conf",
+    device: str = "cpu",
+    keep_gib: float = 4.0,
+    harness_args: str = "",
+) -> None:
+    """Train and score every task with every upstream.
+
+    Args:
+        data: Folder that ``superb.prepare`` wrote.
+        exp: Folder of the runs.
+        upstreams: NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT of each.
+        tasks: Tasks to run.
+        lrs: Learning rates to choose from; none: that of the conf file.
+        seeds: Seeds; the learning rate is chosen with the first one.
+        steps: Updates; None: those of the conf file.
+        conf: Folder of the conf files.
+        device: Torch device, such as cuda.
+        keep_gib: Memory (GiB) for the states of frozen upstreams; 0: compute them at
+            every step.
+        harness_args: More arguments of s3prl.run_downstream.
+
+    Raises:
+        LayoutError, HarnessError, ValueError, OSError: Naming the option or file.
+    """
+    found = [parse_upstream(entry) for entry in upstreams]
+    _check_options(found, steps, lrs)
+    store = Store(keep_gib * 2**30) if keep_gib > 0 else None
+    place = Place(data, exp, Path(conf), device, tuple(harness_args.split()), store)
+    for upstream in found:
+        for task in tasks:
+            own = steps or default(task, place.conf, "runner", "total_steps")
+            rates = lrs or [float(default(task, place.conf, "optimizer", "lr"))]
+            first = [Run(task, upstream, lr, seeds[0], own) for lr in rates]
+            train_and_score(first, seeds, place)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
-    args = get_parser().parse_args(argv)
-    try:
-        upstreams = [parse_upstream(entry) for entry in args.upstreams]
-        _check_args(args, upstreams)
-        more = tuple(args.harness_args.split())
-        store = Store(args.keep_gib * 2**30) if args.keep_gib > 0 else None
-        place = Place(args.data, args.exp, args.conf, args.device, more, store)
-        for upstream in upstreams:
-            for task in args.tasks:
-                sweep(task, upstream, args, place)
-    except (LayoutError, HarnessError, OSError, ValueError) as error:
-        print(f"sweep: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return say_interrupted("sweep")
-    return 0
+def train_and_score(first: list[Run], seeds: Sequence[int], place: Place) -> None:
+    """Chooses the learning rate of one task and upstream, then scores test.
 
-
-def sweep(task: str, upstream: Upstream, args, place: Place) -> None:
-    """Chooses the learning rate of one task and upstream, then scores test."""
-    steps = args.steps or default(task, place.conf, "runner", "total_steps")
-    lrs = args.lrs or [float(default(task, place.conf, "optimizer", "lr"))]
-    first = [Run(task, upstream, lr, args.seeds[0], steps) for lr in lrs]
+    Args:
+        first: A run with the first seed for each learning rate.
+        seeds: All seeds.
+        place: Where it runs.
+    """
+    task, upstream, steps = first[0].task, first[0].upstream, first[0].steps
     dev = {run.lr: _train(run, place) for run in first}
     lr = choose(dev, TASKS[task].higher_is_better)
-    for seed in args.seeds:
+    for seed in seeds:
         run = replace(first[0], lr=lr, seed=seed)
         if run not in first:
             _train(run, place)
         result = runs.score_test(run, place)
         print(f"{_describe(run)}: test {_format(result['test'])}", flush=True)
-    chosen = {"lr": lr, "dev": dev, "seeds": args.seeds, "steps": steps}
+    chosen = {"lr": lr, "dev": dev, "seeds": list(seeds), "steps": steps}
     path = place.exp / task / upstream.name / "chosen.json"
     write_text(path, json.dumps(chosen, indent=1) + "\n")
 
@@ -136,17 +134,24 @@ def _format(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f} %" for name, value in metrics.items())
 
 
-def _check_args(args: argparse.Namespace, upstreams: list[Upstream]) -> None:
+def _check_options(
+    upstreams: list[Upstream], steps: int | None, lrs: Sequence[float]
+) -> None:
     names = [upstream.name for upstream in upstreams]
     if len(set(names)) < len(names):
         raise LayoutError(f"--upstreams: names must differ, found {' '.join(names)}")
     for upstream in upstreams:
         fingerprint(upstream.checkpoint)
-    if args.steps is not None and args.steps < 1:
-        raise LayoutError(f"--steps {args.steps}: expected 1 or more")
-    if any(not lr > 0 for lr in args.lrs or ()):
-        raise LayoutError(f"--lrs {args.lrs}: expected numbers above 0")
+    if steps is not None and steps < 1:
+        raise LayoutError(f"--steps {steps}: expected 1 or more")
+    if any(not lr > 0 for lr in lrs):
+        raise LayoutError(f"--lrs {list(lrs)}: expected numbers above 0")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(sweep, "data exp", argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

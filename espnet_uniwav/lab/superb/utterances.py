@@ -18,7 +18,7 @@ SAMPLE_RATE = 16000
 SPLITS = ("train", "dev", "test")
 
 
-class LayoutError(Exception):
+class LayoutError(ValueError):
     """The data cannot be laid out for a task; the message says how to fix it."""
 
 

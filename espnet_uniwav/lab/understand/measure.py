@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,14 +28,14 @@ from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScorer, Sco
 from espnet_uniwav.lab.understand.section import write_understanding
 from espnet_uniwav.lab.understand.states import FEATURES, States, collect_states
 
-NamedFolders = Sequence[tuple[str, Path]]
+NamedFolder = tuple[str, Path]
 
 
 def understand(
-    checkpoint: NamedFolders,
+    checkpoint: Sequence[NamedFolder],
     data: Path,
     output: Path,
-    codes: NamedFolders = (),
+    codes: Sequence[NamedFolder] = (),
     fit_data: Path | None = None,
     alignment: Sequence[Path] = (),
     num_utterances: int | None = None,
@@ -44,7 +46,6 @@ def understand(
     seed: int = 0,
     abx: bool = False,
     device: str = "cpu",
-    command: str = "",
 ) -> str:
     """Measure all systems and write the folder.
 
@@ -52,19 +53,19 @@ def understand(
         checkpoint: Name and folder of each; raw features and random encoder are from
             the first one.
         data: Held-out Kaldi data folder.
-        output: Folder to write, see ``write_understanding``.
-        codes: Name and folder of each output of ``tokenize`` for ``data``.
+        output: Folder to write.
+        codes: Name and folder of each output of ``uniwav tokenize`` for ``data``.
         fit_data: Kaldi data folder to fit the phone probe on.
-        alignment: Output folders of ``uniwav align``, for both data folders.
-        num_utterances: Held-out utterances, evenly spread; None: all.
-        num_fit_utterances: Utterances to fit on, evenly spread; None: all.
-        clusters: Clusters of k-means; None: by the number of frames.
+        alignment: Output folders of ``uniwav align``, for both data folders; phones are
+            measured on the aligned utterances, speakers on all.
+        num_utterances: Number of utterances, evenly spread; None: all.
+        num_fit_utterances: Utterances of ``fit_data``; None: all.
+        clusters: Clusters of k-means; None: up to 1024, of 300 frames or more each.
         runs: Runs of k-means, averaged.
         max_frames: Frames per data folder at most; more are thinned.
-        seed: Seed of clusters, random encoder, halves and choice of phones.
-        abx: Measure phone ABX too.
-        device: Torch device of the models.
-        command: Command line, shown in the report.
+        seed: Seed of all random draws.
+        abx: Measure phone ABX too; takes minutes for a layer, and the package fastabx.
+        device: Torch device, such as cuda.
 
     Returns:
         What was done, in one line.
@@ -87,11 +88,13 @@ def understand(
     scores = list(_say(_score_all(make_systems(checkpoint, seed), codes, *parts)))
     scores.sort(key=lambda score: score.system == RAW)
     notes += _say(abx_notes(scores, len(held_out.alignments)))
-    write_understanding(output, scores, notes, command)
+    write_understanding(output, scores, notes, shlex.join(sys.argv))
     return f"{output}: {len(scores)} scores"
 
 
-def make_systems(checkpoints: NamedFolders, seed: int) -> Iterator[tuple[str, UniWav]]:
+def make_systems(
+    checkpoints: Sequence[NamedFolder], seed: int
+) -> Iterator[tuple[str, UniWav]]:
     """Load the checkpoints one by one, then build a random encoder like the first."""
     first = None
     for name, folder in checkpoints:
@@ -109,7 +112,7 @@ def make_systems(checkpoints: NamedFolders, seed: int) -> Iterator[tuple[str, Un
 
 def _score_all(
     systems: Iterator[tuple[str, UniWav]],
-    codes: NamedFolders,
+    codes: Sequence[NamedFolder],
     held_out: Corpus,
     fit: Corpus | None,
     max_frames: int,
@@ -133,7 +136,7 @@ def score_system(
     fit: Corpus | None,
     max_frames: int,
     with_raw: bool,
-    codes: NamedFolders,
+    codes: Sequence[NamedFolder],
     conf: dict,
     abx: bool = False,
 ) -> Iterator[Score | AbxScore]:

@@ -6,9 +6,8 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import make_config, make_speech
+from factories import command, make_config, make_speech
 
-from espnet_uniwav.cli.commands.codec import main as codec
 from espnet_uniwav.core.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -17,6 +16,8 @@ from espnet_uniwav.core.checkpoint import (
 from espnet_uniwav.core.features import NeuralCodec, build_features, check_spec
 from espnet_uniwav.core.features.neural_codec import build_network
 from espnet_uniwav.core.model import UniWav
+
+codec = command("codec")
 
 ENCODEC = dict(
     num_filters=4,

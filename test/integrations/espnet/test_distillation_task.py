@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from factories import make_speech
+from factories import command, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -17,10 +17,11 @@ plugin.register()
 from tts_case import TOKENS, build, make_batch, tts_train, write_corpus  # noqa: E402
 
 from espnet_uniwav.apps.tts.speaking import Synthesizer  # noqa: E402
-from espnet_uniwav.cli.commands.tts import main as tts  # noqa: E402
 from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.io.audio import read_speech  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
+
+tts = command("tts")
 
 DECODER = "tts.synthesizer.uniwav.decoder."
 SPEECH = dict(num_steps=2, method="euler", guidance_scale=0.0, temperature=0.3)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 import yaml
-from factories import make_config, make_model
+from factories import command, make_config, make_model
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -17,10 +17,11 @@ from espnet2.tasks.asr import ASRTask  # noqa: E402
 from espnet2.tasks.ssl import SSLTask  # noqa: E402
 from ssl_case import make_args  # noqa: E402
 
-from espnet_uniwav.cli.commands.export import main as export  # noqa: E402
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.espnet.finetuned import load_finetuned  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
+
+export = command("export")
 
 TOKENS = ["<blank>", "<unk>", "/home", "~", "<sos/eos>"]
 

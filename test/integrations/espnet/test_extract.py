@@ -9,18 +9,19 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import DIM, TRAINING, make_config, make_model, make_speech
+from factories import DIM, TRAINING, command, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
 
 plugin.register()
-from espnet_uniwav.cli.commands.extract import main as extract  # noqa: E402
 from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.core.features import build_features  # noqa: E402
 from espnet_uniwav.core.features.stored import FeatureWriter, read_spec  # noqa: E402
 from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend  # noqa: E402
 from espnet_uniwav.io.pipe import ALLOW  # noqa: E402
+
+extract = command("extract")
 
 LAYERS = dict(num_layers=2, num_heads=2, ffn_dim=32)
 FRONTEND = dict(fs="16k", features="log_mel", features_conf=dict(num_mels=12))

@@ -9,7 +9,7 @@ import shutil
 import pytest
 import torch
 import yaml
-from factories import NUM_MELS, make_config, make_model, make_speech
+from factories import NUM_MELS, command, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -19,12 +19,13 @@ plugin.register()
 from espnet2.tasks.abs_task import scheduler_classes  # noqa: E402
 from espnet2.tasks.asr import ASRTask  # noqa: E402
 
-from espnet_uniwav.cli.commands.export import main as export  # noqa: E402
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
 from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend  # noqa: E402
 from espnet_uniwav.integrations.espnet.tts_features import UniWavFeatsExtract  # noqa: E402
+
+export = command("export")
 
 TOKENS = ["<blank>", "<unk>", "<space>", "A", "B", "<sos/eos>"]
 NUM_LAYERS = 3

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import TRAINING, make_config, make_model, make_speech
+from factories import TRAINING, command, make_config, make_model, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -19,13 +19,14 @@ from espnet_uniwav import plugin  # noqa: E402
 plugin.register()
 from espnet_uniwav.apps.tokenizer.files import read_codes  # noqa: E402
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
-from espnet_uniwav.cli.commands.cluster import main as cluster  # noqa: E402
-from espnet_uniwav.cli.commands.detokenize import main as detokenize  # noqa: E402
-from espnet_uniwav.cli.commands.tokenize import main as tokenize  # noqa: E402
 from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
 from espnet_uniwav.io.pipe import ALLOW  # noqa: E402
+
+cluster = command("cluster")
+detokenize = command("detokenize")
+tokenize = command("tokenize")
 
 CONF = dict(
     model="uniwav_tokenizer",

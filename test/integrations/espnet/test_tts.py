@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import NUM_MELS, make_config, make_speech
+from factories import NUM_MELS, command, make_config, make_speech
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -26,12 +26,13 @@ from tts_case import (  # noqa: E402
 
 from espnet_uniwav.apps.tts.speaking import Synthesizer  # noqa: E402
 from espnet_uniwav.apps.vocoder import Vocoder  # noqa: E402
-from espnet_uniwav.cli.commands.edit import main as edit  # noqa: E402
-from espnet_uniwav.cli.commands.export import main as export  # noqa: E402
-from espnet_uniwav.cli.commands.tts import main as tts  # noqa: E402
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.espnet.reader import load_reader  # noqa: E402
 from espnet_uniwav.io.folder import CONFIG, WEIGHTS  # noqa: E402
+
+edit = command("edit")
+export = command("export")
+tts = command("tts")
 
 QUICK = ["--num_steps", "2"]
 

@@ -12,8 +12,12 @@ from espnet_uniwav.lab.corpora.prepare import main
 def prepare(tmp_path, capsys):
     def run(corpus, *options, out="out"):
         argv = [str(corpus), str(tmp_path / out), "--nj", "2", *map(str, options)]
-        status = main(argv)
-        return Result(tmp_path / out, status, "".join(capsys.readouterr()))
+        status, said = 0, ""
+        try:
+            main(argv)
+        except SystemExit as ended:
+            status, said = 1, str(ended.code)
+        return Result(tmp_path / out, status, "".join([*capsys.readouterr(), said]))
 
     return run
 

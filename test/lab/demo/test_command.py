@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
+from factories import command
 
-from espnet_uniwav.cli.commands.demo import main
+main = command("demo")
 
 
 def test_without_gradio(monkeypatch):

@@ -15,7 +15,7 @@ from lab.demo.conftest import MOST
 
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import Vocoder
-from espnet_uniwav.cli.options import PRETRAINED, VOICE
+from espnet_uniwav.cli.commands import PRETRAINED, VOICE
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io import folder as storage
 from espnet_uniwav.io.folder import write_folder

@@ -12,9 +12,9 @@ import pytest
 import soundfile
 import torch
 import yaml
+from factories import command
 from torch.utils.tensorboard import SummaryWriter
 
-from espnet_uniwav.cli.commands import report
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.kaldi import Utterance, read_data_folder
@@ -25,6 +25,8 @@ from espnet_uniwav.lab.report.scalars import read_curves, read_scalars
 from espnet_uniwav.lab.score.infilling_rows import (
     choose_utterances,
 )
+
+report = command("report")
 
 CODEBOOKS = 2
 STEPS_OF_EPOCH = 4
@@ -134,7 +136,7 @@ def checkpoint(tmp_path):
 
 def build(tmp_path, *options) -> str:
     output = tmp_path / "report" / "index.html"
-    report.main([*map(str, options), "--output", str(output), "--num_steps", "1"])
+    report([*map(str, options), "--output", str(output), "--num_steps", "1"])
     return output.read_text(encoding="utf-8")
 
 
@@ -213,7 +215,7 @@ def test_a_packaged_model_by_its_name(tmp_path, experiment, wav_scp, packaged):
 def test_errors_name_what_is_wrong(tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=message):
-        report.main(options)
+        report(options)
 
 
 def test_scalars_keep_the_last_run_of_a_step(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from factories import ROOT
+from factories import ROOT, command
 
 from espnet_uniwav import infill
 from espnet_uniwav.apps.infill.filling import (
@@ -19,7 +19,6 @@ from espnet_uniwav.apps.infill.filling import (
     span_mask,
 )
 from espnet_uniwav.apps.vocoder.splicing import runs
-from espnet_uniwav.cli.commands.infill import main as infill_main
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.model import UniWav
@@ -27,6 +26,8 @@ from espnet_uniwav.io.audio import read_speech, write_speech
 from espnet_uniwav.lab.score import infilling as score
 from espnet_uniwav.lab.score.infilling import Cache, Protocol, Scorer
 from espnet_uniwav.lab.score.infilling_table import markdown, parse_grid, score_table
+
+infill_main = command("infill")
 
 RATE = 16000
 SCORE = ROOT / "egs2/mini_speech/ssl1/local/score_infill.py"

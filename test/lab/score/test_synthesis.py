@@ -8,9 +8,9 @@ import importlib.util
 import numpy as np
 import pytest
 import soundfile
+from factories import command
 
 from espnet_uniwav.apps.tts.lines import Line
-from espnet_uniwav.cli.commands import score as command
 from espnet_uniwav.core.checkpoint import save_features
 from espnet_uniwav.core.features import NeuralCodec
 from espnet_uniwav.lab.report.page import load_sections
@@ -27,6 +27,8 @@ from espnet_uniwav.lab.score.scores import (
     strangers,
 )
 from espnet_uniwav.lab.score.word_errors import Errors
+
+score = command("score")
 
 RATE = 16000
 
@@ -81,7 +83,7 @@ def write_tone(path, peak):
 def run(lines, *more):
     folder = lines.parent
     systems = [f"good={folder}/good", f"quiet={folder}/quiet"]
-    command.main([str(lines), *systems, "--output", f"{folder}/out", *more])
+    score([str(lines), *systems, "--output", f"{folder}/out", *more])
     with open(folder / "out/scores.csv", newline="") as f:
         return list(csv.DictReader(f))
 
@@ -147,7 +149,7 @@ def test_bad_input(lines, judged, change, message):
 
 def test_system_without_folder(lines, judged):
     with pytest.raises(SystemExit, match="expected NAME=FOLDER"):
-        command.main([str(lines), "good", "--output", str(lines.parent / "out")])
+        score([str(lines), "good", "--output", str(lines.parent / "out")])
 
 
 def test_packages_are_named(lines, monkeypatch):

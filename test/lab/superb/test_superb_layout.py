@@ -177,9 +177,12 @@ def test_asv_leaves_out_silence_and_writes_the_lengths_s3prl_reads(
         assert all(path.parts[-3].startswith("test") for path in paths)
 
 
-def run(*argv, capsys):
-    status = prepare.main([str(value) for value in argv])
-    return status, capsys.readouterr().err
+def fail(*argv) -> str:
+    """The message with which the script ends, in one line."""
+    with pytest.raises(SystemExit) as ended:
+        prepare.main([str(value) for value in argv])
+    assert len(ended.value.code.splitlines()) == 1
+    return ended.value.code
 
 
 @pytest.mark.parametrize(
@@ -192,40 +195,39 @@ def run(*argv, capsys):
         ("sid", dict(rate=8000), "has 8000 Hz and 1 channels, expected 16000"),
     ],
 )
-def test_a_corpus_that_does_not_suit_a_task(tmp_path, capsys, task, options, words):
+def test_a_corpus_that_does_not_suit_a_task(tmp_path, task, options, words):
     corpus = write_corpus(tmp_path / "in", **options)
-    status, error = run(corpus, tmp_path / "out", "--tasks", task, capsys=capsys)
-    assert status == 1 and words in error
-    assert len(error.strip().splitlines()) == 1
+    error = fail(corpus, tmp_path / "out", "--tasks", task)
+    assert words in error
 
 
-def test_bad_folders_are_named(corpus, tmp_path, capsys):
-    status, error = run(tmp_path, tmp_path / "out", capsys=capsys)
-    assert status == 1 and f"{tmp_path / 'train/wav.scp'} is missing" in error
+def test_bad_folders_are_named(corpus, tmp_path):
+    error = fail(tmp_path, tmp_path / "out")
+    assert f"{tmp_path / 'train/wav.scp'} is missing" in error
     (tmp_path / "out/sid").mkdir(parents=True)
     (tmp_path / "out/sid/mine.txt").write_text("precious")
     options = "--tasks", "sid"
-    status, error = run(corpus, tmp_path / "out", *options, capsys=capsys)
-    assert status == 1 and "was not written by this recipe" in error
+    error = fail(corpus, tmp_path / "out", *options)
+    assert "was not written by this recipe" in error
     assert (tmp_path / "out/sid/mine.txt").read_text() == "precious"
     options = "--groups", "native=nothing_like_it"
-    status, error = run(corpus, tmp_path / "out2", *options, capsys=capsys)
-    assert status == 1 and "native=nothing_like_it: no line" in error
+    error = fail(corpus, tmp_path / "out2", *options)
+    assert "native=nothing_like_it: no line" in error
 
 
-def test_ids_that_become_one_name_are_refused(tmp_path, capsys):
+def test_ids_that_become_one_name_are_refused(tmp_path):
     corpus = write_corpus(tmp_path / "in")
     for name in ("wav.scp", "text", "utt2spk"):
         path = corpus / "dev" / name
         lines = path.read_text().splitlines()
         lines = [re.sub(r"^dev\.1-u", "dev_0-u", line) for line in lines]
         path.write_text("\n".join(lines))
-    status, error = run(corpus, tmp_path / "out", capsys=capsys)
-    assert status == 1 and "dev.0-u" in error and "both become dev_0-u" in error
+    error = fail(corpus, tmp_path / "out")
+    assert "dev.0-u" in error and "both become dev_0-u" in error
 
 
-def test_parts_of_recordings_are_refused(corpus, tmp_path, capsys):
+def test_parts_of_recordings_are_refused(corpus, tmp_path):
     shutil.copytree(corpus, tmp_path / "in")
     (tmp_path / "in/train/segments").write_text("a r 0 1\n")
-    assert prepare.main([f"{tmp_path}/in", f"{tmp_path}/out"]) == 1
-    assert "segments: expected a file for every utterance" in capsys.readouterr().err
+    error = fail(tmp_path / "in", tmp_path / "out")
+    assert "segments: expected a file for every utterance" in error

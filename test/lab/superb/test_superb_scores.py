@@ -128,7 +128,7 @@ def setting(tmp_path, monkeypatch):
         argv = [tmp_path / "data", tmp_path / "exp", "--tasks", "pr"]
         argv += ["--conf", tmp_path / "conf", "--steps", 8, *options]
         argv += ["--upstreams", *upstreams]
-        return sweep.main([str(value) for value in argv])
+        sweep.main([str(value) for value in argv])
 
     return run, fake
 
@@ -138,7 +138,7 @@ LRS = ("--lrs", "1e-2", "1e-3", "1e-4")
 
 def test_the_best_rate_on_dev_alone_sees_test(setting, tmp_path):
     sweep, fake = setting
-    assert sweep(*LRS, "--seeds", 0, 1) == 0
+    sweep(*LRS, "--seeds", 0, 1)
     tested = [call for call in fake.calls if call[-1] == "test"]
     assert tested == [("fbank", 1e-3, 0, "test"), ("fbank", 1e-3, 1, "test")]
     trained = [call[1:3] for call in fake.calls if call[-1] == "train"]
@@ -152,22 +152,23 @@ def test_a_finished_run_is_not_repeated_and_an_interrupted_one_is(setting, tmp_p
     sweep, fake = setting
     sweep(*LRS)
     fake.calls.clear()
-    assert sweep(*LRS) == 0 and fake.calls == []
+    sweep(*LRS)
+    assert fake.calls == []
     run = tmp_path / "exp/pr/fbank/lr0.01_seed0_steps8"
     (run / "result.json").unlink()
     (run / "left_over").touch()
-    assert sweep(*LRS) == 0
+    sweep(*LRS)
     assert fake.calls == [("fbank", 1e-2, 0, "train"), ("fbank", 1e-2, 0, "dev")]
     assert not (run / "left_over").exists()
 
 
 @pytest.mark.parametrize("what", ["config", "utterances", "upstream"])
-def test_a_finished_run_of_other_settings_is_refused(setting, tmp_path, capsys, what):
+def test_a_finished_run_of_other_settings_is_refused(setting, tmp_path, what):
     sweep, fake = setting
     model = tmp_path / "model"
     model.write_text("one")
     upstreams = (f"ours=some_local:{model}",)
-    assert sweep(*LRS, upstreams=upstreams) == 0
+    sweep(*LRS, upstreams=upstreams)
     fake.calls.clear()
     if what == "config":
         conf = tmp_path / "conf/pr.yaml"
@@ -178,8 +179,9 @@ def test_a_finished_run_of_other_settings_is_refused(setting, tmp_path, capsys, 
         table = tmp_path / "data/pr/utterances.tsv"
         table.write_text(table.read_text().replace("dev0", "dev9"))
     settings.fingerprint.cache_clear()
-    assert sweep(*LRS, upstreams=upstreams) == 1 and fake.calls == []
-    assert f"was run with another {what}: name another" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=f"was run with another {what}: name another"):
+        sweep(*LRS, upstreams=upstreams)
+    assert fake.calls == []
 
 
 def test_a_packaged_model_counts_by_its_content(packaged, tmp_path):
@@ -196,7 +198,7 @@ def test_table_has_a_cell_for_every_group_and_all_runs(setting, tmp_path, capsys
     sweep(*LRS, "--seeds", 0, 1, upstreams=("fbank=fbank", "other=other"))
     capsys.readouterr()
     exp = tmp_path / "exp"
-    assert table.main([str(tmp_path / "data"), str(exp)]) == 0
+    table.main([str(tmp_path / "data"), str(exp)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("| group | fbank | other |")
     assert "| PR | PER % | all | 50.00 (50.00 to 50.00) |" in lines[2]
@@ -224,13 +226,13 @@ def test_table_has_a_cell_for_every_group_and_all_runs(setting, tmp_path, capsys
         (("--upstreams", "a=fbank", "--lrs", "-1"), "expected numbers above 0"),
     ],
 )
-def test_bad_options_are_one_line(tmp_path, capsys, options, words):
+def test_bad_options_are_one_line(tmp_path, options, words):
     argv = [str(tmp_path), str(tmp_path / "exp"), *options]
-    assert sweep.main(argv) == 1
-    error = capsys.readouterr().err
-    assert words in error and len(error.strip().splitlines()) == 1
+    with pytest.raises(SystemExit, match=words) as ended:
+        sweep.main(argv)
+    assert len(ended.value.code.splitlines()) == 1
 
 
-def test_a_table_without_runs_says_what_to_do(tmp_path, capsys):
-    assert table.main([str(tmp_path), str(tmp_path)]) == 1
-    assert "no finished sweep: run stage 2" in capsys.readouterr().err
+def test_a_table_without_runs_says_what_to_do(tmp_path):
+    with pytest.raises(SystemExit, match="no finished sweep: run stage 2"):
+        table.main([str(tmp_path), str(tmp_path)])

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from factories import make_config, make_model
+from factories import command, make_config, make_model
 
 from espnet_uniwav.apps.phones.ctm import Segment, frame_labels, read_ctm, write_ctm
 from espnet_uniwav.apps.tokenizer.files import CodeWriter
-from espnet_uniwav.cli.commands import report, understand
+from espnet_uniwav.cli.parser import named_folder
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io.kaldi import Utterance, read_table
 from espnet_uniwav.lab.report.page import Page, render_page
@@ -20,6 +20,9 @@ from espnet_uniwav.lab.understand.layer_scores import LayerScorer
 from espnet_uniwav.lab.understand.layer_tables import read_rows
 from espnet_uniwav.lab.understand.section import understanding_section
 from espnet_uniwav.lab.understand.states import Frames
+
+report = command("report")
+understand = command("understand")
 
 TONES = {"AA": 500.0, "IY": 1500.0, "S": 4000.0}
 HUMS = {"low": 120.0, "high": 240.0}
@@ -66,7 +69,7 @@ def folder(tmp_path_factory):
 def run(folder, output, *options, data="dev"):
     checkpoint = folder / "tiny/checkpoint"
     options = [f"--checkpoint={checkpoint}", f"--data={folder / data}", *options]
-    understand.main([*options, f"--output={output}"])
+    understand([*options, f"--output={output}"])
     return output
 
 
@@ -168,7 +171,7 @@ def test_best_layers_are_compared(measured):
 def test_the_same_command_gives_the_same_tables(folder, measured):
     options = (measured / "command.txt").read_text().split()[2:]
     again = folder / "again"
-    understand.main([*options, f"--output={again}"])
+    understand([*options, f"--output={again}"])
     for name in ("mutual_information.csv", "probe.csv", "differences.csv"):
         assert (again / name).read_text() == (measured / name).read_text()
 
@@ -197,9 +200,7 @@ def test_the_page_shows_all(measured, tmp_path):
     exp = tmp_path / "exp"
     exp.mkdir()
     page = tmp_path / "index.html"
-    report.main(
-        ["--exp", str(exp), "--understanding", str(measured), "--output", str(page)]
-    )
+    report(["--exp", str(exp), "--understanding", str(measured), "--output", str(page)])
     assert "What the layers know" in page.read_text(encoding="utf-8")
 
 
@@ -277,9 +278,9 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 
 def test_checkpoints_get_names():
-    assert understand.named_folder("joint=exp/a/checkpoint")[0] == "joint"
-    assert understand.named_folder("exp/a/checkpoint")[0] == "a"
-    assert understand.named_folder("checkpoint")[0] == "checkpoint"
+    assert named_folder("joint=exp/a/checkpoint")[0] == "joint"
+    assert named_folder("exp/a/checkpoint")[0] == "a"
+    assert named_folder("checkpoint")[0] == "checkpoint"
 
 
 def write_codes(folder, out, drop=0):

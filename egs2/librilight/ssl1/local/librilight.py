@@ -12,62 +12,68 @@ OUT/skipped.tsv.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import soundfile
 from tqdm import tqdm
 
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import write_text
 
 PARTS = ("small", "medium", "large", "unlab-6k", "unlab-60k")
 
 
-def main() -> None:
-    """Run the command; errors are one line and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--max_seconds", type=float, default=30.0)
-    parser.add_argument("--min_seconds", type=float, default=2.0)
-    parser.add_argument("--dev_share", type=float, default=0.002, help="of speakers")
-    args = parser.parse_args()
+def write_segments(
+    corpus: Path,
+    out: Path,
+    max_seconds: float = 30.0,
+    min_seconds: float = 2.0,
+    dev_share: float = 0.002,
+) -> str:
+    """Write the data folders.
+
+    Args:
+        corpus: Libri-Light as unpacked.
+        out: Folder to write.
+        max_seconds: Longest segment.
+        min_seconds: Shortest segment.
+        dev_share: Share of the speakers drawn for dev.
+    """
     recordings = sorted(
-        path for part in PARTS for path in (args.corpus / part).glob("*/*/*.flac")
+        path for part in PARTS for path in (corpus / part).glob("*/*/*.flac")
     )
     if not recordings:
         raise ValueError(
-            f"{args.corpus}: expected PART/SPEAKER/BOOK/NAME.flac with a part of "
+            f"{corpus}: expected PART/SPEAKER/BOOK/NAME.flac with a part of "
             f"{', '.join(PARTS)}, found none"
         )
     speakers = sorted({path.parts[-3] for path in recordings}, key=draw)
-    held_out = set(speakers[: max(round(args.dev_share * len(speakers)), 1)])
+    held_out = set(speakers[: max(round(dev_share * len(speakers)), 1)])
     if len(held_out) == len(speakers):
-        raise ValueError(f"{args.corpus}: expected two speakers or more, found one")
-    folders = {name: Folder(args.out / name) for name in ("train", "dev")}
+        raise ValueError(f"{corpus}: expected two speakers or more, found one")
+    folders = {name: Folder(out / name) for name in ("train", "dev")}
     skipped = []
     for path in tqdm(recordings, unit="recording", disable=None):
         name = "dev" if path.parts[-3] in held_out else "train"
         try:
-            spans = list(cut(read_activity(path), args.max_seconds, args.min_seconds))
+            spans = list(cut(read_activity(path), max_seconds, min_seconds))
         except (ValueError, OSError) as error:
             skipped.append(f"{path}\t{error}\n")
             continue
         folders[name].add(path, spans)
-    args.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     lines = "".join(["path\treason\n", *skipped])
-    write_text(args.out / "skipped.tsv", lines)
+    write_text(out / "skipped.tsv", lines)
     for name, folder in folders.items():
         print(f"{folder.close()}, {name}")
     said = f"{len(skipped)} of {len(recordings)} recordings skipped"
     if len(skipped) == len(recordings):
-        raise ValueError(f"{said}: {args.out / 'skipped.tsv'} says why")
-    print(said)
+        raise ValueError(f"{said}: {out / 'skipped.tsv'} says why")
+    return said
 
 
 def draw(speaker: str) -> str:
@@ -143,8 +149,10 @@ class Folder:
         return f"{len(self.tables['segments'])} segments, {hours:.1f} hours"
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(write_segments, "corpus out", argv)
+
+
 if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"librilight.py: {error}")
+    main()

@@ -16,7 +16,7 @@ for name in dev test "$train_set"; do
     python3 -m espnet_uniwav.lab.corpora.librispeech_parts "$corpus" "data/all/$name" "${chosen[@]}"
     method=(--method pocketsphinx)
     [ -z "$textgrids" ] || method=(--method mfa --textgrids "$textgrids")
-    python3 -m espnet_uniwav.cli.commands.align "data/all/$name" "data/alignment/$name" \
+    python3 -m espnet_uniwav.cli.uniwav align "data/all/$name" "data/alignment/$name" \
         --allow_failed "${method[@]}"
     python3 -m espnet_uniwav.lab.align.write_durations "data/all/$name" "data/alignment/$name"
     mkdir -p "data/$name" "$durations/$name"

@@ -9,28 +9,28 @@ OUT/references its recordings.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 from espnet_uniwav.apps.phones.from_text import Phonemizer
 from espnet_uniwav.apps.tts.lines import read_lines
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import write_text
 
 NEEDED_COLUMNS = ("name", "text", "prompt", "prompt_text", "reference")
 
 
-def main() -> None:
-    """Run the command; errors are one line and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("lines", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args()
+def write_prompted(lines: Path, out: Path) -> None:
+    """Write the data folder.
+
+    Args:
+        lines: Table aligned.tsv of ``pick_lines``.
+        out: Data folder to write.
+    """
     phonemize = Phonemizer()
     names = ("wav.scp", "text", "utt2spk", "spk2utt", "references", "words")
     tables = {name: [] for name in names}
-    lines = read_lines(args.lines, NEEDED_COLUMNS)
-    for line in sorted(lines, key=lambda line: line.name):
+    found = read_lines(lines, NEEDED_COLUMNS)
+    for line in sorted(found, key=lambda line: line.name):
         told = " ".join(phonemize(line.prompt_text))
         spoken = " ".join(phonemize(line.text))
         name = line.name
@@ -40,13 +40,15 @@ def main() -> None:
         tables["spk2utt"].append(f"{name} {name}\n")
         tables["references"].append(f"{name} {line.reference}\n")
         tables["words"].append(f"{name} {line.text}\n")
-    args.out.mkdir(parents=True, exist_ok=True)
-    for name, lines in tables.items():
-        write_text(args.out / name, "".join(lines))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        write_text(out / name, "".join(rows))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(write_prompted, "lines out", argv)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"prompted.py: {error}")
+    main()

@@ -1,27 +1,25 @@
 #!/usr/bin/env python3
 """Measures what the codes that pre-training predicts know of phones.
 
-    python local/codebooks.py exp/train_small/latest.pth --data TEST --alignment ALI
-
 An exported checkpoint has no teacher and no codebooks, so this reads a model file of
 the experiment. The teacher reads unmasked speech; every frame counts, silence too, as
 in HuBERT and SpidR. PNMI is the information about the phone over its entropy; `held
 out` is the information if every utterance is read with the table of all others, see
 `espnet_uniwav.lab.understand.mutual_information`.
+
+examples:
+  python local/codebooks.py exp/train_small/latest.pth --data TEST --alignment ALI
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor, nn
 
 from espnet_uniwav.apps.phones.ctm import Segment, frame_labels
-from espnet_uniwav.cli.command import check_options
-from espnet_uniwav.cli.options import add_device, add_num_utterances
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.core.pretraining import Pretraining
 from espnet_uniwav.integrations.espnet.experiment import (
     espnet_prefixes,
@@ -63,22 +61,24 @@ class TeacherCodes(nn.Module):
         return list(codes.view(*targets.shape[:-1], 1))
 
 
-def main() -> None:
-    """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model_file", type=Path, help="EXPERIMENT/NAME.pth")
-    parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder")
-    parser.add_argument(
-        "--alignment", type=Path, required=True, help="output of `uniwav align` for it"
-    )
-    add_num_utterances(parser)
-    add_device(parser)
-    args = parser.parse_args()
-    check_options(args)
-    corpus = read_corpus(
-        args.data, read_alignments([args.alignment]), args.num_utterances, True
-    )
-    codes = load_codes(args.model_file).to(args.device).eval()
+def codebooks(
+    model_file: Path,
+    data: Path,
+    alignment: Path,
+    num_utterances: int | None = None,
+    device: str = "cpu",
+) -> None:
+    """Print a table of the codebooks.
+
+    Args:
+        model_file: EXPERIMENT/NAME.pth.
+        data: Kaldi data folder.
+        alignment: Output folder of ``uniwav align`` for it.
+        num_utterances: Number of utterances, evenly spread; None: all.
+        device: Torch device, such as cuda.
+    """
+    corpus = read_corpus(data, read_alignments([alignment]), num_utterances, True)
+    codes = load_codes(model_file).to(device).eval()
     states = collect_states(codes, corpus.utterances)
     phones = phone_of_frames(states.frames, corpus.alignments)
     print(f"{len(phones)} frames of {len(corpus.utterances)} utterances\n{HEAD}")
@@ -129,8 +129,10 @@ def phone_of_frames(frames: Frames, alignments: dict[str, list[Segment]]) -> np.
     return np.unique(np.concatenate(labels), return_inverse=True)[1]
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(codebooks, "model_file", argv)
+
+
 if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"codebooks.py: {error}")
+    main()

@@ -28,10 +28,10 @@ label() {
     local out=$4 name
     mkdir -p "$out"
     [ -d "$out/clusters" ] ||
-        ${python} -m espnet_uniwav.cli.commands.cluster "$1" "$data/train/wav.scp" "$out/clusters" \
+        ${python} -m espnet_uniwav.cli.uniwav cluster "$1" "$data/train/wav.scp" "$out/clusters" \
             --decoder "$first" --layer "$2" --codebook_size "$3" --seed "$seed"
     for name in train dev; do
-        ${python} -m espnet_uniwav.cli.commands.tokenize "$data/$name/wav.scp" "$out/$name" \
+        ${python} -m espnet_uniwav.cli.uniwav tokenize "$data/$name/wav.scp" "$out/$name" \
             --tokenizer "$out/clusters"
     done
 }

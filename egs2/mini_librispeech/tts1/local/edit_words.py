@@ -19,7 +19,7 @@ import numpy as np
 from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
 from espnet_uniwav.apps.tts.lines import Line, read_lines, write_lines
 from espnet_uniwav.apps.tts.reader import Manner, Reader
-from espnet_uniwav.cli.options import VOICE
+from espnet_uniwav.cli.commands import VOICE
 from espnet_uniwav.integrations.espnet.reader import load_reader
 from espnet_uniwav.io.audio import read_speech, write_speech
 

@@ -18,35 +18,35 @@ OUT.pth as `--init_param`.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import torch
 from espnet2.tasks.gan_codec import GANCodecTask
 from espnet2.torch_utils.initialize import initialize
 
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import atomic_write
 
 FROZEN = "codec.generator.quantizer"
 
 
-def main() -> None:
-    """Run the command; errors are one line and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("conf", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    own = parser.parse_args()
+def write_start(conf: Path, out: Path, seed: int = 0) -> None:
+    """Write the weights.
+
+    Args:
+        conf: Configuration of ESPnet's GAN codec task.
+        out: File (.pth) to write.
+        seed: Seed of all random draws.
+    """
     args = GANCodecTask.get_parser().parse_args(
-        ["--config", str(own.conf), "--output_dir", str(own.out.parent)]
+        ["--config", str(conf), "--output_dir", str(out.parent)]
     )
     if FROZEN not in args.freeze_param:
-        raise ValueError(f"{own.conf}: expected freeze_param: [{FROZEN}]")
-    torch.manual_seed(own.seed)
+        raise ValueError(f"{conf}: expected freeze_param: [{FROZEN}]")
+    torch.manual_seed(seed)
     model = GANCodecTask.build_model(args)
     start(model.codec.generator)
-    with atomic_write(own.out, "wb") as file:
+    with atomic_write(out, "wb") as file:
         torch.save(model.state_dict(), file)
 
 
@@ -66,8 +66,10 @@ def start(generator: torch.nn.Module) -> None:
         torch.nn.init.zeros_(back.bias)
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(write_start, "conf out", argv)
+
+
 if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"start.py: {error}")
+    main()

@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""Score infilling by word errors and by distance: see --help."""
+"""Score infilling by word errors and by distance.
+
+Hide frames of every utterance, fill them in several ways, and compare: word errors of
+Whisper tiny.en, and mean absolute distance of the features at the hidden frames
+(log_mel: natural logarithm, 1.0 = 8.7 dB). All but the original pass through the
+inverse of the features.
+"""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from espnet_uniwav.apps.infill.recording import load_generator
-from espnet_uniwav.cli.command import say_interrupted
-from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.output import check_output
 from espnet_uniwav.lab.score.infilling import (
@@ -28,77 +33,70 @@ from espnet_uniwav.lab.score.infilling_table import (
 from espnet_uniwav.lab.score.word_errors import WhisperJudge
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Hide frames of every utterance, fill them in several ways, and "
-        "compare: word errors of Whisper tiny.en, and mean absolute distance of the "
-        "features at the hidden frames (log_mel: natural logarithm, 1.0 = 8.7 dB). "
-        "All but the original pass through the inverse of the features.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--checkpoint", type=Path, required=True, help="folder or name")
-    add("--data", type=Path, required=True, help="Kaldi folder: wav.scp, text")
-    add("--output", type=Path, required=True, help="CSV file to write")
-    add("--share", type=float, default=0.3, help="share of hidden frames")
-    add("--spans", type=float, nargs="+", default=[0.1, 0.2], help="seconds")
-    add("--num_utterances", type=int, help="every n-th utterance; default all")
-    add("--grid", default="", help="such as num_steps=1,4;temperature=0.7,1")
-    add("--cache", type=Path, help="json of the scores that need no model")
-    add("--save_wavs", type=Path, help="folder for every judged waveform")
-    add("--no_whisper", action="store_true", help="distance only")
-    add("--beam_size", type=int, default=5, help="of Whisper")
-    add("--cpu_threads", type=int, default=2)
-    add_sampling(parser)
-    add_seed(parser)
-    add_device(parser)
-    return parser
+def score_infill(
+    checkpoint: Path,
+    data: Path,
+    output: Path,
+    share: float = 0.3,
+    spans: Sequence[float] = (0.1, 0.2),
+    num_utterances: int | None = None,
+    grid: str = "",
+    cache: Path | None = None,
+    save_wavs: Path | None = None,
+    no_whisper: bool = False,
+    beam_size: int = 5,
+    cpu_threads: int = 2,
+    seed: int = 0,
+    device: str = "cpu",
+    **sampling,
+) -> str:
+    """Score one checkpoint, print the table and write the CSV.
 
-
-def score(args: argparse.Namespace) -> None:
-    """Score one checkpoint, print the table and write the CSV."""
-    torch.set_num_threads(args.cpu_threads)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    check_output(args.output)
-    model = load_generator(args.checkpoint)
-    sampling = Sampling(
-        args.num_steps, args.method, args.guidance_scale, args.temperature
-    )
-    grid = parse_grid(args.grid, sampling)
+    Args:
+        checkpoint: Folder of ``uniwav export``, or a name.
+        data: Kaldi data folder: wav.scp, text.
+        output: CSV file to write.
+        share: Share of hidden frames.
+        spans: Lengths of a hidden span (seconds).
+        num_utterances: Number of utterances, evenly spread; None: all.
+        grid: Settings to compare, such as num_steps=1,4;temperature=0.7,1.
+        cache: Json file of the scores that need no model.
+        save_wavs: Folder for every judged waveform.
+        no_whisper: Distance only.
+        beam_size: Beam of Whisper.
+        cpu_threads: Threads of Whisper and torch.
+        seed: Seed of all random draws.
+        device: Torch device, such as cuda.
+        **sampling: Settings of the solver, see ``Sampling``.
+    """
+    torch.set_num_threads(cpu_threads)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    check_output(output)
+    model = load_generator(checkpoint)
+    settings = parse_grid(grid, Sampling(**sampling))
     utterances, skipped = load_utterances(
-        args.data, model.features, args.num_utterances, max(args.spans)
+        data, model.features, num_utterances, max(spans)
     )
-    judge = None if args.no_whisper else WhisperJudge(args.beam_size, args.cpu_threads)
-    scorer = Scorer(
-        model.features, utterances, judge, Cache(args.cache), args.save_wavs
-    )
-    protocols = [Protocol(span, args.share, args.seed) for span in args.spans]
-    rows, differences = score_table(
-        scorer, model.to(args.device), protocols, grid, args.seed
-    )
-    write_csv(args.output, rows)
+    judge = None if no_whisper else WhisperJudge(beam_size, cpu_threads)
+    scorer = Scorer(model.features, utterances, judge, Cache(cache), save_wavs)
+    protocols = [Protocol(span, share, seed) for span in spans]
+    rows, differences = score_table(scorer, model.to(device), protocols, settings, seed)
+    write_csv(output, rows)
     print(markdown(rows))
     for d in differences:
         print(
             f"{1000 * d.span:.0f} ms: {d.system} minus {d.filler}: {d.points:+.1f} "
             f"points of WER ({d.low:+.1f} to {d.high:+.1f})"
         )
-    print(
+    return (
         f"{len(utterances)} utterances scored, {len(skipped)} left out (too short or "
         f"without text){': ' if skipped else ''}{' '.join(skipped)}"
     )
 
 
-def main(cmd: list[str] | None = None) -> None:
-    """Run the command; errors are one line and exit status 1."""
-    args = get_parser().parse_args(cmd)
-    try:
-        score(args)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"score_infill: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit(say_interrupted("score_infill")) from None
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(score_infill, argv=argv)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ CODES are folders of `uniwav tokenize`. Opus is libsndfile's at its lowest rates
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from espnet_uniwav.apps.tokenizer.files import read_codes
+from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.kaldi import read_data_folder
 
@@ -29,32 +29,33 @@ AUDIO = {
 }
 
 
-def main() -> None:
-    """Run the command; errors are one line and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("wav_scp", type=Path)
-    parser.add_argument("codes", type=Path, nargs="+")
-    parser.add_argument("--codebook_size", type=int, default=1024)
-    args = parser.parse_args()
-    speech = {u.name: read_speech(u.path, RATE) for u in read_data_folder(args.wav_scp)}
+def sizes(wav_scp: Path, codes: Sequence[Path], codebook_size: int = 1024) -> None:
+    """Print the table.
+
+    Args:
+        wav_scp: Table of names and audio files.
+        codes: Output folders of ``uniwav tokenize``.
+        codebook_size: Values of a code.
+    """
+    speech = {u.name: read_speech(u.path, RATE) for u in read_data_folder(wav_scp)}
     seconds = sum(map(len, speech.values())) / RATE
-    sizes = {
+    found = {
         name: sum(map(lambda own: audio_bytes(own, **how), speech.values()))
         for name, how in AUDIO.items()
     }
-    for folder in args.codes:
-        codes = read_codes(folder)
-        if missing := speech.keys() - codes.keys():
+    for folder in codes:
+        own = read_codes(folder)
+        if missing := speech.keys() - own.keys():
             raise ValueError(f"{folder} lacks {len(missing)} of {len(speech)} names")
         text = sum(p.stat().st_size for p in folder.glob("codes_*"))
-        kept = [codes[name] for name in speech]
-        sizes[f"{folder}, text"] = text
-        sizes[f"{folder}, npz"] = sum(map(npz_bytes, kept))
-        bits = math.log2(args.codebook_size)
-        sizes[f"{folder}, packed"] = sum(math.ceil(own.size * bits / 8) for own in kept)
+        kept = [own[name] for name in speech]
+        found[f"{folder}, text"] = text
+        found[f"{folder}, npz"] = sum(map(npz_bytes, kept))
+        bits = math.log2(codebook_size)
+        found[f"{folder}, packed"] = sum(math.ceil(x.size * bits / 8) for x in kept)
     print(f"{len(speech)} utterances, {seconds:.0f} s\n\n| | bytes | kbit/s |")
     print("|---|---|---|")
-    for name, size in sizes.items():
+    for name, size in found.items():
         print(f"| {name} | {size} | {8e-3 * size / seconds:.2f} |")
 
 
@@ -72,8 +73,10 @@ def npz_bytes(codes: np.ndarray) -> int:
     return len(buffer.getvalue())
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Run the script."""
+    run_script(sizes, "wav_scp codes", argv)
+
+
 if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"sizes.py: {error}")
+    main()

@@ -1,0 +1,49 @@
+"""The packaged models: a list, and the card or folder of one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from safetensors import safe_open
+
+from espnet_uniwav.io.card import kind_of, read_card
+from espnet_uniwav.io.folder import WEIGHTS, find_folder, packaged_models, read_config
+
+
+def models(name: str | None = None, folder: bool = False) -> str:
+    """List the models, or return a card or folder.
+
+    Args:
+        name: Print the card of this model or folder.
+        folder: Print the checkpoint's folder instead; also for OWNER/NAME on the hub.
+
+    Raises:
+        ValueError, OSError: Naming the model and what to do.
+    """
+    if folder and not name:
+        raise ValueError("--folder needs the name of a checkpoint")
+    if name is None:
+        found = sorted(packaged_models().items())
+        lines = [f"{name}: {describe(path)}" for name, path in found]
+        return "\n".join(lines) or "this package comes without models"
+    path = find_folder(name)
+    read_config(path)
+    return str(path.resolve()) if folder else read_card(path)[1].rstrip()
+
+
+def describe(folder: Path) -> str:
+    """Kind, parameters (with buffers), size, training data and licence, in one line.
+
+    Raises:
+        ValueError, OSError: If the folder is no checkpoint with a card.
+    """
+    kind, (head, _) = kind_of(read_config(folder)["model"]), read_card(folder)
+    with safe_open(folder / WEIGHTS, "pt") as weights:
+        shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]
+    number = sum(math.prod(shape) for shape in shapes) / 1e6
+    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    return (
+        f"{kind}, {number:.1f} M parameters, {size:.1f} MB, trained on "
+        f"{head.get('trained_on', 'unknown data')}; {head.get('license', 'no licence')}"
+    )
