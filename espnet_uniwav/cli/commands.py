@@ -234,6 +234,26 @@ examples:
   uniwav demo --tts MODEL --tokenizer TOKENIZER --vocoder VOCODER
 """,
     ),
+    "serve": Command(
+        "generation",
+        "integrations.server:serve",
+        "",
+        """Speak over HTTP, by the interface of speech servers.
+
+POST /v1/audio/speech with model, input, voice, response_format (mp3, wav, flac, opus,
+pcm) and speed (0.25 to 4), as of OpenAI, so their client works; wav and pcm are sent
+sentence by sentence. GET /v1/models, /v1/audio/voices and /health. Needs the extra
+serve: pip install "espnet_uniwav[serve]".
+
+The voices are the model's own, `default`, and the recordings of a folder by name. Only
+this machine reaches the server, unless --host is given, and nobody sends it a voice.
+Requests are answered one after another.
+
+examples:
+  uniwav serve
+  uniwav serve --voices PROMPTS --port 8080
+""",
+    ),
     "cluster": Command(
         "tokens",
         "apps.tokenizer.cluster:cluster",

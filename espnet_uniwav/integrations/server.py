@@ -93,15 +93,15 @@ def serve(
     """Answer ``POST /v1/audio/speech`` until it is interrupted.
 
     Args:
-        model: Synthesiser, as of `uniwav tts`.
+        model: Folder or name of a synthesiser; or a model file (.pth) of ESPnet's TTS.
         voices: Folder of recordings to speak like: NAME.wav (or .flac, ...) is the
             voice NAME, and NAME.txt, if it is there, what is said in it.
         host: Address to listen at; 0.0.0.0 lets the whole network in.
         port: Its port.
         max_characters: Longest text of a request.
         max_waiting: Requests that may wait; more are refused with status 429.
-        vocoder: As of `uniwav tts`.
-        device: Torch device.
+        vocoder: Folder or name of a vocoder; ``none``: Griffin-Lim; None: the model's.
+        device: Torch device, such as cuda.
 
     Raises:
         ValueError, OSError: Naming the file and what to do.
