@@ -100,7 +100,7 @@ def serve(
         port: Its port.
         max_characters: Longest text of a request.
         max_waiting: Requests that may wait; more are refused with status 429.
-        vocoder: Folder or name of a vocoder; ``none``: Griffin-Lim; None: the model's.
+        vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
         device: Torch device, such as cuda.
 
     Raises:

@@ -32,6 +32,7 @@ DIFFERENT = {
     "--model": "tts and edit have one of their own; align needs none",
     "--method": "of the solver; align: of the alignment",
     "--num_codebooks": "cluster makes them, tokenize uses some",
+    "--port": "demo takes the first free one",
     "--num_steps": "as guidance_scale",
     "--nj": "as num_workers",
     "--num_utterances": "report shows four",
