@@ -30,10 +30,14 @@ class Phonemizer:
         self.guessed: dict[str, list[str]] = {}
 
     def __call__(self, text: str) -> list[str]:
+        """Phones of a text as it is written; see ``phones``."""
+        return self.phones(normalize(text))
+
+    def phones(self, text: str) -> list[str]:
         """Phones of a text.
 
         Args:
-            text: English, as it is written.
+            text: English, as ``normalize`` returns it.
 
         Returns:
             ARPAbet without stress, the last phone of a word with its mark; ``SIL`` at
@@ -43,7 +47,7 @@ class Phonemizer:
             ValueError: Naming what cannot be read, or if there is no word.
         """
         known = len(self.guessed)
-        phrases = [self.words(phrase) for phrase in PAUSES.split(normalize(text))]
+        phrases = [self.words(phrase) for phrase in PAUSES.split(text)]
         new = islice(reversed(self.guessed.items()), len(self.guessed) - known)
         if new := list(new)[::-1]:
             logging.warning(

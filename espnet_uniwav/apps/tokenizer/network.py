@@ -12,7 +12,7 @@ from espnet_uniwav.apps.tokenizer.clusters import ClusterQuantizer
 from espnet_uniwav.apps.tokenizer.coding import Coding
 from espnet_uniwav.apps.tokenizer.learned import LearnedQuantizer
 from espnet_uniwav.apps.tokenizer.reading import Reading
-from espnet_uniwav.core.checkpoint import load_model, require_pretrained
+from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec
 from espnet_uniwav.core.features.neural_codec import checksum
 from espnet_uniwav.core.flow.gap import draw_gap
@@ -24,13 +24,6 @@ from espnet_uniwav.core.ssl.codebook import count_codes, perplexity
 PACKAGED = "tokens"
 # Packaged pre-trained model -> tokenizer that was learned from it.
 LEARNED_FROM = {"small": PACKAGED}
-
-
-def require_tokenizer(config: dict) -> None:
-    """As ``require_pretrained``, of a tokenizer."""
-    if "tokenizer" not in config:
-        require_pretrained(config)
-        raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
 
 
 class TokenizerNetwork(nn.Module):
@@ -45,8 +38,7 @@ class TokenizerNetwork(nn.Module):
         **coding: Arguments of ``Coding``: what the codes are.
     """
 
-    # Names of tensors in older checkpoints, and what they are now.
-    renamed = {"metric.": "quantizer.metric.", "readout.": "quantizer.readout."}
+    kind = "tokenizer"
 
     def __init__(
         self,
@@ -78,7 +70,6 @@ class TokenizerNetwork(nn.Module):
             config: As for ``UniWav.from_config``, and ``tokenizer``: the arguments
                 above.
         """
-        require_tokenizer(config)
         return cls(UniWav.from_config(config), **config["tokenizer"])
 
     @classmethod
@@ -91,7 +82,7 @@ class TokenizerNetwork(nn.Module):
         """
         if not Path(folder).is_dir():
             folder = LEARNED_FROM.get(str(folder), folder)
-        return load_model(folder, cls.from_config, expected_spec)
+        return read_checkpoint(folder).load(cls, expected_spec)
 
     @property
     def features(self) -> AbsFeatures:

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 from espnet_uniwav.apps.tokenizer.checks import check_codes, check_voices, valid_samples
 from espnet_uniwav.apps.tokenizer.network import TokenizerNetwork
 from espnet_uniwav.apps.tts.context import check_prompt
-from espnet_uniwav.core.flow.sampling import SPEAKING, generate
+from espnet_uniwav.core.flow.gap import open_gap
+from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.core.nn.given import SAMPLES, WHOLE, as_lengths, as_tensor
 
 PADDING = -1
@@ -173,24 +174,18 @@ class UniWavTokenizer(TokenizerNetwork):
     ) -> Tensor:
         """Decode a condition (T, D) to (T * hop,) samples; see ``decode``."""
         features = self.features
-        x = condition.new_zeros(len(condition), features.spec.dim)
-        mask = torch.ones_like(x[:, 0], dtype=torch.bool)
+        before = condition.new_zeros(0, features.spec.dim)
+        num_frames = len(condition)
         if prompt is not None:
             before = self._features(prompt, "prompt")
             check_prompt(before, features.spec)
-            x = torch.cat((before, x))
-            mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))
-            own = self.read(before[None]).condition[0]
-            condition = torch.cat((own, condition))
-        generator = torch.Generator(x.device).manual_seed(seed)
-        sampling = replace(SPEAKING, **sampling)
-        generated = generate(
-            self.uniwav.decoder,
-            x[None],
-            mask[None],
+            condition = torch.cat((self.read(before[None]).condition[0], condition))
+        x, mask = open_gap(before, num_frames)
+        x = self.uniwav.generate(
+            x,
+            mask,
             condition[None],
-            sampling=sampling,
-            kept_frames=self.uniwav.kept_frames,
-            generator=generator,
+            sampling=replace(SPEAKING, **sampling),
+            generator=torch.Generator(x.device).manual_seed(seed),
         )
-        return features.invert_one(generated[0, mask])
+        return features.invert_one(x[mask])

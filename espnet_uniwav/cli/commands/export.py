@@ -56,8 +56,8 @@ def export(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    from espnet_uniwav.core.card import write_card
     from espnet_uniwav.integrations.espnet.experiment import export_experiment
-    from espnet_uniwav.io.card import write_card
 
     if bool(args.data) != bool(args.licence):
         raise ValueError("a model card needs both --data and --licence")

@@ -37,7 +37,7 @@ def models(args: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: Naming the model and what to do.
     """
-    from espnet_uniwav.io.card import read_card
+    from espnet_uniwav.core.card import read_card
     from espnet_uniwav.io.folder import find_folder, packaged_models, read_config
 
     if args.folder and not args.name:
@@ -63,10 +63,11 @@ def describe(folder: Path) -> str:
 
     from safetensors import safe_open
 
-    from espnet_uniwav.io.card import kind_of, read_card
-    from espnet_uniwav.io.folder import WEIGHTS, read_config
+    from espnet_uniwav.core.card import read_card
+    from espnet_uniwav.core.checkpoint import read_checkpoint
+    from espnet_uniwav.io.folder import WEIGHTS
 
-    kind, (head, _) = kind_of(read_config(folder)["model"]), read_card(folder)
+    kind, (head, _) = read_checkpoint(folder).kind, read_card(folder)
     with safe_open(folder / WEIGHTS, "pt") as weights:
         shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]
     number = sum(math.prod(shape) for shape in shapes) / 1e6

@@ -10,7 +10,6 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.apps.tokenizer.network import require_tokenizer
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.masks import cut_padding
@@ -109,7 +108,7 @@ def _describe(args: argparse.Namespace) -> None:
     architecture = conf.get("architecture")
     if architecture is None:
         architecture = read_architecture(
-            conf.get("checkpoint"), PARTS, KEY, require_tokenizer
+            conf.get("checkpoint"), PARTS, KEY, UniWavTokenizer.kind
         )
     args.model_conf = {**conf, "architecture": architecture}
     features = dict(architecture["features"])

@@ -25,9 +25,9 @@ from espnet_uniwav.cli.options import add_device, add_num_utterances
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.integrations.espnet.experiment import describe, model_weights
-from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.io.folder import CONFIG, load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
+from espnet_uniwav.io.saved import read_state
 from espnet_uniwav.lab.understand.aligned_corpus import read_alignments, read_corpus
 from espnet_uniwav.lab.understand.mutual_information import mutual_information
 from espnet_uniwav.lab.understand.states import Frames, collect_states
@@ -108,8 +108,8 @@ def load_codes(model_file: Path) -> TeacherCodes:
     conf = dict(args["loss"][place].get("conf") or {})
     conf.pop("weight", None)
     with error_context(config):
-        build, content, prefixes = describe(config, args)
-        model = build({**content, "decoder": None})
+        _, content, prefixes = describe(config, args)
+        model = UniWav.from_config({**content, "decoder": None})
         objective = DinoSR(model.encoder, **conf)
     state, own = read_state(model_file), model.state_dict()
     weights = {k: v for k, v in model_weights(state, prefixes).items() if k in own}
