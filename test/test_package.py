@@ -33,9 +33,7 @@ EXPECTED = {
 # import -> package, where they differ
 PACKAGES = {
     "espnet2": "espnet",
-    "g2p_en": "espnet-g2p-en",
     "sklearn": "scikit-learn",
-    "tacotron_cleaner": "espnet-tts-frontend",
     "yaml": "pyyaml",
 }
 USE = """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from espnet_uniwav.cli.command import load as load_name
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec, check_spec
@@ -83,11 +84,22 @@ class Checkpoint:
                 ``load_strictly``, or if the features are not those of the configuration
                 or of the caller.
         """
-        model = self.build(model_class, spec)
+        with _Uninitialised():
+            model = self.build(model_class, spec)
         weights = update_names(self.weights(), model.state_dict())
         where = self.path / WEIGHTS if self.path.is_dir() else self.path
         load_strictly(model, weights, str(where))
         return model.eval()
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Modules are built without random weights, which saved ones replace at once."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
 
 
 def read_checkpoint(name: str | Path, config: str | Path | None = None) -> Checkpoint:

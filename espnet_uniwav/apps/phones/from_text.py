@@ -66,7 +66,10 @@ class Phonemizer:
     def words(self, phrase: str) -> list[list[str]]:
         """Phones of every word of a phrase."""
         pairs = tokenize(phrase)
-        return [pronounce(word, self.dictionary.get, self._guess) for _, word in pairs]
+        return [pronounce(word, self._lookup, self._guess) for _, word in pairs]
+
+    def _lookup(self, word: str) -> list[str]:
+        return self.dictionary.get(word, "").split()
 
     def _guess(self, word: str) -> list[str]:
         if word not in self.guessed:
