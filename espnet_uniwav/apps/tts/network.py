@@ -52,8 +52,8 @@ class SynthesizerNetwork(nn.Module):
 
     Args:
         uniwav: With a decoder; pre-trained or not.
-        token_list: Names of the tokens. Phones marked as ends of words
-            (``phones.word_ends``) share their embedding with those that are not.
+        token_list: Names of the tokens, which ``tts_train`` fills in. Phones marked as
+            ends of words (``phones.word_ends``) share an embedding with the others.
         text_layers: Layers of the text encoder.
         duration_layers: Layers of the duration predictor.
         duration_dim: Its width.
