@@ -331,6 +331,23 @@ def test_an_exported_model_keeps_its_voice(exp, tmp_path):
     assert not np.array_equal(own, other("bah.", num_steps=2))
 
 
+@pytest.mark.integration
+def test_tokens_that_are_not_our_phones(exp, tmp_path):
+    """They are ESPnet's, from the experiment and from its export."""
+    shutil.copytree(exp, tmp_path / "exp")
+    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
+    args["token_list"] = ["<blank>", "<unk>", "b", "b_E", "h", "<space>", "<sos/eos>"]
+    args |= {"token_type": "char", "cleaner": "tacotron"}
+    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
+    export([f"{tmp_path}/exp", f"{tmp_path}/out", "--model_file", "1epoch.pth"])
+    models = [tmp_path / "exp/1epoch.pth", tmp_path / "out"]
+    trained, exported = map(Synthesizer.from_pretrained, models)
+    assert exported.text_tokens("Dr. BH") != exported.text_tokens("BH") == ["B", "H"]
+    exported.index |= {"B": 2, "H": 4}
+    trained.index |= {"B": 2, "H": 4}
+    assert np.array_equal(trained("bh", num_steps=2), exported("bh", num_steps=2))
+
+
 MISSING = "vocoder /gone/voc is missing: .*`uniwav models` .* vocoder1 recipe"
 
 
