@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +27,6 @@ from espnet_uniwav.io.folder import (
 )
 from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.paths import strip_local_paths
-
-if TYPE_CHECKING:
-    from espnet_uniwav.core.model import UniWav
 
 
 @dataclass(frozen=True)
@@ -166,20 +163,23 @@ def load(name: str | Path, **options) -> Any:
 
 def load_checkpoint(
     folder: str | Path, expected_spec: FeatureSpec | None = None
-) -> UniWav:
+) -> nn.Module:
     """Load a ``UniWav`` for inference; see ``read_checkpoint`` and ``Checkpoint.load``.
 
     Args:
         folder: Folder or name of a checkpoint.
         expected_spec: Refuse a checkpoint with other features.
+
+    Returns:
+        A ``UniWav``.
     """
     return read_checkpoint(folder).load(
         load_name(KINDS["uniwav"].network), expected_spec
     )
 
 
-def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
-    """Build a model with random weights from a checkpoint's configuration.
+def untrained_model(folder: str | Path, seed: int = 0) -> nn.Module:
+    """Build a ``UniWav`` with random weights from a checkpoint's configuration.
 
     Args:
         folder: See ``load_checkpoint``.
