@@ -111,7 +111,7 @@ def read_checkpoint(name: str | Path, config: str | Path | None = None) -> Check
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If its configuration is broken, see ``read_config``.
     """
-    if Path(name).suffix == ".pth" or config is not None:
+    if str(name).endswith(".pth") or config is not None:
         found = load_name(EXPERIMENT)(Path(name), config)
     else:
         found = _read_folder(find_folder(name))
