@@ -2,10 +2,12 @@
 
 The names in ``__all__`` are imported on first use:
 
-    from espnet_uniwav import Synthesizer, UniWavTokenizer, load_checkpoint
+    from espnet_uniwav import Synthesizer, UniWav, UniWavTokenizer
+    from espnet_uniwav import load, load_checkpoint
     from espnet_uniwav import detokenize, edit, infill, synthesize, tokenize
 
-The functions in the second line are the commands ``uniwav detokenize``, ``edit``,
+``load`` takes a checkpoint of any kind, ``load_checkpoint`` that of a ``UniWav``. The
+functions in the last line are the commands ``uniwav detokenize``, ``edit``,
 ``infill``, ``tts`` and ``tokenize``, with their options as keywords.
 """
 
@@ -16,12 +18,13 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = {
-    "Synthesizer": "apps.tts.speaking",
+    "Synthesizer": "apps.tts.synthesizer",
     "UniWav": "core.model",
     "UniWavTokenizer": "apps.tokenizer.tokenizer",
     "detokenize": "apps.tokenizer.recordings",
     "edit": "apps.tts.edit",
     "infill": "apps.infill.recording",
+    "load": "core.checkpoint",
     "load_checkpoint": "core.checkpoint",
     "synthesize": "apps.tts.speaking",
     "tokenize": "apps.tokenizer.recordings",

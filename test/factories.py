@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from espnet_uniwav.apps.tts.synthesizer import FrameSynthesizer
+from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.cli import uniwav
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
@@ -154,11 +154,11 @@ def make_model(**overrides):
     return model
 
 
-def make_synthesizer(num_tokens=8, visible_only=False, **overrides):
-    """A tiny ``FrameSynthesizer`` that has seen all its tokens."""
+def make_synthesizer(token_list=tuple("01234567"), visible_only=False, **overrides):
+    """A tiny ``SynthesizerNetwork`` that has seen all its tokens."""
     torch.manual_seed(0)
     model = make_model(encoder=dict(TRANSFORMER, visible_only=visible_only))
-    synthesizer = FrameSynthesizer(model, num_tokens, dropout=0.0, **overrides)
+    synthesizer = SynthesizerNetwork(model, token_list, dropout=0.0, **overrides)
     synthesizer.known_tokens.fill_(True)
     return synthesizer.eval()
 

@@ -25,9 +25,9 @@ from torch._subclasses.fake_tensor import (
 )
 
 from espnet_uniwav.apps.tokenizer import UniWavTokenizer
-from espnet_uniwav.apps.tts.cloze import Batch
+from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.distillation import Teacher
-from espnet_uniwav.core.flow.sampling import Sampling, generate
+from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.nn.masks import lengths_to_padding_mask
 from espnet_uniwav.core.nn.transformer import TransformerLayer
 from espnet_uniwav.core.ssl.mask import SpanMask
@@ -149,7 +149,7 @@ def test_sampling_waits_for_nothing(method):
         gpu.send(model)
         sampling = Sampling(2, method, guidance_scale=0.5)
         mask = frames()[..., 0] > 0
-        x = generate(model.decoder, frames(), mask, frames(DIM), padding(), sampling)
+        x = model.generate(frames(), mask, frames(DIM), padding(), sampling)
         assert on_device([x]) and not gpu.found
 
 

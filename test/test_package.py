@@ -15,12 +15,9 @@ from pathlib import Path
 import pytest
 from factories import make_config, make_model
 
-from espnet_uniwav.apps.infill.recording import load_generator
-from espnet_uniwav.apps.tokenizer import UniWavTokenizer
-from espnet_uniwav.apps.tts.speaking import Synthesizer
-from espnet_uniwav.apps.vocoder import Vocoder
+from espnet_uniwav import load
+from espnet_uniwav.core.card import read_card, write_card
 from espnet_uniwav.core.checkpoint import save_checkpoint
-from espnet_uniwav.io.card import kind_of, read_card, write_card
 from espnet_uniwav.io.folder import packaged_models, read_config
 
 ROOT = Path(__file__).parents[1]
@@ -36,9 +33,7 @@ EXPECTED = {
 # import -> package, where they differ
 PACKAGES = {
     "espnet2": "espnet",
-    "g2p_en": "espnet-g2p-en",
     "sklearn": "scikit-learn",
-    "tacotron_cleaner": "espnet-tts-frontend",
     "yaml": "pyyaml",
 }
 USE = """
@@ -76,24 +71,13 @@ def sources(tmp_path_factory):
     return folder
 
 
-def load_of(kind):
-    if kind == "tts":
-        pytest.importorskip("espnet2")
-    return {
-        "encoder + decoder": load_generator,
-        "vocoder": Vocoder.from_pretrained,
-        "tokenizer": UniWavTokenizer.from_pretrained,
-        "tts": Synthesizer.from_pretrained,
-    }[kind]
-
-
 @pytest.mark.parametrize("name", sorted(packaged_models()))
 def test_what_comes_with_the_package(name):
     folder = packaged_models()[name]
-    kind = kind_of(read_config(folder)["model"])
+    kind = read_config(folder)["kind"]
     size = sum(path.stat().st_size for path in folder.iterdir())
-    assert size <= (VOICE_BYTES if kind == "tts" else MAX_BYTES)
-    load_of(kind)(name)
+    assert size <= (VOICE_BYTES if kind == "synthesiser" else MAX_BYTES)
+    assert type(load(name)).__name__ in (folder / "README.md").read_text()
     head, text = read_card(folder)
     assert head["license"] and head["trained_on"]
     assert f'from_pretrained("{name}")' in text

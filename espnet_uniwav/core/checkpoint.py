@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from espnet_uniwav.cli.command import load as load_name
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec, check_spec
-from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.kinds import EXPERIMENT, KINDS, check_kind
+from espnet_uniwav.core.renames import rename_settings, rename_tensors, update_layout
 from espnet_uniwav.io.folder import (
+    FILES,
+    WEIGHTS,
     find_folder,
+    load_strictly,
     load_weights,
     read_config,
     read_weights,
@@ -19,6 +27,187 @@ from espnet_uniwav.io.folder import (
 )
 from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.paths import strip_local_paths
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was read of a checkpoint, but for its weights.
+
+    Attributes:
+        path: Its folder; or a model file (.pth) of an ESPnet experiment.
+        kind: One of ``KINDS``.
+        model: Configuration, see ``from_config`` of its class.
+        spec: Its features; None: those that ``model`` describes.
+        weights: Reads its tensors.
+        about: Further information, see ``save_checkpoint``.
+    """
+
+    path: Path
+    kind: str
+    model: dict
+    spec: FeatureSpec | None
+    weights: Callable[[], dict[str, Tensor]]
+    about: dict = field(default_factory=dict)
+
+    def require(self, kind: str) -> None:
+        """Raise a ValueError if it is of another kind, see ``check_kind``."""
+        with error_context(self.path):
+            check_kind(kind, self.kind)
+
+    def file(self, name: str | Path) -> Path:
+        """The file or folder of that name in the checkpoint, or the name itself."""
+        copied = self.path / FILES / PurePath(name).name
+        return copied if copied.exists() else Path(name)
+
+    def build(self, model_class: type, spec: FeatureSpec | None = None) -> nn.Module:
+        """Build the model with random weights; arguments and errors as of ``load``."""
+        self.require(model_class.kind)
+        with error_context(self.path):
+            model = model_class.from_config(self.model)
+        own = model.features.spec
+        check_spec(self.spec or own, own, str(self.path))
+        check_spec(spec or own, own, str(self.path))
+        return model
+
+    def load(self, model_class: type, spec: FeatureSpec | None = None) -> nn.Module:
+        """Build the model with its weights, for inference.
+
+        Args:
+            model_class: With ``kind`` and ``from_config``.
+            spec: Refuse other features.
+
+        Raises:
+            ValueError: If it is of another kind, if a tensor does not fit, see
+                ``load_strictly``, or if the features are not those of the configuration
+                or of the caller.
+        """
+        with _Uninitialised():
+            model = self.build(model_class, spec)
+        weights = rename_tensors(self.weights(), self.kind)
+        where = self.path / WEIGHTS if self.path.is_dir() else self.path
+        load_strictly(model, weights, str(where))
+        return model.eval()
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Modules are built without random weights, which saved ones replace at once."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
+
+
+def read_checkpoint(name: str | Path, config: str | Path | None = None) -> Checkpoint:
+    """Read what a checkpoint is; executes no pickle.
+
+    Args:
+        name: Folder or name, see ``find_folder``; or a model file (.pth) of an
+            ESPnet experiment.
+        config: ``config.yaml`` of such a file; None: beside it.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If its configuration is broken, see ``read_config``.
+    """
+    if str(name).endswith(".pth") or config is not None:
+        found = load_name(EXPERIMENT)(Path(name), config)
+    else:
+        found = _read_folder(find_folder(name))
+    return replace(found, model=rename_settings(found.model))
+
+
+def _read_folder(folder: Path) -> Checkpoint:
+    content = read_config(folder)
+    with error_context(folder):
+        content = update_layout(content)
+        spec = content.get("feature_spec")
+        spec = None if spec is None else FeatureSpec.from_dict(spec)
+    if content["kind"] not in KINDS:
+        raise ValueError(
+            f"{folder}: expected a kind among {', '.join(KINDS)}, found "
+            f"{content['kind']!r}; update espnet_uniwav, or export it again"
+        )
+    return Checkpoint(
+        folder,
+        content["kind"],
+        content["model"],
+        spec,
+        lambda: read_weights(folder),
+        content.get("about") or {},
+    )
+
+
+def load(name: str | Path, **options) -> Any:
+    """Load a checkpoint of any kind.
+
+    Args:
+        name: As of ``read_checkpoint``.
+        **options: Of ``from_pretrained`` of its class.
+
+    Returns:
+        A ``UniWav``, ``Synthesizer``, ``UniWavTokenizer``, ``Vocoder`` or
+        ``NeuralCodec``.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If it is broken; or a recogniser, which another call loads.
+    """
+    found = read_checkpoint(name, options.get("config"))
+    kind = KINDS[found.kind]
+    if not kind.network:
+        raise ValueError(f"{found.path} is a {found.kind}: {kind.use}")
+    return load_name(kind.wrapper or kind.network).from_pretrained(name, **options)
+
+
+def load_checkpoint(
+    folder: str | Path, expected_spec: FeatureSpec | None = None
+) -> nn.Module:
+    """Load a ``UniWav`` for inference; see ``read_checkpoint`` and ``Checkpoint.load``.
+
+    Args:
+        folder: Folder or name of a checkpoint.
+        expected_spec: Refuse a checkpoint with other features.
+
+    Returns:
+        A ``UniWav``.
+    """
+    return read_checkpoint(folder).load(
+        load_name(KINDS["uniwav"].network), expected_spec
+    )
+
+
+def read_pretrained(
+    folder: str | Path, expected_spec: FeatureSpec
+) -> dict[str, Tensor]:
+    """Weights of a pre-trained model, by the names in a ``UniWav``.
+
+    Args:
+        folder, expected_spec: See ``load_checkpoint``.
+
+    Raises:
+        FileNotFoundError, ValueError: As of ``load_checkpoint``.
+    """
+    found = read_checkpoint(folder)
+    found.require("uniwav")
+    check_spec(expected_spec, found.spec or expected_spec, str(found.path))
+    return found.weights()
+
+
+def untrained_model(folder: str | Path, seed: int = 0) -> nn.Module:
+    """Build a ``UniWav`` with random weights from a checkpoint's configuration.
+
+    Args:
+        folder: See ``load_checkpoint``.
+        seed: Seed of the weights. Those of the feature space are the checkpoint's.
+    """
+    found = read_checkpoint(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = found.build(load_name(KINDS["uniwav"].network))
+    load_weights(model.features, found.path, ("features.",))
+    return model.eval()
 
 
 def save_checkpoint(
@@ -31,7 +220,7 @@ def save_checkpoint(
     """Write a model to a folder.
 
     Args:
-        model: A ``UniWav``, or a model derived from one, with ``features``.
+        model: A ``UniWav``, or another model with ``features`` and a ``kind``.
         config: Its configuration, see ``from_config`` of its class.
         folder: Created if missing.
         about: Further information: the training configuration, steps, metrics. Paths in
@@ -42,6 +231,7 @@ def save_checkpoint(
         ValueError: If a value is too large for fp16, naming its tensor.
     """
     content = {
+        "kind": model.kind,
         "model": config,
         "feature_spec": model.features.spec.to_dict(),
         "about": strip_local_paths(about or {}, folder),
@@ -81,121 +271,10 @@ def save_features(features: AbsFeatures, folder: str | Path, about: dict) -> Non
         "mean": list(spec.mean),
         "std": list(spec.std),
     }
-    content = {"model": {"features": config}, "feature_spec": spec.to_dict()}
-    write_folder(
-        folder,
-        features.state_dict(),
-        {**content, "about": strip_local_paths(about, folder)},
-    )
-
-
-def load_checkpoint(
-    folder: str | Path, expected_spec: FeatureSpec | None = None
-) -> UniWav:
-    """Load a model for inference. Executes no pickle.
-
-    Args:
-        folder: Folder or name of a checkpoint, see ``storage.find_folder``.
-        expected_spec: Refuse a checkpoint with other features.
-
-    Raises:
-        FileNotFoundError: If the folder is no checkpoint.
-        ValueError: If a tensor does not fit, see ``storage.load_strictly``, or if the
-            feature spec is not that of the configuration or of the caller.
-    """
-    return load_model(folder, _build, expected_spec)
-
-
-def load_model(
-    folder: str | Path,
-    build: Callable[[dict], nn.Module],
-    expected_spec: FeatureSpec | None = None,
-) -> nn.Module:
-    """Load any model that is stored like a ``UniWav``.
-
-    Args:
-        folder: See ``load_checkpoint``.
-        build: Builds the model from its configuration.
-        expected_spec: See ``load_checkpoint``.
-
-    Raises:
-        FileNotFoundError, ValueError: As of ``load_checkpoint``.
-    """
-    folder = find_folder(folder)
-    config = read_config(folder)
-    with error_context(folder):
-        model = build(config["model"])
-        spec = FeatureSpec.from_dict(config["feature_spec"])
-    check_spec(spec, model.features.spec, str(folder))
-    if expected_spec is not None:
-        check_spec(expected_spec, spec, str(folder))
-    load_weights(model, folder)
-    return model.eval()
-
-
-def read_pretrained(
-    folder: str | Path, expected_spec: FeatureSpec
-) -> dict[str, Tensor]:
-    """Weights of a pre-trained model, by the names in a ``UniWav``.
-
-    Args:
-        folder, expected_spec: See ``load_checkpoint``.
-
-    Raises:
-        FileNotFoundError, ValueError: As of ``load_checkpoint``.
-    """
-    folder = find_folder(folder)
-    config = read_config(folder)
-    with error_context(folder):
-        require_pretrained(config["model"])
-        spec = FeatureSpec.from_dict(config["feature_spec"])
-    check_spec(expected_spec, spec, str(folder))
-    return read_weights(folder)
-
-
-def untrained_model(folder: str | Path, seed: int = 0) -> UniWav:
-    """Build a model with random weights from a checkpoint's configuration.
-
-    Args:
-        folder: See ``load_checkpoint``.
-        seed: Seed of the weights. Those of the feature space are the checkpoint's.
-    """
-    folder = find_folder(folder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        with error_context(folder):
-            model = _build(read_config(folder)["model"])
-    load_weights(model.features, folder, ("features.",))
-    return model.eval()
-
-
-def require_pretrained(config: dict) -> None:
-    """Refuse a model of another kind.
-
-    Args:
-        config: The ``model`` part of a checkpoint's config.yaml.
-
-    Raises:
-        ValueError: Saying what it is, and where to name it.
-    """
-    if kind := next((kind for kind in ("tts", "asr") if kind in config), None):
-        raise ValueError(
-            f"is a fine-tuned {kind.upper()} model: name it with --model of "
-            f"`uniwav {'tts' if kind == 'tts' else 'align'}`"
-        )
-    if "vocoder" in config:
-        raise ValueError("is a vocoder: name it with --vocoder")
-    if "encoder" not in config:
-        raise ValueError(
-            "is a feature space: name it in features_conf: {checkpoint: FOLDER}"
-        )
-    if "tokenizer" in config:
-        raise ValueError(
-            "is a speech tokenizer: load it with UniWavTokenizer.from_pretrained, or "
-            "name the checkpoint that it was made of"
-        )
-
-
-def _build(config: dict) -> UniWav:
-    require_pretrained(config)
-    return UniWav.from_config(config)
+    content = {
+        "kind": "features",
+        "model": {"features": config},
+        "feature_spec": spec.to_dict(),
+        "about": strip_local_paths(about, folder),
+    }
+    write_folder(folder, features.state_dict(), content)

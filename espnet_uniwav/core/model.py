@@ -7,9 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec, build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
-from espnet_uniwav.core.flow.sampling import Sampling, generate
+from espnet_uniwav.core.flow.sampling import Sampling, guided_velocity
+from espnet_uniwav.core.flow.solver import solve
 from espnet_uniwav.core.nn.given import TRUTH, as_mask, as_tensor
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder
@@ -25,6 +27,8 @@ class UniWav(nn.Module):
         decoder: Flow decoder; None if it was not trained.
         kept_frames: Input of the decoder at given frames, see ``FlowMatching``.
     """
+
+    kind = "uniwav"
 
     def __init__(
         self,
@@ -67,10 +71,7 @@ class UniWav(nn.Module):
         cls, folder: str | Path, expected_spec: FeatureSpec | None = None
     ) -> UniWav:
         """Load a checkpoint by its folder or name; see ``load_checkpoint``."""
-        # Imported here because core/checkpoint.py is above this file and imports it.
-        from espnet_uniwav.core.checkpoint import load_checkpoint
-
-        return load_checkpoint(folder, expected_spec)
+        return read_checkpoint(folder).load(cls, expected_spec)
 
     def hidden_states(
         self,
@@ -132,16 +133,47 @@ class UniWav(nn.Module):
         padding_mask = as_mask(padding_mask, x, "padding_mask")
         mask = as_mask(as_tensor(mask, "mask", "BT", TRUTH), x, "mask")
         z = self.weighted_sum(self.hidden_states(x, padding_mask, mask))
-        return generate(
+        return self.generate(x, mask, z, padding_mask, Sampling(**sampling), generator)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        z: Tensor,
+        padding_mask: Tensor | None = None,
+        sampling: Sampling = Sampling(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw the masked frames from the flow, given the frames around them.
+
+        Args:
+            x: (B, T, F) features; masked frames may hold any finite values.
+            mask: (B, T), True = generate this frame.
+            z: (B, T, C) condition.
+            padding_mask: (B, T), True = padding.
+            sampling: Settings of the solver.
+            generator: Source of the noise, for repeatable results.
+
+        Returns:
+            (B, T, F): x where mask is False, bit for bit; generated elsewhere.
+        """
+        noise = torch.randn(
+            x.shape, generator=generator, device=x.device, dtype=x.dtype
+        )
+        x_0 = sampling.temperature * noise
+        velocity = guided_velocity(
             self.decoder,
             x,
             mask,
             z,
+            x_0,
             padding_mask,
-            Sampling(**sampling),
+            sampling.guidance_scale,
             self.kept_frames,
-            generator,
         )
+        x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
+        return torch.where(mask[..., None], x_1, x)
 
     def _require_decoder(self) -> None:
         if self.decoder is None:

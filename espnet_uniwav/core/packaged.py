@@ -7,7 +7,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from espnet_uniwav.io.card import kind_of, read_card
+from espnet_uniwav.core.card import read_card
+from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.io.folder import WEIGHTS, find_folder, packaged_models, read_config
 
 
@@ -38,7 +39,7 @@ def describe(folder: Path) -> str:
     Raises:
         ValueError, OSError: If the folder is no checkpoint with a card.
     """
-    kind, (head, _) = kind_of(read_config(folder)["model"]), read_card(folder)
+    kind, (head, _) = read_checkpoint(folder).kind, read_card(folder)
     with safe_open(folder / WEIGHTS, "pt") as weights:
         shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]
     number = sum(math.prod(shape) for shape in shapes) / 1e6

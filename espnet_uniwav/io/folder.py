@@ -237,8 +237,7 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
     """Load tensors, or say which ones do not fit.
 
     Args:
-        model: If it has a function ``rename_tensors``, tensors with names of an older
-            version are loaded, too.
+        model: Any module.
         weights: Name -> tensor.
         where: The file, for the error.
 
@@ -246,7 +245,6 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
         ValueError: Lists missing, extra and misshapen tensors, those of another type
             and those with NaN or infinite values.
     """
-    weights = getattr(model, "rename_tensors", dict)(weights)
     own = model.state_dict()
     problems = [f"missing: {k}" for k in own if k not in weights]
     problems += [f"extra: {k}" for k in weights if k not in own]

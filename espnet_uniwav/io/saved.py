@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 
 def read_saved(path: str | Path) -> dict:
@@ -28,4 +29,14 @@ def read_saved(path: str | Path) -> dict:
         ) from error
     if not isinstance(saved, dict):
         raise ValueError(f"{path}: expected weights, found {type(saved).__name__}")
+    return saved
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors that a training saved (.pth); errors as of ``read_saved``."""
+    saved = read_saved(path)
+    for key in ("model", "module"):
+        saved = saved[key] if isinstance(saved.get(key), dict) else saved
+    if not all(isinstance(value, Tensor) for value in saved.values()):
+        raise ValueError(f"{path}: expected tensors alone; name the weights of a model")
     return saved

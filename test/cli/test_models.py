@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from factories import command
 
+from espnet_uniwav.core.card import write_card
 from espnet_uniwav.io import folder as storage
-from espnet_uniwav.io.card import kind_of, write_card
 
 main = command("models")
 
@@ -18,7 +18,7 @@ def test_one_line_for_each(packaged, tmp_path, capsys):
     number = sum(value.numel() for value in packaged.state_dict().values())
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert capsys.readouterr().out == (
-        f"tiny-test: encoder + decoder, {number / 1e6:.1f} M parameters, "
+        f"tiny-test: uniwav, {number / 1e6:.1f} M parameters, "
         f"{size / 1e6:.1f} MB, trained on two hours of tones; cc-by-4.0\n"
     )
 
@@ -53,17 +53,3 @@ def test_none(tmp_path, monkeypatch, capsys):
 def test_bad_input(packaged, options, message):
     with pytest.raises(SystemExit, match=message):
         main(options)
-
-
-@pytest.mark.parametrize(
-    ("config", "kind"),
-    (
-        ({"encoder": {}, "decoder": {"num_layers": 2}}, "encoder + decoder"),
-        ({"encoder": {}, "decoder": None}, "encoder"),
-        ({"encoder": {}, "decoder": {}, "tokenizer": {}}, "tokenizer"),
-        ({"vocoder": {}}, "vocoder"),
-        ({"features": {}}, "features"),
-    ),
-)
-def test_kinds(config, kind):
-    assert kind_of(config) == kind

@@ -11,12 +11,12 @@ import yaml
 from factories import NUM_MELS, make_config, make_features, make_model
 from safetensors.torch import load_file, save_file
 
+from espnet_uniwav.core.card import read_card, write_card
 from espnet_uniwav.core.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     untrained_model,
 )
-from espnet_uniwav.io.card import read_card, write_card
 from espnet_uniwav.io.folder import read_config
 
 

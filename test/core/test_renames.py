@@ -1,12 +1,84 @@
-"""Checkpoints and trainings of older versions still load."""
+"""Folders of version 0.1.0: without ``kind``, with old keys, and with old names."""
+
+from __future__ import annotations
 
 import pytest
 import torch
-from factories import make_config, make_speech
+from factories import make_config, make_model, make_speech, make_synthesizer
 
+from espnet_uniwav import load
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
-from espnet_uniwav.core.renames import RENAMES, rename_settings, rename_tensors
-from espnet_uniwav.io.folder import load_strictly
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
+from espnet_uniwav.core import renames
+from espnet_uniwav.core.checkpoint import read_checkpoint
+from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.renames import rename_settings, rename_tensors
+from espnet_uniwav.io.folder import write_folder
+
+TOKENS = ["<blank>", "<unk>", "A", "A_E", "B", "SIL", "<sos/eos>"]
+
+
+def equal(found, expected):
+    expected = expected.state_dict()
+    assert found.keys() == expected.keys()
+    return all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def write_old(folder, model, config, names=lambda name: name, spec=True):
+    content = {"model": config, "about": {"updates": 7}}
+    if spec:
+        content["feature_spec"] = model.features.spec.to_dict()
+    weights = {names(name): value for name, value in model.state_dict().items()}
+    write_folder(folder, {k: v.clone() for k, v in weights.items()}, content)
+
+
+def test_a_folder_without_kind(tmp_path):
+    model = make_model()
+    write_old(tmp_path, model, make_config())
+    loaded = load(tmp_path)
+    assert isinstance(loaded, UniWav) and equal(loaded.state_dict(), model)
+
+
+@pytest.mark.parametrize("key, kind", renames.KINDS.items())
+def test_kinds(tmp_path, key, kind, monkeypatch):
+    monkeypatch.setattr(renames, "SYNTHESISER", "builtins:dict")
+    write_folder(tmp_path, {}, {"model": {key: {}}})
+    assert read_checkpoint(tmp_path).kind == kind
+
+
+def test_of_no_kind(tmp_path):
+    write_folder(tmp_path, {}, {"model": {"strange": {}}})
+    with pytest.raises(ValueError, match=f"{tmp_path}: expected the key 'kind'"):
+        read_checkpoint(tmp_path)
+    write_folder(tmp_path, {}, {"kind": "strange", "model": {}})
+    with pytest.raises(ValueError, match=f"{tmp_path}: .*found 'strange'"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_synthesiser_with_the_arguments_of_its_task(tmp_path):
+    network = make_synthesizer(TOKENS, text_layers=1)
+    conf = dict(
+        architecture=make_config(),
+        token_list=TOKENS,
+        text_layers=1,
+        durations_only=None,
+        checkpoint=None,
+        num_steps=2,
+        speed=0.5,
+        voice="me.wav",
+    )
+    args = dict(tts="uniwav", token_type="phn", g2p=None, token_list=TOKENS)
+    args |= {"tts_conf": conf, "accum_grad": 1}
+    names = "tts.synthesizer.{}".format
+    write_old(tmp_path, network, {"tts": args}, names, spec=False)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/me.wav").touch()
+    loaded = load(tmp_path)
+    assert isinstance(loaded, Synthesizer)
+    assert equal(loaded.network.state_dict(), network)
+    assert loaded.network.token_list == TOKENS and loaded.sampling.num_steps == 2
+    assert loaded.speed == 0.5 and loaded.voice == tmp_path / "files/me.wav"
+
 
 CLUSTERS = dict(layer=2, num_codebooks=2, codebook_size=8)
 LEARNED = dict(
@@ -68,24 +140,26 @@ def age(tokenizer, names):
     "conf, names",
     [(CLUSTERS, OLD_CLUSTERS), (CLUSTERS, OLDEST_CLUSTERS), (LEARNED, OLD_LEARNED)],
 )
-def test_an_older_tokenizer_has_the_same_codes(conf, names):
+def test_an_older_tokenizer_has_the_same_codes(tmp_path, conf, names):
     tokenizer, speech = make_tokenizer(conf), make_speech([8000])[0]
-    fresh = UniWavTokenizer.from_config({**make_config(), "tokenizer": conf}).eval()
-    load_strictly(fresh, age(tokenizer, names), "an older file")
+    config = {**make_config(), "tokenizer": conf}
+    content = {"model": config, "feature_spec": tokenizer.features.spec.to_dict()}
+    old = {name: value.clone() for name, value in age(tokenizer, names).items()}
+    write_folder(tmp_path, old, content)
+    fresh = load(tmp_path)
     assert torch.equal(fresh.encode(speech), tokenizer.encode(speech))
     speaker = tokenizer.encode_speaker(speech)
     assert torch.equal(fresh.encode_speaker(speech), speaker)
 
 
 def test_names_of_today_stay():
-    for kind in ("tokenizer tensors",):
-        for conf in (CLUSTERS, LEARNED):
-            weights = make_tokenizer(conf).state_dict()
-            assert rename_tensors(weights, kind).keys() == weights.keys()
+    for conf in (CLUSTERS, LEARNED):
+        weights = make_tokenizer(conf).state_dict()
+        assert rename_tensors(weights, "tokenizer").keys() == weights.keys()
 
 
 def test_settings():
-    found = rename_settings(LEARNED, "tokenizer settings")
+    found = rename_settings({"tokenizer": LEARNED})["tokenizer"]
     assert found == dict(
         layer="learned",
         num_codebooks=2,
@@ -95,18 +169,17 @@ def test_settings():
         speaker_code_length=4,
         semantic_layer=2,
     )
-    assert rename_settings(found, "tokenizer settings") == found
+    assert rename_settings({"tokenizer": found})["tokenizer"] == found
 
 
 @pytest.mark.parametrize("key, value", [("normalise", False), ("readout_weight", 0.0)])
 def test_dropped_settings_of_other_values_are_refused(key, value):
     with pytest.raises(ValueError, match=f"{key}: expected .*, found {value}"):
-        rename_settings({key: value}, "tokenizer settings")
+        rename_settings({"tokenizer": {key: value}})
 
 
 def test_a_prefix_comes_before_all_names():
     new = "tokenizer.quantizer.codebooks"
     old = {"tokenizer.quantizer.means": 1, "quantizer.means": 2}
-    found = rename_tensors(old, "tokenizer tensors", "tokenizer.")
+    found = rename_tensors(old, "tokenizer", "tokenizer.")
     assert found == {new: 1, "quantizer.means": 2}
-    assert set(RENAMES) >= {"tokenizer tensors", "tokenizer settings"}

@@ -7,7 +7,7 @@ import argparse
 import pytest
 import yaml
 
-from espnet_uniwav.apps.tts.reader import Manner
+from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions
 from espnet_uniwav.cli.command import check_options
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.bounds import (
@@ -31,7 +31,7 @@ BAD = {
 @pytest.mark.parametrize("name, value", [(k, v) for k in BAD for v in BAD[k]])
 def test_bad_numbers(name, value):
     if name == "seconds" or value is not None:
-        kind = Sampling if name in Sampling.__dataclass_fields__ else Manner
+        kind = Sampling if name in Sampling.__dataclass_fields__ else SpeakingOptions
         with pytest.raises(ValueError, match=f"^{name}: expected a .*from .* found"):
             kind(**{name: value})
         with pytest.raises(ValueError, match=f"^--{name}: expected"):

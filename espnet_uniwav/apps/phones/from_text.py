@@ -30,10 +30,14 @@ class Phonemizer:
         self.guessed: dict[str, list[str]] = {}
 
     def __call__(self, text: str) -> list[str]:
+        """Phones of a text as it is written; see ``phones``."""
+        return self.phones(normalize(text))
+
+    def phones(self, text: str) -> list[str]:
         """Phones of a text.
 
         Args:
-            text: English, as it is written.
+            text: English, as ``normalize`` returns it.
 
         Returns:
             ARPAbet without stress, the last phone of a word with its mark; ``SIL`` at
@@ -43,7 +47,7 @@ class Phonemizer:
             ValueError: Naming what cannot be read, or if there is no word.
         """
         known = len(self.guessed)
-        phrases = [self.words(phrase) for phrase in PAUSES.split(normalize(text))]
+        phrases = [self.words(phrase) for phrase in PAUSES.split(text)]
         new = islice(reversed(self.guessed.items()), len(self.guessed) - known)
         if new := list(new)[::-1]:
             logging.warning(
@@ -62,7 +66,10 @@ class Phonemizer:
     def words(self, phrase: str) -> list[list[str]]:
         """Phones of every word of a phrase."""
         pairs = tokenize(phrase)
-        return [pronounce(word, self.dictionary.get, self._guess) for _, word in pairs]
+        return [pronounce(word, self._lookup, self._guess) for _, word in pairs]
+
+    def _lookup(self, word: str) -> list[str]:
+        return self.dictionary.get(word, "").split()
 
     def _guess(self, word: str) -> list[str]:
         if word not in self.guessed:

@@ -1,55 +1,66 @@
-"""Spelling to phones: g2p_en's network, a dependency of ESPnet, used offline."""
+"""Spelling to phones by the network of the package g2p_en (Park 2019), used offline.
+
+Only its weights are read: the import of the package takes seconds and asks for data
+that only its tagger needs.
+"""
 
 from __future__ import annotations
 
 import functools
-import re
-from types import SimpleNamespace
+import importlib.util
+from pathlib import Path
 
-from espnet_uniwav.apps.phones.lexicon import strip_stress
+import numpy as np
 
-NUMBERS = re.compile(r"(?<!\S)\S*\d\S*")
+from espnet_uniwav.apps.phones.lexicon import ARPABET, strip_stress
+
+PACKAGE, WEIGHTS = "g2p_en", "checkpoint20.npz"
+LETTERS = ["<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz"]
+START, END, LONGEST = 2, 3, 20
+VOWELS = set("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+# Outputs of the network; UW has no stress, too.
+PHONES = ["<pad>", "<unk>", "<s>", "</s>"]
+for _phone in sorted(ARPABET):
+    PHONES += [_phone] if _phone not in VOWELS or _phone == "UW" else []
+    PHONES += [f"{_phone}{stress}" for stress in "012"] if _phone in VOWELS else []
 
 
 def spell(word: str) -> list[str]:
     """Guess the phones (ARPAbet, no stress) of a lower-case word of letters."""
-    return [strip_stress(phone) for phone in _network().predict(word)]
+    weights = _weights()
+    numbers = [
+        LETTERS.index(own) if own in LETTERS else LETTERS.index("<unk>") for own in word
+    ]
+    h = np.zeros((1, weights["enc_w_hh"].shape[1]), np.float32)
+    for number in [*numbers, LETTERS.index("</s>")]:
+        h = _step(weights, "enc", number, h)
+    phone, found = START, []
+    while len(found) < LONGEST:
+        h = _step(weights, "dec", phone, h)
+        phone = (np.matmul(h, weights["fc_w"].T) + weights["fc_b"]).argmax()
+        if phone == END:
+            break
+        found.append(strip_stress(PHONES[phone]))
+    return found
 
 
-def write_out(text: str) -> str:
-    """Write the titles and numbers of an English text as words."""
-    from tacotron_cleaner.cleaners import expand_abbreviations
-
-    return NUMBERS.sub(lambda m: _numbers(m[0]), expand_abbreviations(text))
-
-
-@functools.lru_cache(maxsize=2**14)
-def _numbers(token: str) -> str:
-    """A token with digits as words; kept, because the library is slow."""
-    _import()
-    from g2p_en.expand import normalize_numbers
-
-    return normalize_numbers(token)
+def _step(weights: dict, part: str, number: int, h: np.ndarray) -> np.ndarray:
+    """One step of a GRU: number of a letter or phone, state (1, D) to state."""
+    x = weights[f"{part}_emb"][number][None]
+    of_x = np.matmul(x, weights[f"{part}_w_ih"].T) + weights[f"{part}_b_ih"]
+    of_h = np.matmul(h, weights[f"{part}_w_hh"].T) + weights[f"{part}_b_hh"]
+    (r_x, z_x, n_x), (r_h, z_h, n_h) = np.split(of_x, 3, 1), np.split(of_h, 3, 1)
+    r, z = (1 / (1 + np.exp(-value)) for value in (r_x + r_h, z_x + z_h))
+    n = np.tanh(n_x + r * n_h)
+    return (1 - z) * n + z * h
 
 
 @functools.lru_cache(maxsize=None)
-def _network():
-    """The network alone, because ``G2p`` of g2p_en downloads a tagger and CMUdict."""
-    g2p = _import()
-    dictionary, g2p.cmudict = g2p.cmudict, SimpleNamespace(dict=dict)
-    try:
-        return g2p.G2p()
-    finally:
-        g2p.cmudict = dictionary
-
-
-def _import():
-    """The module g2p_en.g2p, without the downloads of its import."""
-    import nltk
-
-    download, nltk.download = nltk.download, lambda *args, **kwargs: False
-    try:
-        from g2p_en import g2p
-    finally:
-        nltk.download = download
-    return g2p
+def _weights() -> dict[str, np.ndarray]:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None:
+        raise ImportError(
+            "unknown words need the package g2p_en: pip install espnet-g2p-en"
+        )
+    with np.load(Path(found.origin).with_name(WEIGHTS)) as file:
+        return dict(file)

@@ -53,18 +53,18 @@ def pronounce(
     return spell(letters)
 
 
-def read_dictionary() -> dict[str, list[str]]:
+def read_dictionary() -> dict[str, str]:
     """PocketSphinx's English dictionary: first pronunciation of 126,000 words.
 
     Returns:
-        Lower-case word -> phones without stress.
+        Lower-case word -> phones without stress, with blanks between them.
     """
     from pocketsphinx import get_model_path
 
     path = Path(get_model_path("en-us/cmudict-en-us.dict"))
-    words: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        word, *phones = line.split()
+        word, _, phones = line.partition(" ")
         words.setdefault(word.partition("(")[0], phones)
     return words
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from espnet_uniwav.apps.phones.g2p import write_out
 from espnet_uniwav.apps.text.letters import say_letters
 from espnet_uniwav.apps.text.numbers import NUMBER, say_decimal
 from espnet_uniwav.apps.text.units import UNIT, say_per
+from espnet_uniwav.apps.text.write_out import write_out
 from espnet_uniwav.apps.text.written_forms import MONEY, SCALES
 
 SIGN = f"[{''.join(MONEY)}]"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from espnet_uniwav.apps.phones.g2p import write_out
 from espnet_uniwav.apps.text.characters import check_english, place, plain
 from espnet_uniwav.apps.text.dates import (
     clock_time,
@@ -39,6 +38,7 @@ from espnet_uniwav.apps.text.signs import (
 )
 from espnet_uniwav.apps.text.telephones import TELEPHONE, say_telephone
 from espnet_uniwav.apps.text.units import QUANTITY, say_quantity
+from espnet_uniwav.apps.text.write_out import write_out
 from espnet_uniwav.apps.text.written_forms import (
     ABBREVIATIONS,
     COUNTED,

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
 # Longer numbers are read digit by digit.
 LONGEST_NUMBER = 15
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen "
+    "fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+THOUSANDS = (
+    "thousand million billion trillion quadrillion quintillion sextillion septillion "
+    "octillion nonillion decillion"
+).split()
+ORDINALS = dict(
+    one="first",
+    two="second",
+    three="third",
+    five="fifth",
+    eight="eighth",
+    nine="ninth",
+    twelve="twelfth",
+)
 PARTS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 ROMAN = dict(I=1, V=5, X=10, L=50, C=100)
-DIGITS = "zero one two three four five six seven eight nine".split()
 
 
 def say_digits(number: str) -> str:
     """``"105"``: one zero five."""
-    return " ".join(DIGITS[int(c)] for c in number if c in "0123456789")
+    return " ".join(SMALL[int(c)] for c in number if c in "0123456789")
 
 
-@functools.lru_cache(maxsize=2**14)
 def say_cardinal(number: str) -> str:
     """``"1,234"``: one thousand, two hundred thirty-four."""
     digits = number.replace(",", "")
     if len(digits) > LONGEST_NUMBER:
         return say_digits(digits)
-    return _engine().number_to_words(int(digits), andword="")
+    return say_whole(int(digits))
+
+
+def say_whole(number: int, link: str = " ") -> str:
+    """A whole number; ``link`` stands before what is below a hundred.
+
+    Numbers of more than 36 digits are read digit by digit.
+    """
+    if number >= 1000 ** (len(THOUSANDS) + 1):
+        return say_digits(str(number))
+    if number < 20:
+        return SMALL[number]
+    if number < 100:
+        tens, rest = divmod(number, 10)
+        return f"{TENS[tens - 2]}-{SMALL[rest]}" if rest else TENS[tens - 2]
+    power = (len(str(number)) - 1) // 3
+    count, rest = divmod(number, 1000**power if power else 100)
+    said = f"{say_whole(count, link)} {THOUSANDS[power - 1] if power else 'hundred'}"
+    if not rest:
+        return said
+    return f"{said}{link if rest < 100 else ', '}{say_whole(rest, link)}"
 
 
 def say_decimal(number: str) -> str:
@@ -40,10 +75,11 @@ def say_decimal(number: str) -> str:
     return f"{first or 'zero'} point {say_digits(rest)}" if point else first
 
 
-@functools.lru_cache(maxsize=2**14)
 def say_ordinal(number: int) -> str:
     """``21``: twenty-first."""
-    return _engine().number_to_words(_engine().ordinal(number))
+    head, last = re.fullmatch(r"(.*?)([a-z]+)", say_whole(number, " and ")).groups()
+    ending = re.sub("y$", "ie", last) + "th"
+    return head + ORDINALS.get(last, ending)
 
 
 def say_fraction(upper: int, lower: int) -> str:
@@ -74,10 +110,3 @@ def roman(number: str) -> int | None:
     return sum(
         -value if value < max(values[i:]) else value for i, value in enumerate(values)
     )
-
-
-@functools.lru_cache(maxsize=None)
-def _engine():
-    import inflect
-
-    return inflect.engine()

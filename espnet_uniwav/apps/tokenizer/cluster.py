@@ -14,15 +14,13 @@ from espnet_uniwav.apps.tokenizer.fit import describe_usage, fit_tokenizer
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.checkpoint import (
     load_checkpoint,
-    require_pretrained,
+    read_checkpoint,
     save_checkpoint,
     untrained_model,
 )
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.ssl.codebook import count_codes
 from espnet_uniwav.io.audio import read_speech, seconds_of
-from espnet_uniwav.io.folder import read_config
-from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.kaldi import read_data_folder
 from espnet_uniwav.io.output import check_output
 
@@ -117,10 +115,11 @@ def load_with_decoder(
         model = load_checkpoint(checkpoint)
     else:
         model = untrained_model(checkpoint, random_seed)
-    config = read_config(checkpoint)["model"]
+    config = read_checkpoint(checkpoint).model
     if decoder is not None:
-        with error_context(decoder):
-            require_pretrained(other := read_config(decoder)["model"])
+        found = read_checkpoint(decoder)
+        found.require(UniWav.kind)
+        other = found.model
         config = {
             **config,
             **{k: other[k] for k in ("decoder", "kept_frames") if k in other},

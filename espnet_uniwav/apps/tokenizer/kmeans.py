@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import MiniBatchKMeans
 
 
 def kmeans(
@@ -22,6 +21,9 @@ def kmeans(
     Raises:
         ValueError: If there are fewer frames than clusters.
     """
+    # Imported here: it takes seconds, and encoding needs none of it.
+    from sklearn.cluster import MiniBatchKMeans
+
     if len(frames) < num_clusters:
         raise ValueError(
             f"k-means: expected at least {num_clusters} frames, found {len(frames)}; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +15,16 @@ from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
 from espnet_uniwav.apps.tokenizer.learned_quantizer import LearnedQuantizer
 from espnet_uniwav.apps.tokenizer.residual import Quantized
 from espnet_uniwav.apps.tts.context import check_prompt
-from espnet_uniwav.core.checkpoint import load_model, require_pretrained
+from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec
 from espnet_uniwav.core.features.neural_codec import checksum
-from espnet_uniwav.core.flow.gap import draw_gap
+from espnet_uniwav.core.flow.gap import draw_gap, open_gap
 from espnet_uniwav.core.flow.matching import flow_matching_loss
-from espnet_uniwav.core.flow.sampling import SPEAKING, generate
+from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.nn.given import SAMPLES, WHOLE, as_lengths, as_tensor
 from espnet_uniwav.core.nn.masks import drop_if_unpadded, lengths_to_padding_mask
-from espnet_uniwav.core.renames import rename_settings, rename_tensors
+from espnet_uniwav.core.renames import rename_settings
 from espnet_uniwav.core.ssl.codebook import count_codes, perplexity
 
 PADDING = -1
@@ -37,13 +36,6 @@ PACKAGED = "tokens"
 LEARNED_FROM = {"small": PACKAGED}
 
 
-def require_tokenizer(config: dict) -> None:
-    """As ``require_pretrained``, of a tokenizer."""
-    if "tokenizer" not in config:
-        require_pretrained(config)
-        raise ValueError("is no tokenizer: make one of it with `uniwav cluster`")
-
-
 class UniWavTokenizer(nn.Module):
     """Encodes speech to codes and decodes them; trains a decoder that reads codes.
 
@@ -52,9 +44,7 @@ class UniWavTokenizer(nn.Module):
         **conf: Arguments of ``TokenizerConfig``: what the codes are.
     """
 
-    rename_tensors = staticmethod(
-        functools.partial(rename_tensors, kind="tokenizer tensors")
-    )
+    kind = "tokenizer"
 
     def __init__(self, uniwav: UniWav, **conf):
         super().__init__()
@@ -76,8 +66,7 @@ class UniWavTokenizer(nn.Module):
             config: As for ``UniWav.from_config``, and ``tokenizer``: the arguments
                 above.
         """
-        require_tokenizer(config)
-        conf = rename_settings(config["tokenizer"], "tokenizer settings")
+        conf = rename_settings(config)["tokenizer"]
         return cls(UniWav.from_config(config), **conf)
 
     @classmethod
@@ -90,7 +79,7 @@ class UniWavTokenizer(nn.Module):
         """
         if not Path(folder).is_dir():
             folder = LEARNED_FROM.get(str(folder), folder)
-        return load_model(folder, cls.from_config, expected_spec)
+        return read_checkpoint(folder).load(cls, expected_spec)
 
     @property
     def features(self) -> AbsFeatures:
@@ -395,24 +384,18 @@ class UniWavTokenizer(nn.Module):
     ) -> Tensor:
         """Decode a condition (T, D) to (T * hop,) samples; see ``decode``."""
         features = self.features
-        x = condition.new_zeros(len(condition), features.spec.dim)
-        mask = torch.ones_like(x[:, 0], dtype=torch.bool)
+        before = condition.new_zeros(0, features.spec.dim)
+        num_frames = len(condition)
         if prompt is not None:
             before = self._features(prompt, "prompt")
             check_prompt(before, features.spec)
-            x = torch.cat((before, x))
-            mask = torch.cat((torch.zeros_like(before[:, 0], dtype=torch.bool), mask))
-            own = self.quantize(before[None]).condition[0]
-            condition = torch.cat((own, condition))
-        generator = torch.Generator(x.device).manual_seed(seed)
-        sampling = replace(SPEAKING, **sampling)
-        generated = generate(
-            self.uniwav.decoder,
-            x[None],
-            mask[None],
+            condition = torch.cat((self.quantize(before[None]).condition[0], condition))
+        x, mask = open_gap(before, num_frames)
+        x = self.uniwav.generate(
+            x,
+            mask,
             condition[None],
-            sampling=sampling,
-            kept_frames=self.uniwav.kept_frames,
-            generator=generator,
+            sampling=replace(SPEAKING, **sampling),
+            generator=torch.Generator(x.device).manual_seed(seed),
         )
-        return features.invert_one(generated[0, mask])
+        return features.invert_one(x[mask])

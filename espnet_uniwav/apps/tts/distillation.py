@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from espnet_uniwav.apps.tts.cloze import Batch
+from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.distillation import distillation_loss
@@ -51,15 +51,15 @@ class Teacher:
         batch = batch._replace(x=batch.x.float())
         x = batch.x
         with torch.no_grad(), full_precision(x.device):
-            cloze = self.synthesizer.pose(batch)
-            _, z = self.synthesizer.encode(cloze, x)
+            masked = self.synthesizer.draw_gaps(batch)
+            _, z = self.synthesizer.encode(masked, x)
         loss = distillation_loss(
             student,
             self.synthesizer.uniwav.decoder,
             x,
-            cloze.gap,
+            masked.mask,
             z,
-            cloze.padding_mask,
+            masked.padding_mask,
             self.sampling,
             self.num_steps,
             self.synthesizer.uniwav.kept_frames,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from espnet_uniwav.apps.phones.lexicon import tokenize
 from espnet_uniwav.apps.phones.word_ends import mark_word_ends
 from espnet_uniwav.apps.text.normalizer import normalize
 from espnet_uniwav.apps.tts.context import Context
-from espnet_uniwav.apps.tts.reader import Manner, Reader
+from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
 from espnet_uniwav.apps.vocoder.splicing import FADE_SECONDS, splice, vocode_gaps
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import check_speech_output, read_speech, write_speech
@@ -61,18 +60,16 @@ def edit(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    manner = Manner(SPEAKING.but(**sampling), seed, speed)  # fail early
+    # Wrong settings fail before anything is aligned or loaded.
+    SpeakingOptions(SPEAKING.but(**sampling), seed, speed)
     input = as_source(input)
     check_speech_output(output)
     phones, stretch = align_words(input, text, replace)
-    # Imported here because tasks is above this file and imports it.
-    from espnet_uniwav.integrations.espnet.reader import load_reader
-
-    reader = load_reader(model, config, device, vocoder)
-    manner = dataclasses.replace(manner, sampling=reader.sampling.but(**sampling))
-    rate = reader.features.spec.sample_rate
+    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder)
+    options = SpeakingOptions(synthesizer.sampling.but(**sampling), seed, speed)
+    rate = synthesizer.sample_rate
     speech = read_speech(input, rate)
-    edited = replace_stretch(reader, speech, phones, stretch, by, manner)
+    edited = replace_stretch(synthesizer, speech, phones, stretch, by, options)
     write_speech(output, edited, rate)
     return f"{output}: {stretch[0]:.2f} to {stretch[1]:.2f} s regenerated"
 
@@ -135,22 +132,22 @@ def _bare_words(text: str) -> list[str]:
 
 
 def replace_stretch(
-    reader: Reader,
+    synthesizer: Synthesizer,
     speech: np.ndarray,
     phones: Sequence[Segment],
     stretch: tuple[float, float],
     text: str,
-    manner: Manner = Manner(),
+    options: SpeakingOptions = SpeakingOptions(),
 ) -> np.ndarray:
     """Regenerate a stretch of a recording with another text.
 
     Args:
-        reader: The voice is that of the recording.
+        synthesizer: The voice is that of the recording.
         speech: (S,) samples.
         phones: Aligned tokens of the recording, from 0 to its end.
         stretch: Start and end in seconds, at borders of phones.
         text: What is said instead.
-        manner: How.
+        options: How.
 
     Phones that fit the recording badly are reported.
 
@@ -161,33 +158,35 @@ def replace_stretch(
     Raises:
         ValueError: If the stretch is not inside the recording or no phone is in it.
     """
-    spec = reader.features.spec
-    x = reader.features.extract_one(torch.as_tensor(speech))
+    spec = synthesizer.features.spec
+    x = synthesizer.features.extract_one(torch.as_tensor(speech))
     names, durations = token_durations(phones, len(x), spec.frame_rate)
     inside = [
         i for i, p in enumerate(phones) if stretch[0] <= p.start and p.end <= stretch[1]
     ]
     if not inside:
         raise ValueError(f"no aligned phone is between {stretch[0]} and {stretch[1]} s")
-    whole = _context(reader, x, names, durations)
-    reader.align(whole, "the recording does not seem to say its transcript")
+    whole = _context(synthesizer, x, names, durations)
+    synthesizer.align(whole, "the recording does not seem to say its transcript")
     first, last = inside[0], inside[-1] + 1
     start, end = sum(durations[:first]), sum(durations[:last])
-    before = _context(reader, x[:start], names[:first], durations[:first])
-    after = _context(reader, x[end:], names[last:], durations[last:])
-    new = [name for name in reader.tokenize(text) if name != SILENCE]
-    spoken = reader.speak(new, before, manner, after=after).x.cpu()
-    return _splice(reader, speech, x, (start, end), spoken)
+    before = _context(synthesizer, x[:start], names[:first], durations[:first])
+    after = _context(synthesizer, x[end:], names[last:], durations[last:])
+    new = [name for name in synthesizer.text_tokens(text) if name != SILENCE]
+    spoken = synthesizer.speak(new, before, options, after=after).x.cpu()
+    return _splice(synthesizer, speech, x, (start, end), spoken)
 
 
-def _context(reader: Reader, x: Tensor, names, durations) -> Context:
-    counts = torch.tensor(durations, dtype=torch.long, device=reader.device)
-    return Context(x.to(reader.device), reader.tokens(names), counts)
+def _context(synthesizer: Synthesizer, x: Tensor, names, durations) -> Context:
+    counts = torch.tensor(durations, dtype=torch.long, device=synthesizer.device)
+    return Context(x.to(synthesizer.device), synthesizer.tokens(names), counts)
 
 
-def _splice(reader: Reader, speech, x: Tensor, stretch, spoken: Tensor) -> np.ndarray:
+def _splice(
+    synthesizer: Synthesizer, speech, x: Tensor, stretch, spoken: Tensor
+) -> np.ndarray:
     """Splice the generated frames between the kept samples."""
-    spec, (start, end) = reader.features.spec, stretch
+    spec, (start, end) = synthesizer.features.spec, stretch
     frames = torch.cat((x[:start], spoken, x[end:]))
     mask = torch.zeros(len(frames), dtype=torch.bool)
     mask[start : start + len(spoken)] = True
@@ -195,6 +194,6 @@ def _splice(reader: Reader, speech, x: Tensor, stretch, spoken: Tensor) -> np.nd
     gap = torch.zeros(len(spoken) * spec.hop_length)
     speech = torch.as_tensor(speech)
     kept = torch.cat((speech[:first], gap, speech[last:]))
-    generated = vocode_gaps(reader.features, frames, mask, len(kept))
+    generated = vocode_gaps(synthesizer.features, frames, mask, len(kept))
     fade = round(FADE_SECONDS * spec.sample_rate)
     return splice(kept, generated, [(first, first + len(gap))], fade).numpy()

@@ -53,21 +53,12 @@ def _pack(phrases: list[str], max_characters: int) -> list[str]:
     return parts
 
 
-def join(pieces: list[np.ndarray], sample_rate: int) -> np.ndarray:
-    """Join sentences with a pause; their ends are faded to avoid clicks.
-
-    Args:
-        pieces: (S,) samples each.
-        sample_rate: Hz.
-    """
-    chunks = list(join_one_by_one(pieces, len(pieces), sample_rate))
-    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
-
-
-def join_one_by_one(
+def join(
     pieces: Iterable[np.ndarray], count: int, sample_rate: int
 ) -> Iterator[np.ndarray]:
-    """``join`` in chunks: each is yielded before the next piece is asked for.
+    """Join sentences with a pause; their ends are faded to avoid clicks.
+
+    Each chunk is yielded before the next piece is asked for.
 
     Args:
         pieces: (S,) samples each.

@@ -1,146 +1,22 @@
-"""Text to speech with a fine-tuned model: from Python, and to files."""
+"""Text to speech to files, and to standard output."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from espnet_uniwav.apps.text.characters import check_text
-from espnet_uniwav.apps.tts.context import Context
-from espnet_uniwav.apps.tts.lines import Line, items, read_durations, read_lines
-from espnet_uniwav.apps.tts.reader import Manner, Reader
+from espnet_uniwav.apps.tts.lines import Line, read_lines
 from espnet_uniwav.apps.tts.streaming import write_stream
+from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
 from espnet_uniwav.core.flow.sampling import SPEAKING
-from espnet_uniwav.core.nn.given import SAMPLES, as_tensor
-from espnet_uniwav.io.audio import check_speech_output, read_speech, write_speech
+from espnet_uniwav.io.audio import check_speech_output, write_speech
 from espnet_uniwav.io.jobs import conclude, process_all, write_outcomes
 from espnet_uniwav.io.output import check_output, file_of, locked
-
-
-class Synthesizer:
-    """Text to speech with a model fine-tuned by ESPnet's ``tts_train``.
-
-        synthesizer = Synthesizer.from_pretrained("EXP/valid.loss.best.pth")
-        speech = synthesizer("Hello.", prompt="me.wav", prompt_text="What I say there.")
-        write_speech("out.wav", speech, synthesizer.sample_rate)
-
-    The network alone, for training: ``apps.tts.network.SynthesizerNetwork``.
-
-    Args:
-        reader: The model with its tokens.
-    """
-
-    def __init__(self, reader: Reader):
-        self.reader = reader
-        self._last: tuple = (None, "", None)
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        model: str | Path,
-        config: str | Path | None = None,
-        device: str = "cpu",
-        vocoder: str | Path | None = None,
-    ) -> Synthesizer:
-        """Load a model file (.pth) of ESPnet's TTS; arguments as of ``load_reader``."""
-        # Imported here because tasks is above this file and imports it.
-        from espnet_uniwav.integrations.espnet.reader import load_reader
-
-        return cls(load_reader(model, config, device, vocoder))
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples per second (Hz)."""
-        return self.reader.features.spec.sample_rate
-
-    def __call__(
-        self,
-        text: str = "",
-        prompt: str | Path | np.ndarray | None = None,
-        prompt_text: str = "",
-        phones: str | Sequence[str] = "",
-        durations: str | Sequence[int] = "",
-        seconds: float | None = None,
-        speed: float = 1.0,
-        seed: int = 0,
-        **sampling,
-    ) -> np.ndarray:
-        """Speak a text of any length.
-
-        Args:
-            text: What to read.
-            prompt: Recording of the voice to read in: a file, or (S,) samples in
-                [-1, 1], or of 16 bits, at ``sample_rate``; None: the model's own, if it
-                has one, else any voice.
-            prompt_text: What is said in it; optional, but improves the result.
-            phones: Tokens to speak instead of the text's, with blanks between them, or
-                a list.
-            durations: Frames of the phones, likewise.
-            seconds: Length of the speech, which replaces ``speed``.
-            speed: Divides predicted durations.
-            seed: Of the noise: same seed, same speech.
-            **sampling: Settings of ``Sampling``, such as ``num_steps``; by default
-                those of the model.
-
-        Returns:
-            (S,) samples at ``sample_rate``, without the prompt.
-
-        Raises:
-            ValueError, OSError, TypeError: Naming the file or word and what to do.
-        """
-        manner = Manner(self.reader.sampling.but(**sampling), seed, speed, seconds)
-        check_text(text)
-        context = self._context(prompt, prompt_text)
-        if not (names := items(phones)):
-            return self.reader.read(text, context, manner)
-        counts = None
-        if frames := read_durations(durations):
-            counts = torch.tensor(frames, device=self.reader.device)
-        spoken = self.reader.speak(names, context, manner, durations=counts)
-        return self.reader.wave(spoken)
-
-    def stream(
-        self,
-        text: str,
-        prompt: str | Path | np.ndarray | None = None,
-        prompt_text: str = "",
-        seconds: float | None = None,
-        speed: float = 1.0,
-        seed: int = 0,
-        **sampling,
-    ) -> Iterator[np.ndarray]:
-        """Speak a text sentence by sentence; arguments and errors as of a call.
-
-        The text is checked at once; a sentence is computed when its chunk is asked for.
-
-        Returns:
-            Chunks of samples, which joined are what a call returns.
-        """
-        manner = Manner(self.reader.sampling.but(**sampling), seed, speed, seconds)
-        check_text(text)
-        return self.reader.stream(text, self._context(prompt, prompt_text), manner)
-
-    def _context(self, prompt, text: str) -> Context | None:
-        """The prompt, which is aligned once if it sounds as that of the last call."""
-        if prompt is None or (isinstance(prompt, str) and not prompt):
-            prompt, text = self.reader.voice
-            if not prompt:
-                return None
-        if isinstance(prompt, (str, Path)):
-            prompt = read_speech(prompt, self.sample_rate)
-        speech = as_tensor(prompt, "prompt", "S", SAMPLES).detach().cpu().numpy().copy()
-        last, said, context = self._last
-        if said != text or not np.array_equal(last, speech):
-            context = self.reader.prompt(speech, text)
-            self._last = speech, text, context
-        return context
 
 
 def synthesize(
@@ -184,23 +60,23 @@ def synthesize(
     Raises:
         ValueError, OSError: Naming the file or line and what to do.
     """
-    Manner(SPEAKING.but(**sampling), seed, speed, seconds)  # fail early
+    SpeakingOptions(SPEAKING.but(**sampling), seed, speed, seconds)  # fail early
     check_text(text or "")
     output = Path(output)
-    manner = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
+    options = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
     named = model, config, device, vocoder
     load = functools.partial(Synthesizer.from_pretrained, *named)
     if str(output) == "-":
         if lines:
             raise ValueError("--output: expected a folder for --lines, found -")
-        return _print_speech(load, text or "", prompt, prompt_text, **manner)
+        return _print_speech(load, text or "", prompt, prompt_text, **options)
     voice = dict(prompt=str(prompt or ""), prompt_text=prompt_text)
     if lines:
         check_output(output, folder=True)
         table = read_lines(Path(lines))
-        return _write_lines(load, table, output, voice, manner, allow_failed)
+        return _write_lines(load, table, output, voice, options, allow_failed)
     check_speech_output(output)
-    spoken = _write_line(load(), Line(text=text or "", **voice), output, manner)
+    spoken = _write_line(load(), Line(text=text or "", **voice), output, options)
     return f"{output}: {spoken:.2f} s spoken"
 
 
@@ -209,7 +85,7 @@ def _write_lines(
     table: list[Line],
     folder: Path,
     voice: dict,
-    manner: dict,
+    options: dict,
     allow_failed: bool,
 ) -> str:
     """Write the lines of a table; ``voice`` is that of lines without one."""
@@ -219,7 +95,7 @@ def _write_lines(
     def write(item: tuple[Line, Path]) -> float:
         line, path = item
         missing = {key: value for key, value in voice.items() if not getattr(line, key)}
-        return _write_line(synthesizer, replace(line, **missing), path, manner)
+        return _write_line(synthesizer, replace(line, **missing), path, options)
 
     todo = {line.name: (line, file_of(folder, line.name, ".wav")) for line in table}
     with locked(folder):
@@ -230,21 +106,21 @@ def _write_lines(
 
 
 def _write_line(
-    synthesizer: Synthesizer, line: Line, path: Path, manner: dict
+    synthesizer: Synthesizer, line: Line, path: Path, options: dict
 ) -> float:
     """Write a line as a file; returns its seconds."""
     speech = synthesizer(
-        line.text, line.prompt, line.prompt_text, line.phones, line.durations, **manner
+        line.text, line.prompt, line.prompt_text, line.phones, line.durations, **options
     )
     write_speech(path, speech, synthesizer.sample_rate)
     return len(speech) / synthesizer.sample_rate
 
 
-def _print_speech(load: Callable[[], Synthesizer], *what, **manner) -> None:
+def _print_speech(load: Callable[[], Synthesizer], *what, **options) -> None:
     """Stream to standard output, to which nothing else is written meanwhile."""
     output = sys.stdout.buffer
     with contextlib.redirect_stdout(sys.stderr):
         synthesizer = load()
-        chunks = synthesizer.stream(*what, **manner)
+        chunks = synthesizer.stream(*what, **options)
         seconds = write_stream(output, chunks, synthesizer.sample_rate)
         print(f"standard output: {seconds:.2f} s spoken")

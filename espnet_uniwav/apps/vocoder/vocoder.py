@@ -7,15 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from espnet_uniwav.core.checkpoint import load_model
+from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint
 from espnet_uniwav.core.features import (
     AbsFeatures,
     FeatureSpec,
     build_features,
     check_spec,
 )
-from espnet_uniwav.io.folder import find_folder, packaged_models, read_config
-from espnet_uniwav.io.input import error_context
+from espnet_uniwav.io.folder import packaged_models
 
 PACKAGED, NO_VOCODER = "vocoder", "none"
 
@@ -45,6 +44,8 @@ class Vocoder(nn.Module):
         ImportError: If the package ``vocos`` is missing.
         ValueError: If ``upsample`` does not divide the hop.
     """
+
+    kind = "vocoder"
 
     def __init__(
         self,
@@ -104,7 +105,6 @@ class Vocoder(nn.Module):
         Args:
             config: ``features`` (name and arguments) and ``vocoder`` (arguments).
         """
-        _require_vocoder(config)
         return cls(build_features(**config["features"]), **config["vocoder"])
 
     @classmethod
@@ -116,7 +116,7 @@ class Vocoder(nn.Module):
         Raises:
             FileNotFoundError, ValueError: As of ``load_checkpoint``.
         """
-        return load_model(folder, cls.from_config, expected_spec)
+        return read_checkpoint(folder).load(cls, expected_spec)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples.
@@ -175,25 +175,22 @@ def use_vocoder(features: AbsFeatures, name: str | Path | None = None) -> None:
     Raises:
         FileNotFoundError, ValueError: If it is no vocoder, or one for other features.
     """
-    if name is None:
-        name = PACKAGED if _fits(PACKAGED, features.spec) else NO_VOCODER
-    if str(name) == NO_VOCODER:
-        features.use_vocoder(None)
-        return
-    folder = find_vocoder(name, features.spec)
-    vocoder = Vocoder.from_pretrained(folder, features.spec)
-    features.use_vocoder(vocoder.to(features.device))
+    found = (
+        _packaged(features.spec) if name is None else find_vocoder(name, features.spec)
+    )
+    vocoder = None if found is None else found.load(Vocoder).to(features.device)
+    features.use_vocoder(vocoder)
 
 
-def find_vocoder(name: str | Path, spec: FeatureSpec) -> Path | None:
-    """Find the folder of a vocoder, and check its configuration; loads no weights.
+def find_vocoder(name: str | Path, spec: FeatureSpec) -> Checkpoint | None:
+    """Find a vocoder, and check its configuration; loads no weights.
 
     Args:
         name: As of ``use_vocoder``; not None.
         spec: The features that it must be for.
 
     Returns:
-        The folder; None for ``none``.
+        Its checkpoint; None for ``none``.
 
     Raises:
         FileNotFoundError, ValueError: As of ``use_vocoder``.
@@ -201,28 +198,21 @@ def find_vocoder(name: str | Path, spec: FeatureSpec) -> Path | None:
     if str(name) == NO_VOCODER:
         return None
     try:
-        folder = find_folder(name)
-        config = read_config(folder)
+        found = read_checkpoint(name)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"vocoder {name} is missing: expected a folder, or a vocoder among what "
             "`uniwav models` lists; the vocoder1 recipe and `uniwav export` make one "
             f"({error})"
         ) from error
-    with error_context(folder):
-        _require_vocoder(config["model"])
-        found = FeatureSpec.from_dict(config["feature_spec"])
-    check_spec(spec, found, str(folder))
-    return folder
+    found.require(Vocoder.kind)
+    check_spec(spec, found.spec, str(found.path))
+    return found
 
 
-def _require_vocoder(config: dict) -> None:
-    if "vocoder" not in config:
-        raise ValueError("is no vocoder: make one with the vocoder1 recipe")
-
-
-def _fits(name: str, spec: FeatureSpec) -> bool:
-    folder = packaged_models().get(name)
-    if folder is None:
-        return False
-    return FeatureSpec.from_dict(read_config(folder)["feature_spec"]) == spec
+def _packaged(spec: FeatureSpec) -> Checkpoint | None:
+    """The vocoder that comes with the package, if it is one for these features."""
+    if PACKAGED not in packaged_models():
+        return None
+    found = read_checkpoint(PACKAGED)
+    return found if found.spec == spec else None

@@ -108,6 +108,11 @@ class NeuralCodec(AbsFeatures):
         )
         self.requires_grad_(False).eval()
 
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> NeuralCodec:
+        """Load a folder of ``uniwav codec``, by its path or name."""
+        return cls(folder)
+
     def train(self, mode: bool = True) -> NeuralCodec:
         """Stay in evaluation mode: the codec is frozen."""
         return super().train(False)

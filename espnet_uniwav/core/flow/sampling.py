@@ -1,4 +1,4 @@
-"""Generation: frames drawn from the flow, given the frames around them."""
+"""How the flow is integrated: settings, and the velocity at given and other frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.path import sample_path
-from espnet_uniwav.core.flow.solver import Velocity, guide, num_evaluations, solve
+from espnet_uniwav.core.flow.solver import Velocity, guide, num_evaluations
 from espnet_uniwav.io.bounds import check_number
 
 # Frames to be generated stay below t = 1, which marks given frames.
@@ -57,41 +57,6 @@ class Sampling:
 SPEAKING = Sampling(8, "euler", guidance_scale=0.7, temperature=0.4)
 
 
-@torch.no_grad()
-def generate(
-    decoder: FlowDecoder,
-    x: Tensor,
-    mask: Tensor,
-    z: Tensor,
-    padding_mask: Tensor | None = None,
-    sampling: Sampling = Sampling(),
-    kept_frames: str = "data",
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Generate the masked frames by sampling from the flow.
-
-    Args:
-        decoder: Predicts the velocity.
-        x: (B, T, F) features; masked frames may hold any finite values.
-        mask: (B, T), True = generate this frame.
-        z: (B, T, C) condition.
-        padding_mask: (B, T), True = padding.
-        sampling: Settings of the solver.
-        kept_frames: What the decoder saw at given frames, see ``FlowMatching``.
-        generator: Source of the noise, for repeatable results.
-
-    Returns:
-        (B, T, F): x where mask is False, bit for bit; generated elsewhere.
-    """
-    noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-    x_0 = sampling.temperature * noise
-    velocity = guided_velocity(
-        decoder, x, mask, z, x_0, padding_mask, sampling.guidance_scale, kept_frames
-    )
-    x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
-    return torch.where(mask[..., None], x_1, x)
-
-
 def guided_velocity(
     decoder: FlowDecoder,
     x: Tensor,
@@ -102,12 +67,17 @@ def guided_velocity(
     guidance_scale: float = 0.0,
     kept_frames: str = "data",
 ) -> Velocity:
-    """The velocity field that ``generate`` integrates.
+    """The velocity field that ``UniWav.generate`` integrates.
 
     Args:
-        decoder, x, mask, z, padding_mask, kept_frames: As of ``generate``.
+        decoder: Predicts the velocity.
+        x: (B, T, F) features; masked frames may hold any finite values.
+        mask: (B, T), True = generate this frame.
+        z: (B, T, C) condition.
         x_0: (B, T, F) initial noise.
+        padding_mask: (B, T), True = padding.
         guidance_scale: See ``Sampling``.
+        kept_frames: What the decoder saw at given frames, see ``FlowMatching``.
 
     Returns:
         Maps x_t (B, T, F) and t (scalar tensor) to dx_t (B, T, F), undefined at given

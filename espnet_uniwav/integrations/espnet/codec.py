@@ -18,12 +18,12 @@ from espnet_uniwav.core.features.neural_codec import (
     measure_latents,
     right_context,
 )
-from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.folder import load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.io.kaldi import read_data_folder, spread
 from espnet_uniwav.io.output import check_output
+from espnet_uniwav.io.saved import read_state
 
 KINDS = ("encodec", "soundstream")
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from espnet_uniwav.integrations.espnet.finetuned import load_finetuned
+from espnet_uniwav.integrations.espnet.recogniser import load_model
 from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.units import parse_rate
 
@@ -64,7 +64,7 @@ def load_recogniser(
         FileNotFoundError: If a file is missing.
         ValueError: If weights are missing, or if the model has no CTC or no text.
     """
-    model, args, task = load_finetuned("asr", model_file, config, device)
+    model, args, task = load_model(model_file, config, device)
     where = config or model_file
     if getattr(model, "ctc", None) is None:
         raise ValueError(

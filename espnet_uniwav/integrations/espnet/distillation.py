@@ -10,9 +10,9 @@ from pathlib import Path
 from torch import nn
 
 from espnet_uniwav.apps.tts.distillation import Teacher
+from espnet_uniwav.apps.tts.network import SynthesizerNetwork
+from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
-from espnet_uniwav.integrations.espnet.finetuned import load_finetuned, read_arguments
-from espnet_uniwav.integrations.espnet.reader import require_uniwav
 from espnet_uniwav.io.folder import load_strictly
 
 # Settings of tts_conf that are no part of the network.
@@ -109,10 +109,15 @@ def _network(distil: Distillation, own: set[str]) -> dict:
         raise ValueError(
             f"tts_conf: a student starts as its teacher: leave out {', '.join(wrong)}"
         )
-    args, config, _ = read_arguments("tts", distil.teacher)
-    require_uniwav(config, args)
-    left = {"checkpoint", "distil", "bf16", *asdict(distil.sampling)}
-    return {k: v for k, v in args["tts_conf"].items() if k not in left}
+    found = read_checkpoint(distil.teacher)
+    found.require(SynthesizerNetwork.kind)
+    conf = dict(found.model)
+    network = {k: v for k, v in conf.pop("synthesiser").items() if k != "token_list"}
+    speaking = conf.pop("speaking")
+    kept = {k: speaking[k] for k in ("speed", "voice_text") if k in speaking}
+    files = {k: speaking[k] for k in ("voice", "vocoder") if speaking.get(k)}
+    files = {key: str(found.file(name)) for key, name in files.items()}
+    return {"architecture": conf, **network, **kept, **files}
 
 
 def build_optimizers(build: Callable, args: argparse.Namespace, model: nn.Module):
@@ -128,19 +133,17 @@ def build_optimizers(build: Callable, args: argparse.Namespace, model: nn.Module
 def _start(args: argparse.Namespace, model: nn.Module) -> None:
     """Make a student equal to its teacher, and let only the decoder learn."""
     distil, synthesizer = model.tts.distil, model.tts.synthesizer
-    device = str(next(model.parameters()).device)
-    teacher, teacher_args, _ = load_finetuned(
-        "tts", distil.teacher, device=device, check=require_uniwav
-    )
-    expected, found = list(teacher_args.token_list), list(args.token_list)
+    teacher = SynthesizerNetwork.from_pretrained(distil.teacher)
+    expected, found = teacher.token_list, list(args.token_list)
     if found != expected:
         raise ValueError(
             f"token_list: expected the {len(expected)} tokens of {distil.teacher}, "
             f"found {len(found)} others; give the list that it was trained with"
         )
-    load_strictly(model, teacher.state_dict(), str(distil.teacher))
+    load_strictly(synthesizer, teacher.state_dict(), str(distil.teacher))
+    own = model.feats_extract.features
+    own.load_state_dict(teacher.features.state_dict())
     model.requires_grad_(False)
     synthesizer.uniwav.decoder.requires_grad_(True)
-    model.tts.teacher = Teacher(
-        teacher.tts.synthesizer, distil.sampling, distil.num_steps
-    )
+    device = next(model.parameters()).device
+    model.tts.teacher = Teacher(teacher.to(device), distil.sampling, distil.num_steps)

@@ -1,26 +1,50 @@
-"""Export of an ESPnet experiment to a checkpoint folder."""
+"""ESPnet experiments as checkpoints: what they hold, and their export to a folder."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
-from espnet_uniwav.apps.vocoder import Vocoder
-from espnet_uniwav.core.checkpoint import save_checkpoint
+from espnet_uniwav.apps.vocoder import find_vocoder
+from espnet_uniwav.cli.command import load as load_name
+from espnet_uniwav.core.card import write_card
+from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from espnet_uniwav.core.features import without_local
-from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.kinds import KINDS
 from espnet_uniwav.core.pretraining import OBJECTIVES, model_config, model_prefixes
-from espnet_uniwav.integrations.espnet.finetuned import export_finetuned, read_state
-from espnet_uniwav.io.card import write_card
-from espnet_uniwav.io.folder import load_strictly
+from espnet_uniwav.integrations.espnet.recogniser import export_recogniser
+from espnet_uniwav.integrations.espnet.text_tokenizer import describe_text
+from espnet_uniwav.io.folder import CONFIG, FILES
 from espnet_uniwav.io.input import error_context, read_yaml
-from espnet_uniwav.io.output import check_output
+from espnet_uniwav.io.output import atomic_path, check_output
 from espnet_uniwav.io.paths import strip_local_paths
+from espnet_uniwav.io.saved import read_state
 from espnet_uniwav.io.units import parse_rate
 
 FEATURES = {"frontend.features.": "features."}
+# Keys of tts_conf that only training and stock inference need, and those of speaking.
+TTS_TRAINING = {
+    "architecture",
+    "checkpoint",
+    "bf16",
+    "seed",
+    "distil",
+    "durations_only",
+    "token_list",
+}
+SPEAKING = (
+    "num_steps",
+    "method",
+    "guidance_scale",
+    "temperature",
+    "speed",
+    "voice",
+    "voice_text",
+    "vocoder",
+)
 
 
 def export(
@@ -84,71 +108,124 @@ def export_experiment(
 ) -> nn.Module:
     """Export an experiment to a checkpoint folder.
 
-    Pre-training is exported as a ``UniWav``, tokenizers and vocoders as such. A
-    synthesiser is exported with its task and tokens, for ``load_reader``; with
-    ``whole`` also a recogniser. Of other downstream tasks the fine-tuned encoder is
-    exported, so that it can be probed like any other.
+    Pre-training is exported as a ``UniWav``; synthesisers, tokenizers and vocoders as
+    such; with ``whole`` a recogniser with its task and tokens, for ``load_recogniser``.
+    Of other downstream tasks the fine-tuned encoder is exported, so that it can be
+    probed like any other.
 
     Args:
         experiment: ESPnet's output_dir, with config.yaml.
-        folder: The checkpoint to write.
+        folder: The checkpoint to write. Files that a synthesiser needs are copied.
         model_file: File name of the saved model in the experiment.
         half: Store trained weights in fp16.
-        whole: Export a recogniser with its task and tokens, for ``load_recogniser``.
+        whole: Export a recogniser completely.
 
     Returns:
         The exported model.
 
     Raises:
-        FileNotFoundError: If the experiment has no such file.
+        FileNotFoundError: If the experiment has no such file, or no such vocoder.
         ValueError: If it is no UniWav experiment, or a tensor does not fit.
     """
     check_output(folder, folder=True)
-    experiment = Path(experiment)
-    path, config_file = experiment / model_file, experiment / "config.yaml"
+    experiment, folder = Path(experiment), Path(folder)
+    path, config_file = experiment / model_file, experiment / CONFIG
     if not config_file.is_file():
         raise FileNotFoundError(f"{config_file} is missing: name an ESPnet output_dir")
-    args = read_yaml(config_file)
-    finetuned = whole or args.get("tts")
-    with error_context(config_file):
-        described = None if finetuned else describe(config_file, args)
+    if not whole:
+        found = read_checkpoint(path, config_file)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing: name a saved model with --model_file, such as "
             "latest.pth or 10epoch.pth"
         )
     about = {"experiment": experiment.resolve().name, "model_file": path.resolve().name}
-    if finetuned:
-        kind = "tts" if args.get("tts") else "asr"
-        return export_finetuned(kind, config_file, path, folder, about, half)
-    build, config, prefixes = described
-    with error_context(config_file):
-        model = build(config)
-    state = read_state(path)
-    load_strictly(model, model_weights(state, prefixes), str(path))
-    updates = state.get("global_step")
+    if whole:
+        return export_recogniser(config_file, path, folder, about, half)
+    model = found.load(load_name(KINDS[found.kind].network))
+    updates = read_state(path).get("global_step")
     about["updates"] = int(updates) if updates is not None else None
-    about["training"] = strip_local_paths(args, experiment)
-    save_checkpoint(model, config, folder, about, half)
+    about["training"] = strip_local_paths(read_yaml(config_file), experiment)
+    if found.kind == "synthesiser":
+        _copy_files(found.model["speaking"], model, folder)
+    save_checkpoint(model, found.model, folder, about, half)
     return model
 
 
-def describe(path: Path, args: dict):
-    """Build function, model configuration and weight prefixes of an experiment."""
+def _copy_files(speaking: dict, model: nn.Module, folder: Path) -> None:
+    """Copy the files that a synthesiser names, and name them by their names there."""
+    if vocoder := speaking.get("vocoder"):
+        find_vocoder(vocoder, model.features.spec)
+    for part, key in _named(speaking):
+        source = Path(part[key])
+        if key == "vocoder" and not source.is_dir():
+            continue  # the name of a packaged one, or ``none``
+        target = folder / FILES / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            with atomic_path(target) as partial:
+                shutil.copyfile(source, partial)
+        part[key] = source.name
+
+
+def _named(speaking: dict) -> Iterator[tuple[dict, str]]:
+    """Where a file or folder is named: a mapping, and the key in it."""
+    text = speaking.get("text") or {}
+    for part, keys in (
+        (speaking, ("voice", "vocoder")),
+        (text, ("bpemodel", "non_linguistic_symbols")),
+    ):
+        yield from ((part, key) for key in keys if part.get(key))
+
+
+def read_experiment(path: Path, config: str | Path | None = None) -> Checkpoint:
+    """What a model file of an experiment is, as ``read_checkpoint`` says it.
+
+    Args:
+        path: Weights that a training saved (.pth).
+        config: ``config.yaml`` of the training; None: beside them.
+
+    Raises:
+        FileNotFoundError: If there is no configuration.
+        ValueError: If it is of no UniWav experiment.
+    """
+    config = Path(config or path.with_name(CONFIG))
+    if not config.is_file():
+        raise FileNotFoundError(
+            f"{config}: no such file; name a model file (.pth) beside its config.yaml"
+        )
+    args = read_yaml(config)
+    with error_context(config):
+        kind, model, prefixes = describe(config, args)
+    return Checkpoint(
+        path, kind, model, None, lambda: model_weights(read_state(path), prefixes)
+    )
+
+
+def describe(path: Path, args: dict) -> tuple[str, dict, dict[str, str]]:
+    """Kind, model configuration and weight prefixes of an experiment.
+
+    Args:
+        path: Its config.yaml, for the error.
+        args: The content.
+    """
+    if args.get("tts") == "uniwav":
+        return "synthesiser", synthesiser_config(args), {"tts.synthesizer.": ""}
     if args.get("codec") == "uniwav_vocoder":
         conf = args["codec_conf"]
         config = {"features": conf["features"], "vocoder": conf.get("generator") or {}}
-        return Vocoder.from_config, config, {"codec.generator.": ""}
+        return "vocoder", config, {"codec.generator.": ""}
     if args.get("frontend") != "uniwav":
+        found = ("model", "frontend", "codec", "tts")
         raise ValueError(
             f"{path}: expected frontend: uniwav, of pre-training, a tokenizer or a "
-            "downstream task, or codec: uniwav_vocoder; found model: "
-            f"{args.get('model')}, frontend: {args.get('frontend')}, codec: "
-            f"{args.get('codec')}"
+            "downstream task, codec: uniwav_vocoder or tts: uniwav; found "
+            + ", ".join(f"{key}: {args.get(key)}" for key in found)
         )
     if args.get("model") == "uniwav_tokenizer":
-        config = args["model_conf"]["architecture"]
-        return UniWavTokenizer.from_config, config, {"tokenizer.": ""}
+        return "tokenizer", args["model_conf"]["architecture"], {"tokenizer.": ""}
     if args.get("model") == "uniwav" and "loss" in args:
         names = [loss["name"] for loss in args["loss"] if loss["name"] in OBJECTIVES]
         prefixes = {
@@ -157,10 +234,35 @@ def describe(path: Path, args: dict):
             for part, theirs in espnet_prefixes(args).items()
             if ours.startswith(part)
         }
-        return UniWav.from_config, model_config(pretraining_config(args)), prefixes
+        return "uniwav", model_config(pretraining_config(args)), prefixes
     config = encoder_config(args["frontend_conf"])
-    prefixes = {"frontend.encoder.": "encoder.", **FEATURES}
-    return UniWav.from_config, config, prefixes
+    return "uniwav", config, {"frontend.encoder.": "encoder.", **FEATURES}
+
+
+def synthesiser_config(args: dict) -> dict:
+    """ESPnet's arguments of the TTS task -> configuration of a synthesiser.
+
+    Returns:
+        Architecture of the ``UniWav``; ``synthesiser``: arguments of
+        ``SynthesizerNetwork``; ``speaking``: what ``Synthesizer`` does by default.
+    """
+    tokens = args["token_list"]
+    if not (
+        isinstance(tokens, (list, tuple)) and all(isinstance(t, str) for t in tokens)
+    ):
+        raise ValueError("token_list: expected a list of strings; fix it")
+    conf = {k: v for k, v in args["tts_conf"].items() if v is not None}
+    speaking = {key: conf[key] for key in SPEAKING if key in conf}
+    network = {
+        key: value
+        for key, value in conf.items()
+        if key not in TTS_TRAINING and key not in SPEAKING
+    }
+    return {
+        **conf["architecture"],
+        "synthesiser": {"token_list": list(tokens), **network},
+        "speaking": {**speaking, "text": describe_text(args)},
+    }
 
 
 def pretraining_config(args: dict) -> dict:

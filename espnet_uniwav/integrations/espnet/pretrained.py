@@ -7,10 +7,9 @@ from pathlib import Path
 
 from torch import nn
 
-from espnet_uniwav.core.checkpoint import load_checkpoint, require_pretrained
+from espnet_uniwav.core.checkpoint import load_checkpoint, read_checkpoint
 from espnet_uniwav.core.features import FeatureSpec
-from espnet_uniwav.io.folder import find_folder, find_local, read_config
-from espnet_uniwav.io.input import error_context
+from espnet_uniwav.io.folder import find_local
 
 
 class StartsFromCheckpoint:
@@ -64,7 +63,7 @@ def read_architecture(
     checkpoint: str | Path | None,
     parts: tuple[str, ...],
     key: str,
-    require: Callable[[dict], None] = require_pretrained,
+    kind: str = "uniwav",
 ) -> dict:
     """Parts of a checkpoint's model configuration.
 
@@ -72,7 +71,7 @@ def read_architecture(
         checkpoint: Folder or name.
         parts: Keys of the model configuration that are wanted.
         key: Where the recipe names it, such as ``frontend_conf``, for the error.
-        require: Refuses a configuration of another kind by a ValueError.
+        kind: What it must be.
 
     Raises:
         FileNotFoundError: If the folder is no checkpoint.
@@ -83,7 +82,6 @@ def read_architecture(
             f"{key} needs checkpoint: FOLDER, or an architecture (the `model` part of "
             "a checkpoint's config.yaml) to start from random weights"
         )
-    config = read_config(checkpoint)["model"]
-    with error_context(find_folder(checkpoint)):
-        require(config)
-    return {part: config[part] for part in parts if part in config}
+    found = read_checkpoint(checkpoint)
+    found.require(kind)
+    return {part: found.model[part] for part in parts if part in found.model}

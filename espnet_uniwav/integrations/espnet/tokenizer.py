@@ -10,10 +10,11 @@ from espnet2.ssl.espnet_model import ESPnetSSLModel
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer, require_tokenizer
+from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.masks import cut_padding
 from espnet_uniwav.core.nn.precision import bfloat16
+from espnet_uniwav.core.renames import rename_tensors
 from espnet_uniwav.integrations.espnet.extend import extend
 from espnet_uniwav.integrations.espnet.pretrained import (
     StartsFromCheckpoint,
@@ -58,9 +59,7 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         """Resume trainings of older versions, too: their tensors have other names."""
-        renamed = self.tokenizer.rename_tensors(
-            state_dict, prefix=f"{prefix}tokenizer."
-        )
+        renamed = rename_tensors(state_dict, "tokenizer", f"{prefix}tokenizer.")
         state_dict.clear()
         state_dict.update(renamed)
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -117,7 +116,7 @@ def _describe(args: argparse.Namespace) -> None:
     architecture = conf.get("architecture")
     if architecture is None:
         architecture = read_architecture(
-            conf.get("checkpoint"), PARTS, KEY, require_tokenizer
+            conf.get("checkpoint"), PARTS, KEY, UniWavTokenizer.kind
         )
     args.model_conf = {**conf, "architecture": architecture}
     features = dict(architecture["features"])

@@ -11,9 +11,9 @@ from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 from typeguard import typechecked
 
-from espnet_uniwav.apps.tts.cloze import Batch
+from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.context import Context, check_prompt
-from espnet_uniwav.apps.tts.synthesizer import FrameSynthesizer
+from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.apps.vocoder import find_vocoder, use_vocoder
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.core.model import UniWav
@@ -81,13 +81,13 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         _check_architecture(architecture, checkpoint)
         uniwav = self._build(architecture)
         _check_width(odim, uniwav.features.spec.dim)
-        self.synthesizer = FrameSynthesizer(uniwav, idim, **conf)
+        tokens = {"token_list": [str(number) for number in range(idim)], **conf}
+        self.synthesizer = SynthesizerNetwork(uniwav, **tokens)
         self.bf16 = bf16
         self.vocoder = vocoder
-        self.voice = voice, voice_text
         self.end_of_prompt = idim - 1
         self.sampling = Sampling(num_steps, method, guidance_scale, temperature)
-        self.manner = {"seed": seed, "speed": speed}
+        self.options = {"seed": seed, "speed": speed}
         self.distil = None if distil is None else Distillation.from_conf(distil)
         self.teacher = None
         self.fs = uniwav.features.spec.sample_rate
@@ -180,19 +180,19 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             ValueError: If text, prompt, durations or a setting are of no use.
         """
         self.require_weights()
-        known = {**asdict(self.sampling), **self.manner}
+        known = {**asdict(self.sampling), **self.options}
         if unknown := sorted(set(settings) - set(known)):
             raise ValueError(f"unknown settings {unknown}: choose from {sorted(known)}")
-        manner = {key: settings.pop(key, value) for key, value in self.manner.items()}
+        options = {key: settings.pop(key, value) for key, value in self.options.items()}
         prompt, text, durations = self._split(text, feats, durations)
         utterance = self.synthesizer.speak(
             text,
             prompt,
             durations=durations,
-            speed=manner["speed"],
+            speed=options["speed"],
             num_frames=num_frames,
             sampling=replace(self.sampling, **settings),
-            generator=torch.Generator(text.device).manual_seed(manner["seed"]),
+            generator=torch.Generator(text.device).manual_seed(options["seed"]),
         )
         return self._outputs(utterance)
 

@@ -8,16 +8,11 @@ from pathlib import Path
 import yaml
 from fairseq2.models import ModelHubAccessor
 
+from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.pretraining import OBJECTIVES, model_prefixes
 from espnet_uniwav.integrations.fairseq2.config import UniWavConfig
-from espnet_uniwav.io.card import kind_of
-from espnet_uniwav.io.folder import (
-    WEIGHTS,
-    find_folder,
-    packaged_models,
-    read_config,
-)
+from espnet_uniwav.io.folder import WEIGHTS, find_folder, packaged_models
 from espnet_uniwav.io.output import write_text
 
 FAMILY = "uniwav"
@@ -70,18 +65,18 @@ def packaged_cards() -> list[dict]:
     return [
         asset_card(folder, f"{FAMILY}_{name}")
         for name, folder in sorted(packaged_models().items())
-        if kind_of(read_config(folder)["model"]).startswith("encoder")
+        if read_checkpoint(folder).kind == UniWav.kind
     ]
 
 
 def _model_config(folder: str | Path) -> dict:
-    config = read_config(folder)["model"]
-    if not (kind := kind_of(config)).startswith("encoder"):
+    found = read_checkpoint(folder)
+    if found.kind != UniWav.kind:
         raise ValueError(
-            f"{folder} is a {kind} model: the fairseq2 family {FAMILY} expects a "
+            f"{folder} is a {found.kind}: the fairseq2 family {FAMILY} expects a "
             "pre-trained encoder; use `uniwav` or espnet_uniwav's own Python interface"
         )
-    return config
+    return found.model
 
 
 def convert_state_dict(

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.apps.tokenizer import UniWavTokenizer
-from espnet_uniwav.apps.tts.cloze import Batch
+from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.context import Context
-from espnet_uniwav.apps.tts.synthesizer import FrameSynthesizer
+from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.lab.benchmark.cpu_draws import cpu_draws
 from espnet_uniwav.lab.benchmark.plan import Plan
@@ -42,9 +42,8 @@ def check_speaking(plan: Plan) -> Iterator[dict]:
         Rows of ``check``, ``value`` and whether it is ``ok``.
     """
     torch.manual_seed(0)
-    here = FrameSynthesizer(
-        UniWav.from_config(configure(plan)), NUM_TOKENS, dropout=0.0
-    )
+    model = UniWav.from_config(configure(plan))
+    here = SynthesizerNetwork(model, list(map(str, range(NUM_TOKENS))), dropout=0.0)
     here.known_tokens.fill_(True)
     expected = draw_equally(lambda: train_to_speak(here, plan))
     there = copy.deepcopy(here).to(plan.device)  # preconditioned equally
@@ -57,7 +56,7 @@ def check_speaking(plan: Plan) -> Iterator[dict]:
     yield speed("speaking", plan, seconds)
 
 
-def train_to_speak(model: FrameSynthesizer, plan: Plan) -> Tensor:
+def train_to_speak(model: SynthesizerNetwork, plan: Plan) -> Tensor:
     """The loss of a batch, after its gradient."""
     device = next(model.parameters()).device
     x, lengths = extract(model.uniwav, plan, device)
@@ -78,7 +77,7 @@ def extract(model: UniWav, plan: Plan, device) -> tuple[Tensor, Tensor]:
     return model.features.extract(make_audio(setting).to(device), lengths)
 
 
-def speak(model: FrameSynthesizer, plan: Plan) -> Tensor:
+def speak(model: SynthesizerNetwork, plan: Plan) -> Tensor:
     """Frames (T, F) in the voice of a prompt."""
     device = next(model.parameters()).device
     x, _ = extract(model.uniwav, plan, device)

@@ -11,19 +11,18 @@ from typing import TypeVar
 from espnet_uniwav.apps.infill.recording import load_generator
 from espnet_uniwav.apps.tokenizer.config import LEARNED
 from espnet_uniwav.apps.tokenizer.tokenizer import PACKAGED, UniWavTokenizer
-from espnet_uniwav.apps.tts.speaking import Synthesizer
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.apps.vocoder import NO_VOCODER, use_vocoder
 from espnet_uniwav.cli.commands import PRETRAINED, VOICE
+from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.integrations.espnet.finetuned import read_arguments
-from espnet_uniwav.io.card import kind_of
-from espnet_uniwav.io.folder import find_folder, packaged_models, read_config
+from espnet_uniwav.io.folder import packaged_models
 
-# Option -> kind of model, as of ``kind_of``.
+# Option -> kind of checkpoint.
 KINDS = {
-    "checkpoint": "encoder + decoder",
-    "tts": "tts",
+    "checkpoint": "uniwav",
+    "tts": "synthesiser",
     "tokenizer": "tokenizer",
     "vocoder": "vocoder",
 }
@@ -75,10 +74,9 @@ class Models:
     def speaking_steps(self) -> int:
         """Steps of the solver that the fine-tuned model asks for; loads nothing."""
         try:
-            args, _, _ = read_arguments("tts", self.tts)
-            own = (args.get("tts_conf") or {}).get("num_steps")
+            own = read_checkpoint(self.tts).model["speaking"].get("num_steps")
             return SPEAKING.but(num_steps=own).num_steps
-        except (AttributeError, TypeError, ValueError, OSError):
+        except (TypeError, ValueError, OSError):
             return SPEAKING.num_steps  # loading says what is wrong
 
     def generator(self) -> UniWav:
@@ -131,7 +129,7 @@ def rates(tokenizers: Sequence[str | Path]) -> dict[str, tuple[str | Path, int |
     """Name to show -> checkpoint and number of codebooks, see ``Models.tokenizers``."""
     found = {}
     for name, folder in short_names(tokenizers).items():
-        conf = read_config(find_folder(folder))["model"]["tokenizer"]
+        conf = read_checkpoint(folder).model["tokenizer"]
         if conf["layer"] != LEARNED:
             found[name] = folder, None
             continue
@@ -150,9 +148,15 @@ def packaged(kind: str, preferred: str = "") -> str | None:
     """Name of a packaged model of a kind: the preferred one, or the first; or None."""
     folders = packaged_models()
     for name in sorted(folders, key=lambda name: (name != preferred, name)):
-        if kind_of(read_config(folders[name])["model"]) == kind:
+        found = read_checkpoint(folders[name])
+        if found.kind == kind and can_generate(found):
             return name
     return None
+
+
+def can_generate(found: Checkpoint) -> bool:
+    """Whether a checkpoint is no pre-trained model, or has a decoder."""
+    return found.kind != UniWav.kind or bool(found.model.get("decoder"))
 
 
 def check_kind(option: str, name: str | Path | None) -> None:
@@ -166,13 +170,15 @@ def check_kind(option: str, name: str | Path | None) -> None:
     if option == "vocoder" and str(name) == NO_VOCODER:
         return
     try:
-        found = kind_of(read_config(find_folder(name))["model"])
+        found = read_checkpoint(name)
     except (ValueError, OSError) as error:
         raise type(error)(f"--{option}: {error}") from error
-    if found != KINDS[option]:
-        fits = [f"--{own}" for own, kind in KINDS.items() if kind == found]
+    if found.kind != KINDS[option]:
+        fits = [f"--{own}" for own, kind in KINDS.items() if kind == found.kind]
         fix = f"name it with {fits[0]}" if fits else "name another one"
         raise ValueError(
-            f"--{option}: {name}: expected a model of the kind {KINDS[option]}, found "
-            f"{found}; {fix}"
+            f"--{option}: {name}: expected a checkpoint of the kind {KINDS[option]}, "
+            f"found {found.kind}; {fix}"
         )
+    if not can_generate(found):
+        raise ValueError(f"--{option}: {name}: expected a model with a decoder")

@@ -12,7 +12,7 @@ import torch
 from espnet_uniwav.apps.infill.recording import fill_recording
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
-from espnet_uniwav.apps.tts.reader import Manner
+from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.io.audio import read_speech, seconds_of
 from espnet_uniwav.lab.demo.models import Models
@@ -164,17 +164,17 @@ class Tabs:
         """Replace words of a recording, in its own voice."""
         self._check(recording)
         steps = _whole(num_steps)
-        manner = Manner(SPEAKING.but(num_steps=steps), int(seed or 0), speed)
+        options = SpeakingOptions(SPEAKING.but(num_steps=steps), int(seed or 0), speed)
         say(0.0, "Finding the words in the recording")
         phones, stretch = align_words(recording, text, replace)
         say(0.2, LOADING)
-        reader = self.models.synthesizer().reader
-        sampling = reader.sampling.but(num_steps=steps)
-        manner = dataclasses.replace(manner, sampling=sampling)
+        synthesizer = self.models.synthesizer()
+        sampling = synthesizer.sampling.but(num_steps=steps)
+        options = dataclasses.replace(options, sampling=sampling)
         say(0.5, GENERATING)
-        rate = reader.features.spec.sample_rate
+        rate = synthesizer.sample_rate
         speech = read_speech(recording, rate)
-        edited = replace_stretch(reader, speech, phones, stretch, by, manner)
+        edited = replace_stretch(synthesizer, speech, phones, stretch, by, options)
         end = stretch[1] + (len(edited) - len(speech)) / rate
         versions = {
             "Recording": (speech, [stretch]),

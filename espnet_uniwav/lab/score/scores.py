@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from espnet_uniwav.apps.phones.g2p import write_out
+from espnet_uniwav.apps.text.write_out import write_out
 from espnet_uniwav.apps.tts.lines import Line
 from espnet_uniwav.core.features import AbsFeatures
 from espnet_uniwav.io.audio import read_speech

@@ -17,7 +17,7 @@ Phones = tuple[str, ...]
 
 def read_lexicon() -> dict[str, Phones]:
     """Upper-case words of PocketSphinx's dictionary."""
-    return {word.upper(): tuple(found) for word, found in read_dictionary().items()}
+    return {word.upper(): tuple(own.split()) for word, own in read_dictionary().items()}
 
 
 def pronounce(

@@ -8,7 +8,6 @@ import pytest
 
 pytest.importorskip("g2p_en")
 
-from espnet_uniwav.apps.phones.g2p import write_out  # noqa: E402
 from espnet_uniwav.apps.phones.lexicon import pronounce, tokenize  # noqa: E402
 from espnet_uniwav.apps.text.characters import (  # noqa: E402
     LONGEST_TEXT,
@@ -17,6 +16,7 @@ from espnet_uniwav.apps.text.characters import (  # noqa: E402
 )
 from espnet_uniwav.apps.text.normalizer import normalize  # noqa: E402
 from espnet_uniwav.apps.text.numbers import roman  # noqa: E402
+from espnet_uniwav.apps.text.write_out import write_out  # noqa: E402
 from espnet_uniwav.apps.text.written_forms import MONEY  # noqa: E402
 
 READ = """

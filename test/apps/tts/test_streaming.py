@@ -10,9 +10,8 @@ import pytest
 from factories import make_synthesizer
 
 from espnet_uniwav.apps.tts import speaking
-from espnet_uniwav.apps.tts.reader import Manner, Reader
 from espnet_uniwav.apps.tts.streaming import write_stream
-from espnet_uniwav.core.flow.sampling import Sampling
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.io.audio import read_speech
 
 TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
@@ -24,7 +23,7 @@ RATE = 16000
 @pytest.fixture
 def synthesizer():
     tokenize = lambda text: list(text.replace(" ", ""))  # noqa: E731
-    return speaking.Synthesizer(Reader(make_synthesizer(), TOKENS, tokenize))
+    return Synthesizer(make_synthesizer(TOKENS), tokenize)
 
 
 def test_chunks_are_the_speech(synthesizer):
@@ -43,14 +42,14 @@ def test_durations_of_phones(synthesizer):
 
 
 def test_the_first_chunk_comes_before_the_last_sentence(synthesizer, monkeypatch):
-    spoken, speak = [], Reader.speak
+    spoken, speak = [], Synthesizer.speak
 
     def listen(self, names, *args, **more):
         spoken.append("".join(names))
         return speak(self, names, *args, **more)
 
-    monkeypatch.setattr(Reader, "speak", listen)
-    stream = synthesizer.reader.stream(TEXT, manner=Manner(Sampling(**QUICK)))
+    monkeypatch.setattr(Synthesizer, "speak", listen)
+    stream = synthesizer.stream(TEXT, **QUICK)
     assert spoken == []
     next(stream)
     assert spoken == ["ABC"]
@@ -69,7 +68,7 @@ def test_a_pipe_holds_wav_and_nothing_else(
         print("a message of ESPnet")
         return synthesizer
 
-    monkeypatch.setattr(speaking.Synthesizer, "from_pretrained", load)
+    monkeypatch.setattr(Synthesizer, "from_pretrained", load)
     assert speaking.synthesize("m", "-", TEXT, **QUICK) is None
     out, err = capfdbinary.readouterr()
     assert b"a message of ESPnet" in err and b"s spoken" in err

@@ -1,216 +1,311 @@
-"""The synthesiser: training, fixed seeds, kept context, and refused input."""
+"""Texts of any length, and other words in a recording."""
 
 from __future__ import annotations
 
-import itertools
+import os
+import threading
 
+import numpy as np
 import pytest
+import soundfile
 import torch
-from factories import NUM_MELS, make_synthesizer
+from factories import make_speech, make_synthesizer
 
-from espnet_uniwav.apps.tts.aligner import best_path
-from espnet_uniwav.apps.tts.cloze import Batch
-from espnet_uniwav.apps.tts.context import Context, check_prompt
-from espnet_uniwav.apps.tts.durations import tokens_outside
-from espnet_uniwav.core.flow.gap import draw_gap
+from espnet_uniwav.apps.phones.ctm import Segment
+from espnet_uniwav.apps.phones.lexicon import tokenize
+from espnet_uniwav.apps.tts.context import Context
+from espnet_uniwav.apps.tts.edit import align_words, find_words, replace_stretch
+from espnet_uniwav.apps.tts.sentences import FADE_SECONDS, PAUSE_SECONDS, join
+from espnet_uniwav.apps.tts.sentences import split_sentences as split
+from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
 from espnet_uniwav.core.flow.sampling import Sampling
+from espnet_uniwav.io.audio import to_int16, write_speech
 
-QUICK = Sampling(num_steps=2, method="euler")
-TOKENS = torch.tensor([2, 3, 4])
-
-
-@pytest.fixture
-def batch():
-    torch.manual_seed(0)
-    tokens = torch.tensor([[2, 3, 4, 5], [3, 2, 0, 0]])
-    durations = torch.tensor([[5, 9, 4, 7], [8, 6, 0, 0]])
-    lengths = durations.sum(1)
-    x = torch.randn(8, NUM_MELS)[tokens].repeat_interleave(7, dim=1)[:, :25]
-    return Batch(tokens, torch.tensor([4, 2]), durations, x, lengths)
+TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
+STEPS = dict(num_steps=2, method="euler")
+QUICK = SpeakingOptions(Sampling(**STEPS))
+RATE = 16000
 
 
-def speak(synthesizer, tokens=TOKENS, seed=0, **more):
-    generator = torch.Generator().manual_seed(seed)
-    return synthesizer.speak(tokens, sampling=QUICK, generator=generator, **more)
+@pytest.fixture(scope="module")
+def synthesizer():
+    return Synthesizer(
+        make_synthesizer(TOKENS), lambda text: list(text.replace(" ", ""))
+    )
 
 
-def prompt(frames=10, **more):
-    x = torch.randn(frames, NUM_MELS, generator=torch.Generator().manual_seed(5))
-    return Context(x, **more)
+def test_sentences():
+    assert split("One. Two two!  \n Three?") == ["One.", "Two two!", "Three?"]
+    assert split(" \n ") == []
+    assert split("v1.2 is here") == ["v1.2 is here"]
+    assert split("Mrs. A saw Dr. B. He left.") == ["Mrs. A saw Dr. B.", "He left."]
+    long = split("one two, three four, five six seven", max_characters=20)
+    assert long == ["one two, three four,", "five six seven"]
+    assert split("a" * 30 + " b", max_characters=20) == ["a" * 30, "b"]
 
 
-@pytest.mark.parametrize("visible_only", (False, True))
-def test_all_losses_fall(batch, visible_only):
-    synthesizer = make_synthesizer(visible_only=visible_only).train()
-    optimizer = torch.optim.Adam(synthesizer.parameters(), 2e-3)
-    history = []
-    for step in range(80):
-        torch.manual_seed(step % 4)
-        loss, stats = synthesizer(batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        history.append({key: float(value) for key, value in stats.items()})
-    for key in ("loss_flow", "loss_duration", "loss_alignment"):
-        first, last = (
-            sum(h[key] for h in part) for part in (history[:8], history[-8:])
+def test_a_part_without_a_word_is_a_pause(synthesizer):
+    assert split("Hello. ... World. ?? !!!\n---\nBye.") == ["Hello.", "World.", "Bye."]
+    assert split("... \u2013 'A' ... (") == ["\u2013 'A' ..."]
+    assert split("?? !!!\n---") == []
+    plain = synthesizer("AB\nCD", **STEPS)
+    assert np.array_equal(synthesizer("--\nAB\n---\nCD\n?? !", **STEPS), plain)
+    with pytest.raises(ValueError, match="holds no word: nothing to read"):
+        synthesizer("?? !!!\n---", **STEPS)
+
+
+def test_joined_sentences_do_not_click():
+    pieces = [np.ones(4000, np.float32), -np.ones(3000, np.float32)]
+    joined = np.concatenate(list(join(pieces, 2, RATE)))
+    pause, fade = round(PAUSE_SECONDS * RATE), round(FADE_SECONDS * RATE)
+    assert len(joined) == 7000 + pause
+    assert (joined[4000 : 4000 + pause] == 0).all()
+    assert np.abs(np.diff(joined)).max() < 2 * np.pi / 2 / fade
+    assert joined[0] == 1 and joined[-1] == -1
+    assert next(join(pieces[:1], 1, RATE)) is pieces[0]
+
+
+def test_read_a_long_text(synthesizer):
+    one = synthesizer("ABC", **STEPS)
+    two = synthesizer("ABC. ABC.".replace(".", "\n"), **STEPS)
+    assert len(two) == 2 * len(one) + round(PAUSE_SECONDS * RATE)
+    timed = synthesizer("AB\nABCD", seconds=1.2, **STEPS)
+    assert abs(len(timed) / RATE - PAUSE_SECONDS - 1.2) <= 0.03
+    with pytest.raises(ValueError, match="nothing to read"):
+        synthesizer("  ", **STEPS)
+    with pytest.raises(ValueError, match=r"\['X'\] are not among the tokens"):
+        synthesizer("AX", **STEPS)
+
+
+def test_a_model_without_ends_of_words_reads_phones(synthesizer):
+    assert synthesizer.tokens(["A", "B_E"]).tolist() == [2, 3]
+    with pytest.raises(ValueError, match=r"\['X'\] are not among the tokens"):
+        synthesizer.tokens(["X_E"])
+
+
+def test_a_model_has_a_pace():
+    slow, even = (
+        Synthesizer(make_synthesizer(TOKENS), list, speed=speed) for speed in (0.5, 1.0)
+    )
+    frames = [len(own.speak("ABCD", options=QUICK).x) for own in (slow, even)]
+    halved = even.speak("ABCD", options=SpeakingOptions(QUICK.sampling, speed=0.5))
+    assert frames[0] == len(halved.x) > frames[1]
+
+
+def test_the_pace_of_a_model_does_not_move_the_bounds_of_the_speed():
+    paced = Synthesizer(make_synthesizer(TOKENS), list, speed=0.5)
+    slow, slower = (
+        len(paced.speak("ABCD", options=SpeakingOptions(QUICK.sampling, speed=speed)).x)
+        for speed in (0.2, 0.1)
+    )
+    assert abs(slower - 2 * slow) <= 2
+    with pytest.raises(ValueError, match="speed: expected a number from 0.1 to 10"):
+        SpeakingOptions(speed=0.09)
+
+
+def test_prompt_with_and_without_text(synthesizer):
+    speech = make_speech([16000])[0][0].numpy()
+    silent, told = synthesizer.prompt(speech), synthesizer.prompt(speech, "AB")
+    assert silent.tokens is None and told.tokens.tolist() == [2, 3]
+    assert silent.x.shape[0] == 50
+
+
+def test_prompt_of_other_words_is_reported(synthesizer, monkeypatch, caplog):
+    speech = make_speech([16000])[0][0].numpy()
+    found = synthesizer.prompt(speech, "AB").mismatch
+    assert found > 0
+    for bound, warned in ((found + 0.01, False), (found - 0.01, True)):
+        monkeypatch.setattr(
+            "espnet_uniwav.apps.tts.synthesizer.LARGEST_MISMATCH", bound
         )
-        assert last < 0.7 * first, key
-    unused = [n for n, p in synthesizer.named_parameters() if p.grad is None]
-    assert unused == []
+        synthesizer.prompt(speech, "AB")
+        assert ("does not seem to say 'AB'" in caplog.text) == warned
 
 
-def test_durations_alone(batch):
-    """No other part is trained, and no speech is encoded."""
-    synthesizer = make_synthesizer(durations_only=True).train()
-    loss, stats = synthesizer(batch)
-    loss.backward()
-    assert list(stats) == ["loss_duration"]
-    trained = {n for n, p in synthesizer.named_parameters() if p.grad is not None}
-    assert trained == {
-        n for n, p in synthesizer.named_parameters() if n.startswith("duration_pred")
-    }
+def test_replaced_words(synthesizer):
+    speech = make_speech([16000])[0][0].numpy()
+    phones = [
+        Segment(0.0, 0.3, "A"),
+        Segment(0.3, 0.5, "B"),
+        Segment(0.5, 1.0, "C"),
+    ]
+    edited = replace_stretch(synthesizer, speech, phones, (0.3, 0.5), "DD", QUICK)
+    tail = 8000
+    fade = 300
+    assert np.array_equal(edited[: 4800 - fade], speech[: 4800 - fade])
+    assert np.array_equal(edited[-tail + fade :], speech[-tail + fade :])
+    middle = edited[4800:-tail]
+    assert len(middle) % 320 == 0 and len(middle) > 0
+    assert not np.array_equal(middle[:320], speech[4800:5120])
+    first = replace_stretch(synthesizer, speech, phones, (0.0, 0.3), "D", QUICK)
+    assert np.array_equal(first[-11200 + fade :], speech[-11200 + fade :])
+    with pytest.raises(ValueError, match="no aligned phone"):
+        replace_stretch(synthesizer, speech, phones, (0.31, 0.49), "D", QUICK)
 
 
-def test_ends_of_words_change_durations_alone():
-    """Tokens 5 to 7 are the ends of 2 to 4."""
-    names = ["a", "b", "c", "d", "e", "c_E", "d_E", "e_E"]
-    synthesizer = make_synthesizer(token_list=names)
-    inside, ends = (speak(synthesizer, tokens) for tokens in (TOKENS, TOKENS + 3))
-    assert not torch.equal(inside.durations, ends.durations)
-    told = torch.tensor([3, 4, 5])
-    inside, ends = (
-        speak(synthesizer, tokens, durations=told) for tokens in (TOKENS, TOKENS + 3)
+def test_a_transcript_that_is_not_the_recordings_is_reported(
+    synthesizer, monkeypatch, caplog
+):
+    speech = make_speech([16000])[0][0].numpy()
+    phones = [Segment(0.0, 0.5, "A"), Segment(0.5, 1.0, "B")]
+    context = Context(
+        synthesizer.prompt(speech).x, synthesizer.tokens("AB"), torch.tensor([25, 25])
     )
-    assert torch.equal(inside.x, ends.x)
+    found = synthesizer.network.align(context)
+    assert found.durations.tolist() == [25, 25] and found.mismatch > 0
+    for bound, warned in (
+        (found.mismatch + 0.01, False),
+        (found.mismatch - 0.01, True),
+    ):
+        monkeypatch.setattr(
+            "espnet_uniwav.apps.tts.synthesizer.LARGEST_MISMATCH", bound
+        )
+        replace_stretch(synthesizer, speech, phones, (0.5, 1.0), "D", QUICK)
+        assert (
+            "recording does not seem to say its transcript" in caplog.text
+        ) == warned
 
 
-def test_only_trained_tokens_are_spoken(batch):
-    synthesizer = make_synthesizer()
-    synthesizer.known_tokens.fill_(False)
-    synthesizer.train()(batch)
-    assert synthesizer.known_tokens.nonzero().flatten().tolist() == [2, 3, 4, 5]
-    with pytest.raises(ValueError, match=r"lines 7 of the token list"):
-        speak(synthesizer.eval(), torch.tensor([2, 6]))
-    with pytest.raises(ValueError, match="text is empty"):
-        speak(synthesizer, TOKENS[:0])
-
-
-def test_gaps_fill_their_share():
-    torch.manual_seed(0)
-    lengths = torch.tensor([40] * 500 + [10] * 500)
-    gap = draw_gap(lengths, 40, 0.5)
-    share = gap.sum(1) / lengths
-    assert share.min() >= 0.5 and share.max() == 1
-    assert not gap[500:, 10:].any()
-    assert (gap.int().diff(dim=1).abs().sum(1) <= 2).all()
-    assert gap[:500, 0].any() and gap[:500, 39].any()
-
-
-def test_known_tokens_lie_outside_the_gap():
-    gap = torch.tensor([[False, False, True, True, False, False]])
-    durations = torch.tensor([[2, 1, 0, 2, 1]])
-    assert tokens_outside(gap, durations).tolist() == [[True, False, True, False, True]]
-
-
-def test_best_path_is_the_best_of_all():
-    torch.manual_seed(1)
-    for _ in range(5):
-        scores = torch.randn(7, 3)
-        total = {}
-        for a, b in itertools.product(range(1, 6), repeat=2):
-            if a + b < 7:
-                index = [0] * a + [1] * b + [2] * (7 - a - b)
-                total[a, b, 7 - a - b] = float(scores[range(7), index].sum())
-        best = max(total, key=total.get)
-        assert tuple(best_path(scores).tolist()) == best
-    assert best_path(torch.randn(4, 4)).tolist() == [1, 1, 1, 1]
-    with pytest.raises(ValueError, match="5 tokens do not fit into 4 frames"):
-        best_path(torch.randn(4, 5))
-
-
-def test_same_seed_same_frames():
-    synthesizer = make_synthesizer()
-    first, again, other = (speak(synthesizer, seed=s).x for s in (0, 0, 1))
-    assert torch.equal(first, again) and not torch.allclose(first, other)
-
-
-def test_lengths_can_be_told():
-    synthesizer = make_synthesizer()
-    durations = torch.tensor([4, 0, 6])
-    told = speak(synthesizer, durations=durations)
-    assert torch.equal(told.durations, durations) and len(told.x) == 10
-    assert len(speak(synthesizer, num_frames=33).x) == 33
-    free = len(speak(synthesizer).x)
-    slow = len(speak(synthesizer, speed=0.25).x)
-    assert abs(slow - 4 * free) <= 4
+def segments(text):
+    """Words of half a second each, with the marks that touch them."""
+    return [Segment(i, i + 0.5, token) for i, (token, _) in enumerate(tokenize(text))]
 
 
 @pytest.mark.parametrize(
-    "more, message",
+    "text, phrase, start",
     [
-        (dict(speed=0.0), "speed: expected a number from 0.1"),
-        (dict(durations=torch.tensor([1, 2])), "expected 3 durations, found 2"),
-        (dict(durations=torch.tensor([0, 0, 0])), "not all zero"),
-        (dict(durations=torch.tensor([1, -1, 3])), "zero or more"),
-        (dict(prompt=prompt(2, tokens=TOKENS)), "3 tokens do not fit into 2 frames"),
-        (
-            dict(prompt=prompt(tokens=TOKENS, durations=torch.tensor([3, 3, 3]))),
-            "sum to 9 frames, but it has 10",
-        ),
+        ("I like cats.", "cats", 2),
+        ("I like cats.", "cats.", 2),
+        ("I like \u201ccats,\u201d dogs, and birds", "Cats dogs", 2),
+        ("I like \u2018cats\u2019; dogs", "cats, DOGS!", 2),
+        ("I don\u2019t like 'cats'", "don't like", 1),
+        ("I don't like cats", "don\u2019t", 1),
+        ("Well-known (caf\u00e9)s", "well-known", 0),
+        ("The dogs' tails", "dogs", 1),
     ],
 )
-def test_what_does_not_fit(more, message):
-    with pytest.raises(ValueError, match=message):
-        speak(make_synthesizer(), **more)
+def test_words_are_found_whatever_touches_them(text, phrase, start):
+    assert find_words(segments(text), phrase)[0] == start
 
 
-@pytest.mark.parametrize("visible_only", (False, True))
-def test_prompt_matters_and_is_cut_off(visible_only):
-    synthesizer = make_synthesizer(visible_only=visible_only)
-    durations = torch.tensor([4, 5, 6])
-    alone = speak(synthesizer, durations=durations)
-    silent = speak(synthesizer, durations=durations, prompt=prompt())
-    told = speak(synthesizer, durations=durations, prompt=prompt(tokens=TOKENS))
-    for one, two in itertools.combinations((alone.x, silent.x, told.x), 2):
-        assert one.shape == (15, NUM_MELS) and not torch.allclose(one, two)
+def test_a_transcript_is_read_as_any_text(monkeypatch):
+    from espnet_uniwav.apps.phones import pocketsphinx_aligner
+    from espnet_uniwav.apps.phones.alignment import Alignment
+
+    def align(utterance):
+        words = segments(utterance.text)
+        return Alignment([Segment(0, len(words), "SIL")], words)
+
+    monkeypatch.setattr(pocketsphinx_aligner, "PocketSphinxAligner", lambda: align)
+    for phrase, start in (("5 cats", 2), ("five cats", 2), ("5\u20ac", 4), ("AT&T", 6)):
+        text = "I have 5 cats, 5\u20ac, AT&T..."
+        assert align_words("a.wav", text, phrase)[1][0] == start
+    with pytest.raises(ValueError, match="a.wav: expected 'dogs' once .* five cats"):
+        align_words("a.wav", text, "dogs")
 
 
-def test_found_durations_are_those_of_the_aligner():
-    synthesizer = make_synthesizer()
-    context = prompt(tokens=TOKENS)
-    states = synthesizer.uniwav.hidden_states(context.x[None])
-    durations, mismatch = synthesizer.aligner.align(states, TOKENS)
-    aligned = synthesizer.align(context)
-    assert torch.equal(aligned.durations, durations)
-    assert aligned.mismatch == mismatch >= 0
-    assert durations.sum() == 10 and (durations >= 1).all()
-    given = Context(context.x, TOKENS, durations)
-    assert torch.equal(
-        speak(synthesizer, prompt=context).x, speak(synthesizer, prompt=given).x
-    )
+def test_words_are_found_once():
+    words = segments("the CAT the dog")
+    assert find_words(words, "cat The") == (1, 2.5)
+    for phrase, count in (("the", 2), ("cow", 0), ("ca", 0), ("", 0), ("?!", 0)):
+        with pytest.raises(ValueError, match=f"found it {count} times"):
+            find_words(words, phrase)
 
 
-def test_what_follows_matters():
-    synthesizer = make_synthesizer()
-    spans = torch.tensor([3, 3, 4])
-    context = prompt(tokens=TOKENS, durations=spans)
-    between = speak(synthesizer, durations=spans, prompt=context, after=context)
-    open_end = speak(synthesizer, durations=spans, prompt=context)
-    assert between.x.shape == open_end.x.shape
-    assert not torch.allclose(between.x, open_end.x)
+def test_phonemizer():
+    pytest.importorskip("pocketsphinx")
+    from espnet_uniwav.apps.phones.from_text import Phonemizer
+
+    phonemize = Phonemizer()
+    phones = phonemize("Dr. Smith, it's 42!")
+    assert phones[0] == phones[-1] == "SIL" and phones.count("SIL") == 3
+    assert phones[1:7] == ["D", "AA", "K", "T", "ER_E", "S"]
+    assert phonemize("it's forty-two.")[:-1] == ["SIL", *phones[-11:-1]]
+    for text in ("", "?!"):
+        with pytest.raises(ValueError, match="no word to speak"):
+            phonemize(text)
+    with pytest.raises(ValueError, match="U.4F60 CJK"):
+        phonemize("\u4f60\u597d")
+
+
+def test_guessed_words_are_named_once(caplog):
+    pytest.importorskip("pocketsphinx")
+    from espnet_uniwav.apps.phones.from_text import Phonemizer
+    from espnet_uniwav.apps.phones.lexicon import ARPABET
+    from espnet_uniwav.apps.phones.word_ends import unmarked
+
+    phonemize = Phonemizer()
+    phones = set(map(unmarked, phonemize("The zyxgorp, a Zyxgorp's R2.")))
+    assert phones <= ARPABET | {"SIL"}
+    assert caplog.text.count("zyxgorp (Z ") == 1 and "guess" in caplog.text
+    caplog.clear()
+    phonemize("zyxgorp and hello")
+    assert caplog.text == ""
+
+
+def test_words_are_found_in_a_pipe_and_in_a_file_with_a_blank(tmp_path):
+    pytest.importorskip("pocketsphinx")
+    path, fifo = tmp_path / "my voice.wav", tmp_path / "fifo"
+    soundfile.write(path, make_speech([24000])[0][0].numpy(), 16000)
+    expected = align_words(path, "HELLO ALI", "ali")
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(path.read_bytes(),))
+    writer.start()
+    assert align_words(fifo, "HELLO ALI", "ali") == expected
+    writer.join(5)
+
+
+def fresh(synthesizer, *what, **more):
+    """What one says that has aligned no prompt before."""
+    return Synthesizer(synthesizer.network, synthesizer.tokenize)(*what, **more)
+
+
+def test_prompts_that_callers_give(synthesizer, tmp_path):
+    speech = make_speech([16000])[0][0].numpy()
+    write_speech(tmp_path / "me.wav", speech, RATE)
+    expected = fresh(synthesizer, "AB", tmp_path / "me.wav", num_steps=1)
+    for prompt in (str(tmp_path / "me.wav"), to_int16("", speech)):
+        assert np.array_equal(fresh(synthesizer, "AB", prompt, num_steps=1), expected)
+    near = fresh(synthesizer, "AB", speech.astype(np.float64), num_steps=1)
+    assert len(near) == len(expected)
+    tensor = torch.from_numpy(speech.copy())
+    again = [synthesizer("AB", tensor, num_steps=1)]
+    tensor.mul_(0.1)  # it is another voice now
+    again.append(synthesizer("AB", tensor, num_steps=1))
+    assert not np.array_equal(*again)
+    phones = fresh(synthesizer, phones=["A", "B"], durations=[5, 6], num_steps=1)
+    same = fresh(synthesizer, phones="A B", durations="5 6", num_steps=1)
+    assert np.array_equal(phones, same) and len(same) == 11 * 320
 
 
 @pytest.mark.parametrize(
-    "x, message",
+    "arguments, message",
     [
-        (torch.randn(5, NUM_MELS), "lasts 0.10 s"),
-        (torch.randn(3000, NUM_MELS), "lasts 60.00 s"),
-        (torch.ones(100, NUM_MELS), "silent"),
-        (torch.full((100, NUM_MELS), torch.nan), "silent"),
+        ((None,), "the text: expected a string, found NoneType"),
+        (("AB", {}), "prompt: expected mono samples .* found dict"),
+        (("AB", np.zeros(16000, int)), "prompt: expected .* found torch.int64"),
     ],
 )
-def test_bad_prompts(x, message):
-    spec = make_synthesizer().uniwav.features.spec
-    with pytest.raises(ValueError, match=message):
-        check_prompt(x, spec)
+def test_arguments_of_another_type(synthesizer, arguments, message):
+    for speak in (synthesizer, synthesizer.stream):
+        with pytest.raises(TypeError, match=message):
+            speak(*arguments)
+
+
+def test_a_changed_prompt_file_is_another_voice(synthesizer, tmp_path, monkeypatch):
+    """Even if it has the same name, size and time."""
+    path, voices = tmp_path / "me.wav", make_speech([16000, 16000])[0].numpy()
+    aligned, prompt = [], synthesizer.prompt
+    monkeypatch.setattr(
+        synthesizer, "prompt", lambda *own: aligned.append(1) or prompt(*own)
+    )
+    found = []
+    for voice in (0, 0, 1):
+        write_speech(path, voices[voice], RATE)
+        os.utime(path, (0, 0))
+        found.append(synthesizer("AB", path, num_steps=1))
+    assert np.array_equal(found[0], found[1]) and len(aligned) == 2
+    write_speech(tmp_path / "other.wav", voices[1], RATE)
+    expected = fresh(synthesizer, "AB", tmp_path / "other.wav", num_steps=1)
+    assert np.array_equal(found[2], expected)
+    assert not np.array_equal(found[2], found[0])

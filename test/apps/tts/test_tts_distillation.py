@@ -8,7 +8,7 @@ import pytest
 import torch
 from factories import NUM_MELS, make_synthesizer
 
-from espnet_uniwav.apps.tts.cloze import Batch
+from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.distillation import Teacher
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 

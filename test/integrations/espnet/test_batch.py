@@ -12,6 +12,7 @@ plugin.register()
 from espnet2.tasks.ssl import SSLTask  # noqa: E402
 from ssl_case import DINOSR, FLOW_MATCHING, make_args, with_conf  # noqa: E402
 
+from espnet_uniwav.core.model import UniWav  # noqa: E402
 from espnet_uniwav.core.nn.draws import same_draws  # noqa: E402
 from espnet_uniwav.integrations.espnet.experiment import describe, model_weights  # noqa: E402
 from espnet_uniwav.io.folder import load_strictly  # noqa: E402
@@ -221,9 +222,10 @@ def test_export_takes_what_was_fitted_and_leaves_the_training_parts(
         loss.objective.decoder.precondition.fit(torch.randn(200, 80))
     model(speech=speech[0], speech_lengths=speech[1])
     state = model.state_dict()
-    build, config, prefixes = describe(tmp_path / "config.yaml", args)
+    kind, config, prefixes = describe(tmp_path / "config.yaml", args)
     weights = model_weights(state, prefixes)
-    exported = build(config).eval()
+    exported = UniWav.from_config(config).eval()
+    assert kind == UniWav.kind
     assert set(weights) == set(exported.state_dict())
     left = {k for k in state if k.startswith("losses.0.")}
     assert any(".teacher." in k for k in left) and not any(

@@ -16,7 +16,7 @@ from espnet_uniwav import plugin  # noqa: E402
 plugin.register()
 from tts_case import TOKENS, build, make_batch, tts_train, write_corpus  # noqa: E402
 
-from espnet_uniwav.apps.tts.speaking import Synthesizer  # noqa: E402
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer  # noqa: E402
 from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
 from espnet_uniwav.io.audio import read_speech  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
@@ -81,7 +81,7 @@ def test_resumed_equals_never_stopped(folder, student):
 def count(synthesizer):
     """The evaluations of its decoder from now on."""
     calls = []
-    decoder = synthesizer.reader.synthesizer.uniwav.decoder
+    decoder = synthesizer.network.uniwav.decoder
     decoder.register_forward_hook(lambda *a: calls.append(1))
     return calls
 
@@ -98,8 +98,8 @@ def test_an_exported_student_speaks_in_two_evaluations(student, folder, tmp_path
         tts([*options, f"{tmp_path}/b.wav", "--num_steps", "3"])
     finally:
         shutil.move(folder / "away", folder / "teacher")
-    conf = read_config(tmp_path / "model")["model"]["tts"]["tts_conf"]
-    assert conf["distil"] is None and SPEECH.items() <= conf.items()
+    conf = read_config(tmp_path / "model")["model"]
+    assert SPEECH.items() <= conf["speaking"].items() and "distil" not in str(conf)
     calls = count(exported)
     speech = exported("bah.")
     assert len(calls) == 2
@@ -146,7 +146,7 @@ def told(**changes):
         (told(teacher="/nowhere.pth"), "/config.yaml: no such file"),
         (
             told(teacher="@/checkpoint"),
-            "expected a fine-tuned TTS model, found features",
+            "kind synthesiser .*found one of the kind uniwav",
         ),
         (told(num_steps=3), r"multiple of num_steps \(3\), found 8"),
         (told(num_steps=0), "distil: num_steps: expected a whole number"),

@@ -18,7 +18,7 @@ from espnet2.tasks.ssl import SSLTask  # noqa: E402
 from ssl_case import make_args  # noqa: E402
 
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from espnet_uniwav.integrations.espnet.finetuned import load_finetuned  # noqa: E402
+from espnet_uniwav.integrations.espnet.recogniser import load_model  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
 
 export = command("export")
@@ -76,7 +76,7 @@ def test_recogniser(tmp_path, recogniser):
     export([f"{tmp_path}/exp", f"{tmp_path}/out", "--whole"])
     assert_no_folder(tmp_path / "out", tmp_path)
     assert read_config(tmp_path / "out")["model"]["asr"]["token_list"] == TOKENS
-    model, _, _ = load_finetuned("asr", tmp_path / "out")
+    model, _, _ = load_model(tmp_path / "out")
     found = model.state_dict()
     assert found.keys() == recogniser.keys()
     for name, value in recogniser.items():

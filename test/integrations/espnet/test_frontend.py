@@ -177,7 +177,7 @@ def test_channel_mask_is_in_spans_of_whole_utterances(checkpoint, speech):
     (
         (dict(checkpoint=None), "frontend_conf needs"),
         (dict(checkpoint="nowhere"), "nowhere is no UniWav checkpoint"),
-        (dict(checkpoint="./nowhere"), "nowhere/config.yaml is missing"),
+        (dict(checkpoint="./nowhere"), "nowhere is no UniWav checkpoint"),
         (dict(layer=4), "0 to 3"),
         (dict(layer="best"), "weighted_sum or 0 to 3"),
         (dict(fs="8k"), "fs is 8000 Hz.*works at 16000 Hz"),

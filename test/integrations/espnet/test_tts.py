@@ -24,10 +24,9 @@ from tts_case import (  # noqa: E402
     write_corpus,
 )
 
-from espnet_uniwav.apps.tts.speaking import Synthesizer  # noqa: E402
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer  # noqa: E402
 from espnet_uniwav.apps.vocoder import Vocoder  # noqa: E402
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from espnet_uniwav.integrations.espnet.reader import load_reader  # noqa: E402
 from espnet_uniwav.io.folder import CONFIG, WEIGHTS  # noqa: E402
 
 edit = command("edit")
@@ -212,7 +211,7 @@ def test_our_command(exp, folder, tmp_path, capsys):
     failed = (out / "failed.tsv").read_text()
     assert "strange\t" in failed and "are not among the tokens" in failed
     assert "/nowhere.wav: no such audio file" in failed
-    with pytest.raises(SystemExit, match="no such file; give an ESPnet TTS model"):
+    with pytest.raises(SystemExit, match="no such file; name a model file"):
         tts(["--model", "/nowhere.pth", "--text", "a", "--output", str(wav)])
 
 
@@ -265,8 +264,8 @@ def test_reader_wants_our_model(exp, tmp_path):
     state = torch.load(tmp_path / "model.pth", weights_only=True)
     state.pop("tts.synthesizer.text_encoder.embedding.weight")
     torch.save(state, tmp_path / "model.pth")
-    with pytest.raises(ValueError, match="missing: .*text_encoder.embedding.weight"):
-        load_reader(tmp_path / "model.pth", exp / "config.yaml")
+    with pytest.raises(ValueError, match="missing: text_encoder.embedding.weight"):
+        Synthesizer.from_pretrained(tmp_path / "model.pth", exp / "config.yaml")
 
 
 @pytest.mark.integration
@@ -277,17 +276,17 @@ def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
     speakers = [Synthesizer.from_pretrained(path) for path in (out, exp / "1epoch.pth")]
     found, expected = (own("bah.", num_steps=2) for own in speakers)
     assert np.array_equal(found, expected)
-    assert Synthesizer.from_pretrained(str(out)).reader.index == {
+    assert Synthesizer.from_pretrained(str(out)).index == {
         token: i for i, token in enumerate(TOKENS)
     }
-    with pytest.raises(ValueError, match="is a fine-tuned TTS model"):
+    with pytest.raises(ValueError, match="found one of the kind synthesiser"):
         load_checkpoint(out)
-    with pytest.raises(ValueError, match="expected a fine-tuned TTS model, found feat"):
-        load_reader(folder / "checkpoint")
+    with pytest.raises(ValueError, match="kind synthesiser .*kind uniwav"):
+        Synthesizer.from_pretrained(folder / "checkpoint")
     export([str(exp), str(out), "--model_file", "1epoch.pth", "--half"])
     assert (out / WEIGHTS).stat().st_size < 0.7 * (exp / "1epoch.pth").stat().st_size
-    halved = Synthesizer.from_pretrained(out).reader.synthesizer.state_dict()
-    expected = speakers[0].reader.synthesizer.state_dict()
+    halved = Synthesizer.from_pretrained(out).network.state_dict()
+    expected = speakers[0].network.state_dict()
     torch.testing.assert_close(halved, expected, rtol=1e-3, atol=1e-6)
     assert any(not torch.equal(halved[key], expected[key]) for key in expected)
 
@@ -333,6 +332,23 @@ def test_an_exported_model_keeps_its_voice(exp, tmp_path):
     assert not np.array_equal(own, other("bah.", num_steps=2))
 
 
+@pytest.mark.integration
+def test_tokens_that_are_not_our_phones(exp, tmp_path):
+    """They are ESPnet's, from the experiment and from its export."""
+    shutil.copytree(exp, tmp_path / "exp")
+    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
+    args["token_list"] = ["<blank>", "<unk>", "b", "b_E", "h", "<space>", "<sos/eos>"]
+    args |= {"token_type": "char", "cleaner": "tacotron"}
+    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
+    export([f"{tmp_path}/exp", f"{tmp_path}/out", "--model_file", "1epoch.pth"])
+    models = [tmp_path / "exp/1epoch.pth", tmp_path / "out"]
+    trained, exported = map(Synthesizer.from_pretrained, models)
+    assert exported.text_tokens("Dr. BH") != exported.text_tokens("BH") == ["B", "H"]
+    exported.index |= {"B": 2, "H": 4}
+    trained.index |= {"B": 2, "H": 4}
+    assert np.array_equal(trained("bh", num_steps=2), exported("bh", num_steps=2))
+
+
 MISSING = "vocoder /gone/voc is missing: .*`uniwav models` .* vocoder1 recipe"
 
 
@@ -348,7 +364,7 @@ def test_training_refuses_a_vocoder_that_is_missing(folder):
     [
         ("/gone/voc", MISSING),
         ("gone", "vocoder gone is missing"),
-        ("small", "small: is no vocoder: make one"),
+        ("small", "small: expected .* vocoder .*found one of the kind uniwav"),
         ("vocoder", "models/vocoder: the features do not match: dim: expected 12"),
         ("none", None),
     ],
@@ -364,7 +380,7 @@ def test_export_finds_the_vocoder(exp, tmp_path, vocoder, message):
             export(command)
         assert not (tmp_path / "out").exists()
         # another vocoder may be named instead
-        assert load_reader(tmp_path / "exp/1epoch.pth", vocoder="none")
+        assert Synthesizer.from_pretrained(tmp_path / "exp/1epoch.pth", vocoder="none")
     else:
         export(command)
 

@@ -10,7 +10,7 @@ from typeguard import TypeCheckError
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
-from espnet_uniwav.apps.tts.synthesizer import FrameSynthesizer  # noqa: E402
+from espnet_uniwav.apps.tts.network import SynthesizerNetwork  # noqa: E402
 from espnet_uniwav.core.features import build_features  # noqa: E402
 from espnet_uniwav.core.flow.decoder import FlowDecoder  # noqa: E402
 from espnet_uniwav.core.flow.matching import FlowMatching  # noqa: E402
@@ -52,7 +52,7 @@ MISTAKES = {
     "architecture": (lambda v: UniWavTokenizerModel(architecture=v), "tiny", "dict"),
     "num_steps": (lambda v: UniWavTTS(5, 12, num_steps=v), "8", "int"),
     "text_layers": (
-        lambda v: FrameSynthesizer(make_model(), 5, text_layers=v),
+        lambda v: SynthesizerNetwork(make_model(), ["a"], text_layers=v),
         "2",
         "int",
     ),

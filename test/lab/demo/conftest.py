@@ -12,8 +12,7 @@ from espnet_uniwav.apps.phones.alignment import Alignment  # noqa: E402
 from espnet_uniwav.apps.phones.ctm import Segment  # noqa: E402
 from espnet_uniwav.apps.tokenizer.fit import fit_tokenizer  # noqa: E402
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
-from espnet_uniwav.apps.tts.reader import Reader  # noqa: E402
-from espnet_uniwav.apps.tts.speaking import Synthesizer  # noqa: E402
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer  # noqa: E402
 from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.lab.demo.models import Models  # noqa: E402
 from espnet_uniwav.lab.demo.tabs import Tabs  # noqa: E402
@@ -44,9 +43,9 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def tabs(folder, monkeypatch):
     """All tabs; the voice spells A to D, and the aligner finds ``bee`` and ``ah``."""
-    reader = Reader(make_synthesizer(), TOKENS, lambda text: list(text))
+    synthesizer = Synthesizer(make_synthesizer(TOKENS), list)
     monkeypatch.setattr(
-        Synthesizer, "from_pretrained", lambda *args, **options: Synthesizer(reader)
+        Synthesizer, "from_pretrained", lambda *args, **options: synthesizer
     )
     phones = [Segment(0.0, 0.4, "SIL"), Segment(0.4, 0.6, "B"), Segment(0.6, 1.0, "A")]
     aligned = Alignment(phones, [Segment(0.4, 0.6, "bee"), Segment(0.6, 1.0, "ah")])

@@ -155,7 +155,7 @@ def test_the_page_uses_the_models_of_the_commands(folder, tmp_path, monkeypatch)
     for name in ("a", PRETRAINED, "z"):
         shutil.copytree(folder / "model", tmp_path / name)
     for name in ("b", VOICE, "y"):
-        write_folder(tmp_path / name, {}, {"model": {"tts": {}}})
+        write_folder(tmp_path / name, {}, {"kind": "synthesiser", "model": {}})
     models = Models()
     assert (models.checkpoint, models.tts) == (PRETRAINED, VOICE)
 
@@ -170,7 +170,9 @@ def test_steps_are_those_of_the_voice(tabs, tmp_path, conf, steps):
     if conf is not None:
         path = tmp_path / "voice.pth"
         path.touch()
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump({"tts_conf": conf}))
+        conf = {**conf, "architecture": make_config()}
+        args = dict(tts="uniwav", token_list=["a"], tts_conf=conf)
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(args))
     tabs.models.tts = path
     parts = build_page(tabs).get_config_file()["components"]
     shown = [own["props"] for own in parts if own["props"].get("label") == "Steps"]
@@ -178,8 +180,8 @@ def test_steps_are_those_of_the_voice(tabs, tmp_path, conf, steps):
 
 
 def test_steps_that_are_not_given_are_those_of_the_voice(tabs, folder):
-    reader = tabs.models.synthesizer().reader
-    reader.sampling = reader.sampling.but(num_steps=1)
+    synthesizer = tabs.models.synthesizer()
+    synthesizer.sampling = synthesizer.sampling.but(num_steps=1)
     assert np.array_equal(tabs.speak("AB").speech, tabs.speak("AB", num_steps=1).speech)
     edited = [str(folder / "speech.wav"), "bee ah", "bee", "DD"]
     assert np.array_equal(
@@ -203,7 +205,7 @@ def test_without_models(tmp_path, monkeypatch, folder):
             "^--checkpoint: .*found tokenizer; name it with --tok",
         ),
         (dict(tokenizers=["model"]), "^--tokenizer: .*name it with --checkpoint"),
-        (dict(vocoder="model"), "^--vocoder: .*found encoder . decoder"),
+        (dict(vocoder="model"), "^--vocoder: .*found uniwav"),
     ],
 )
 def test_models_of_another_kind_are_refused(folder, monkeypatch, options, message):

@@ -26,9 +26,9 @@ from espnet_uniwav.integrations.espnet.experiment import (
     model_weights,
     pretraining_config,
 )
-from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.io.folder import CONFIG, load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
+from espnet_uniwav.io.saved import read_state
 from espnet_uniwav.lab.understand.aligned_corpus import read_alignments, read_corpus
 from espnet_uniwav.lab.understand.mutual_information import mutual_information
 from espnet_uniwav.lab.understand.states import Frames, collect_states

@@ -18,9 +18,8 @@ import numpy as np
 
 from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
 from espnet_uniwav.apps.tts.lines import Line, read_lines, write_lines
-from espnet_uniwav.apps.tts.reader import Manner, Reader
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.cli.commands import VOICE
-from espnet_uniwav.integrations.espnet.reader import load_reader
 from espnet_uniwav.io.audio import read_speech, write_speech
 
 LETTERS = 5
@@ -37,14 +36,13 @@ def main() -> None:
     lines = read_lines(args.lines, ("name", "text", "reference"))
     lines = [line for line in lines if middle_word(line.text)][: args.num_lines]
     words = [middle_word(line.text) for line in lines]
-    reader = load_reader(args.model)
+    synthesizer = Synthesizer.from_pretrained(args.model)
     folder = args.output / "edited"
     folder.mkdir(parents=True, exist_ok=True)
     changed = []
     for line, word, new in zip(lines, words, words[1:] + words[:1]):
-        speech = edited(reader, line, word, new)
-        rate = reader.features.spec.sample_rate
-        write_speech(folder / f"{line.name}.wav", speech, rate)
+        speech = edited(synthesizer, line, word, new)
+        write_speech(folder / f"{line.name}.wav", speech, synthesizer.sample_rate)
         text = " ".join(new if own == word else own for own in line.text.split())
         changed.append(replace(line, text=text, phones="", durations=""))
     write_lines(args.output / "lines.tsv", changed)
@@ -62,11 +60,11 @@ def middle_word(text: str) -> str | None:
     return words[min(usable, key=lambda p: abs(p - middle))] if usable else None
 
 
-def edited(reader: Reader, line: Line, word: str, new: str) -> np.ndarray:
+def edited(synthesizer: Synthesizer, line: Line, word: str, new: str) -> np.ndarray:
     """The recording of a line, in which a word is replaced."""
     phones, stretch = align_words(line.reference, line.text, word)
-    speech = read_speech(line.reference, reader.features.spec.sample_rate)
-    return replace_stretch(reader, speech, phones, stretch, new, Manner())
+    speech = read_speech(line.reference, synthesizer.sample_rate)
+    return replace_stretch(synthesizer, speech, phones, stretch, new)
 
 
 if __name__ == "__main__":

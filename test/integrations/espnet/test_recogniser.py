@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from espnet_uniwav.integrations.espnet.finetuned import FORCE, read_state, weights_alone
-from espnet_uniwav.io.saved import read_saved
+from espnet_uniwav.integrations.espnet.recogniser import FORCE, weights_alone
+from espnet_uniwav.io.saved import read_saved, read_state
 
 
 class Canary:

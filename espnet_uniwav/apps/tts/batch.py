@@ -1,4 +1,4 @@
-"""Utterances with a gap, as the synthesiser sees them in training."""
+"""Utterances in training: with their text, and with a gap that is to be generated."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cloze:
+class MaskedBatch:
     """A batch with a gap in every utterance, and what is known about it.
 
     Attributes:
-        gap: (B, T), True = to be generated.
-        seen: (B, T), True = outside the gap, no padding.
-        silent: (B, 1), True = only the text of the gap is known.
+        mask: (B, T), True = to be generated.
+        visible: (B, T), True = outside the gap, no padding.
+        untranscribed: (B, 1), True = only the text of the gap is known.
         padding_mask: (B, T), True = padding; None without padding.
         text_padding: (B, L), True = padding; None without padding.
         phones: (B, L).
@@ -43,9 +43,9 @@ class Cloze:
         durations: (B, L) frames of the phones, 0 at padding.
     """
 
-    gap: Tensor
-    seen: Tensor
-    silent: Tensor
+    mask: Tensor
+    visible: Tensor
+    untranscribed: Tensor
     padding_mask: Tensor | None
     text_padding: Tensor | None
     phones: Tensor
@@ -55,4 +55,4 @@ class Cloze:
     @property
     def known(self) -> Tensor:
         """(B, L), True = the duration of the phone is known."""
-        return tokens_outside(self.gap, self.durations) & ~self.silent
+        return tokens_outside(self.mask, self.durations) & ~self.untranscribed

@@ -6,28 +6,13 @@ from pathlib import Path
 
 import yaml
 
-from espnet_uniwav.io.folder import CONFIG, read_config
+from espnet_uniwav.core.checkpoint import read_checkpoint
+from espnet_uniwav.core.kinds import KINDS
+from espnet_uniwav.io.folder import CONFIG
 from espnet_uniwav.io.input import error_context, read_lines
 from espnet_uniwav.io.output import write_text
 
 CARD = "README.md"
-USES = {
-    "vocoder": "from espnet_uniwav.apps.vocoder import Vocoder\n\n"
-    'vocoder = Vocoder.from_pretrained("{name}")',
-    "tokenizer": "from espnet_uniwav.apps.tokenizer import UniWavTokenizer\n\n"
-    'tokenizer = UniWavTokenizer.from_pretrained("{name}")\n'
-    "codes = tokenizer.encode(speech)",
-    "tts": "from espnet_uniwav import Synthesizer\n\n"
-    'synthesizer = Synthesizer.from_pretrained("{name}")\n'
-    'speech = synthesizer("Hello.", prompt="me.wav")',
-    "asr": "from espnet_uniwav.integrations.espnet.ctc_aligner import "
-    "load_recogniser\n\n"
-    'recogniser = load_recogniser(None, "{name}")',
-    "encoder": "from espnet_uniwav.core.model import UniWav\n\n"
-    'model = UniWav.from_pretrained("{name}")\n'
-    "x, lengths = model.features.extract(speech, speech_lengths)\n"
-    "states = model.hidden_states(x)",
-}
 LIMITS = """\
 For research and for building on it. It knows speech like its training data: other
 languages, accents, rooms and ways of speaking may do worse, so measure it on your own
@@ -63,8 +48,8 @@ def write_card(
         FileNotFoundError: If the folder is no checkpoint.
     """
     folder = Path(folder).absolute()
-    config = read_config(folder)
-    kind = next(kind for kind in USES if kind in config["model"])
+    found = read_checkpoint(folder)
+    example = KINDS[found.kind].example.format(name=name or folder.name)
     name = name or folder.name
     trained_on, _, corpora = data.strip().partition("\n\n")
     trained_on = " ".join(trained_on.split()).rstrip(".")
@@ -75,17 +60,17 @@ def write_card(
         "library_name": "espnet",
         "tags": ["espnet", "uniwav", "speech"],
     }
-    about = {k: v for k, v in config.get("about", {}).items() if k != "training"}
+    about = {k: v for k, v in found.about.items() if k != "training"}
     parts = [
         f"---\n{_dump(head)}---\n\n# {name}\n",
         f"UniWav (arXiv 2503.00733), trained with espnet_uniwav on {trained_on}.\n",
-        f"```python\n{USES[kind].format(name=name)}\n```\n",
+        f"```python\n{example}\n```\n",
         f"## Training data\n\n{corpora.strip() or trained_on}\n",
         f"The weights are under {licence}, the code is under Apache-2.0.\n",
         f"## Results\n\n{metrics.strip() or 'None were given.'}\n",
         f"## Intended use and limits\n\n{LIMITS}\n\n{limits.strip()}".rstrip() + "\n",
         f"## Responsible use\n\n{RESPONSIBLE_USE}\n",
-        f"## Configuration\n\n```yaml\n{_dump(config['model'])}```\n",
+        f"## Configuration\n\n```yaml\n{_dump(found.model)}```\n",
         f"Made of:\n\n```yaml\n{_dump(about)}```\n\nAll of it: {CONFIG}.\n",
     ]
     path = folder / CARD
@@ -110,18 +95,6 @@ def read_card(folder: str | Path) -> tuple[dict, str]:
     has_head = text.startswith("---\n") and len(parts) > 2
     with error_context(path):
         return dict(yaml.safe_load(parts[1]) if has_head else {}), text
-
-
-def kind_of(config: dict) -> str:
-    """Kind of a model, from the ``model`` part of its config.yaml."""
-    for kind in ("tts", "asr"):
-        if kind in config:
-            return kind
-    if "encoder" not in config:
-        return "vocoder" if "vocoder" in config else "features"
-    if "tokenizer" in config:
-        return "tokenizer"
-    return "encoder + decoder" if config.get("decoder") else "encoder"
 
 
 def _dump(value) -> str:
