@@ -22,6 +22,8 @@ from espnet_uniwav.io.samples import (
 )
 from espnet_uniwav.io.source import Entry, Source, Stretch, as_source
 
+# Hz, of the data that the recipes prepare, and of the models that judge speech.
+SAMPLE_RATE = 16000
 # Hz; and the number of samples of all channels: 18 hours at 16 kHz.
 RATES, MOST_SAMPLES = (1000, 768000), 2**30
 # Largest sample. Some files go slightly beyond 1; unscaled integers go to 32768.

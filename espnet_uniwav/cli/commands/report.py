@@ -18,7 +18,7 @@ from espnet_uniwav.cli.options import (
 )
 from espnet_uniwav.io.units import seconds
 
-WORK = "espnet_uniwav.lab.report.report_page:report"
+WORK = "espnet_uniwav.lab.report.report:report"
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import make_parser, run_command
 from espnet_uniwav.cli.options import add_num_utterances, add_vocoder
 
-WORK = "espnet_uniwav.lab.score.compare:score"
+WORK = "espnet_uniwav.lab.score.speech:score"
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -16,8 +16,7 @@ from espnet_uniwav.apps.tts.reader import Manner
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.io.audio import read_speech, seconds_of
 from espnet_uniwav.lab.demo.models import Models
-from espnet_uniwav.lab.demo.pictures import figure, spectrograms
-from espnet_uniwav.lab.report.codes import code_rows
+from espnet_uniwav.lab.demo.pictures import code_rows, figure, spectrograms
 from espnet_uniwav.lab.report.line_charts import weight_bars
 
 # Hz, where no model says which.

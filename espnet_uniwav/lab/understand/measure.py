@@ -12,8 +12,7 @@ from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.kaldi import spread
 from espnet_uniwav.io.output import check_output
-from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer
-from espnet_uniwav.lab.understand.abx_page import abx_notes
+from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer, abx_notes
 from espnet_uniwav.lab.understand.aligned_corpus import (
     Corpus,
     has_fastabx,
@@ -22,7 +21,7 @@ from espnet_uniwav.lab.understand.aligned_corpus import (
     read_corpus,
 )
 from espnet_uniwav.lab.understand.charts import RANDOM, RAW
-from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScorer, Score
+from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScore, LayerScorer
 from espnet_uniwav.lab.understand.section import write_understanding
 from espnet_uniwav.lab.understand.states import FEATURES, States, collect_states
 
@@ -116,7 +115,7 @@ def _score_all(
     conf: dict,
     abx: bool,
     device: str,
-) -> Iterator[Score | AbxScore]:
+) -> Iterator[LayerScore | AbxScore]:
     """Score all systems; the raw features and codes with the first one."""
     for number, (name, model) in enumerate(systems):
         first = number == 0
@@ -136,7 +135,7 @@ def score_system(
     codes: NamedFolders,
     conf: dict,
     abx: bool = False,
-) -> Iterator[Score | AbxScore]:
+) -> Iterator[LayerScore | AbxScore]:
     """Score all layers of a system.
 
     Args:

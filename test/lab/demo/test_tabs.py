@@ -10,8 +10,8 @@ import pytest
 import soundfile
 import torch
 import yaml
-from lab.demo.conftest import MOST
 from factories import make_config, make_features, make_model
+from lab.demo.conftest import MOST
 
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import Vocoder

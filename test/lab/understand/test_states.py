@@ -11,7 +11,7 @@ from factories import make_model, make_speech
 from espnet_uniwav.apps.phones.ctm import Segment
 from espnet_uniwav.io.kaldi import Utterance, spread
 from espnet_uniwav.lab.understand.aligned_corpus import missing_parts, read_corpus
-from espnet_uniwav.lab.understand.frame_labels import phone_labels, speaker_labels
+from espnet_uniwav.lab.understand.layer_scores import phone_labels, speaker_labels
 from espnet_uniwav.lab.understand.states import (
     Frames,
     collect_states,

@@ -13,19 +13,17 @@ from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.cli.options import add_device, add_sampling, add_seed
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.output import check_output
+from espnet_uniwav.io.tables import write_csv
 from espnet_uniwav.lab.score.infilling import (
-    Cache,
+    InfillingScorer,
     Protocol,
-    Scorer,
+    csv_rows,
+    format_table,
     load_utterances,
-)
-from espnet_uniwav.lab.score.infilling_table import (
-    markdown,
     parse_grid,
     score_table,
-    write_csv,
 )
-from espnet_uniwav.lab.score.word_errors import WhisperJudge
+from espnet_uniwav.lab.score.judges import WhisperJudge
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -70,19 +68,19 @@ def score(args: argparse.Namespace) -> None:
         args.data, model.features, args.num_utterances, max(args.spans)
     )
     judge = None if args.no_whisper else WhisperJudge(args.beam_size, args.cpu_threads)
-    scorer = Scorer(
-        model.features, utterances, judge, Cache(args.cache), args.save_wavs
+    scorer = InfillingScorer(
+        model.features, utterances, judge, args.cache, args.save_wavs
     )
     protocols = [Protocol(span, args.share, args.seed) for span in args.spans]
     rows, differences = score_table(
         scorer, model.to(args.device), protocols, grid, args.seed
     )
-    write_csv(args.output, rows)
-    print(markdown(rows))
+    write_csv(args.output, csv_rows(rows))
+    print(format_table(rows))
     for d in differences:
         print(
             f"{1000 * d.span:.0f} ms: {d.system} minus {d.filler}: {d.points:+.1f} "
-            f"points of WER ({d.low:+.1f} to {d.high:+.1f})"
+            "points of WER"
         )
     print(
         f"{len(utterances)} utterances scored, {len(skipped)} left out (too short or "
