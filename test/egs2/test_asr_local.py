@@ -1,4 +1,4 @@
-"""The asr1 recipe's own scripts: how errors are counted."""
+"""The asr1 recipe's own scripts: how errors are counted, and tokens of frames."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import sys
 import pytest
 from factories import ROOT
 
+from espnet_uniwav.apps.phones.ctm import Segment
+
 LOCAL = ROOT / "egs2/mini_speech/asr1/local"
+INDEX = {"<blank>": 0, "<space>": 1, "A": 2, "B": 3}
 
 
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(LOCAL))
     yield importlib.import_module
-    sys.modules.pop("score", None)
+    for name in ("score", "frame_tokens"):
+        sys.modules.pop(name, None)
 
 
 def run(module, monkeypatch, *argv):
@@ -86,3 +90,22 @@ def test_unknown_baseline(script, hypotheses, monkeypatch):
     options = [hypotheses / "ref", f"a={hypotheses / 'wrong'}", "--baseline", "b"]
     with pytest.raises(SystemExit, match="--baseline: expected one of a"):
         run(script("score"), monkeypatch, *options)
+
+
+def test_characters_are_spread_over_their_word(script):
+    frame_tokens = script("frame_tokens").frame_tokens
+    words = [Segment(0.1, 0.5, "AB"), Segment(0.7, 0.9, "A"), Segment(0.9, 1.0, "B")]
+    tokens = frame_tokens(words, 12, 10, INDEX)
+    assert tokens.tolist() == [0, 2, 2, 3, 3, 0, 1, 2, 1, 3, 0, 0]
+
+
+def test_every_character_has_a_frame(script):
+    frame_tokens = script("frame_tokens").frame_tokens
+    tokens = frame_tokens([Segment(0.0, 0.1, "ABA")], 8, 10, INDEX)
+    assert tokens[0] in (2, 3) and len(tokens) == 8
+
+
+def test_unknown_character(script):
+    frame_tokens = script("frame_tokens").frame_tokens
+    with pytest.raises(ValueError, match="'C' of 'AC'"):
+        frame_tokens([Segment(0, 1, "AC")], 10, 10, INDEX)

@@ -12,7 +12,7 @@ from pathlib import Path
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.utterances import (
     LayoutError,
-    Utterance,
+    SuperbUtterance,
     by_speaker,
     hash_order,
 )
@@ -24,7 +24,7 @@ MIN_RECORDINGS = 4
 MAX_SPEAKERS = 1251  # outputs of S3PRL's head
 
 
-def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
+def write_sid(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     """Writes a VoxCeleb1 tree and the list of its splits.
 
     The splits of the corpus become the groups `train_speakers`, whom a model
@@ -72,7 +72,7 @@ def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
     ]
 
 
-def divide(items: list[Utterance]) -> list[Utterance]:
+def divide(items: list[SuperbUtterance]) -> list[SuperbUtterance]:
     """Gives a speaker's recordings to test, dev and train in the order of a hash.
 
     Pieces of one recording stay together; dev and test get a fifth of the

@@ -9,7 +9,6 @@ test. EXP/scores.csv holds every cell, EXP/runs.csv every run and its learning r
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from dataclasses import replace
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.io.output import atomic_write, write_text
+from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import markdown, write_csv
 from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.runs import read_result
 from espnet_uniwav.lab.superb.tasks import TASKS
@@ -48,9 +48,10 @@ def main(argv: list[str] | None = None) -> int:
             for (task, upstream), choice in chosen.items()
             for cell in score(task, upstream, choice, args)
         ]
-        write_csv(args.exp / "scores.csv", SCORES, cells)
-        write_csv(args.exp / "runs.csv", run_columns(), list_runs(args.exp, chosen))
-        table = markdown(cells, chosen)
+        write_csv(args.exp / "scores.csv", cells, SCORES)
+        runs = list_runs(args.exp, chosen)
+        write_csv(args.exp / "runs.csv", runs, run_columns())
+        table = format_table(cells, chosen)
         write_text(args.exp / "table.md", table)
         print(table, end="")
     except (LayoutError, OSError, ValueError) as error:
@@ -168,24 +169,20 @@ def list_runs(exp: Path, chosen: dict) -> list[dict]:
     return rows
 
 
-def markdown(cells: list[dict], chosen: dict) -> str:
+def format_table(cells: list[dict], chosen: dict) -> str:
     """A line for each task, metric and group; a column for each upstream."""
     upstreams = list(dict.fromkeys(cell["upstream"] for cell in cells))
     keys = dict.fromkeys((c["task"], c["metric"], c["group"]) for c in cells)
     found = {(c["task"], c["metric"], c["group"], c["upstream"]): c for c in cells}
-    lines = [
-        "| task | score on test | group | " + " | ".join(upstreams) + " |",
-        "|---" * (len(upstreams) + 3) + "|",
-    ]
+    lines = []
     for task, metric, group in keys:
-        values = [_cell(found.get((task, metric, group, name))) for name in upstreams]
-        title = f"{TASKS[task].title} | {metric} % | {group}"
-        lines.append(f"| {title} | " + " | ".join(values) + " |")
+        values = (_cell(found.get((task, metric, group, name))) for name in upstreams)
+        lines.append([TASKS[task].title, f"{metric} %", group, *values])
     for task in dict.fromkeys(task for task, _ in chosen):
-        values = [_choice(chosen.get((task, name))) for name in upstreams]
-        title = f"{TASKS[task].title} | learning rate, chosen on dev | steps, seeds"
-        lines.append(f"| {title} | " + " | ".join(values) + " |")
-    return "\n".join(lines) + "\n"
+        values = (_choice(chosen.get((task, name))) for name in upstreams)
+        what = "learning rate, chosen on dev", "steps, seeds"
+        lines.append([TASKS[task].title, *what, *values])
+    return markdown(["task", "score on test", "group", *upstreams], lines) + "\n"
 
 
 def _cell(cell: dict | None) -> str:
@@ -206,14 +203,6 @@ def _choice(choice: dict | None) -> str:
         f"{choice['lr']:g}{of}{mark}; {choice['steps']} steps, "
         f"{len(choice['seeds'])} seeds"
     )
-
-
-def write_csv(path: Path, columns: tuple, rows: list[dict]) -> None:
-    """Writes a table whose missing cells stay empty."""
-    with atomic_write(path) as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

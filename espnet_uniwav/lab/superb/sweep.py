@@ -21,9 +21,9 @@ from pathlib import Path
 from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.superb import runs
+from espnet_uniwav.lab.superb.feature_cache import FeatureCache
 from espnet_uniwav.lab.superb.harness import HarnessError
-from espnet_uniwav.lab.superb.kept_features import Store
-from espnet_uniwav.lab.superb.runs import Place, Run, Upstream
+from espnet_uniwav.lab.superb.runs import Run, Setup, Upstream
 from espnet_uniwav.lab.superb.settings import default, fingerprint
 from espnet_uniwav.lab.superb.tasks import TASKS
 from espnet_uniwav.lab.superb.utterances import LayoutError
@@ -33,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="what superb.prepare wrote")
+    parser.add_argument("data", type=Path, help="what superb.layout wrote")
     parser.add_argument("exp", type=Path)
     parser.add_argument(
         "--upstreams", nargs="+", required=True, metavar="NAME=UPSTREAM[:CHECKPOINT]"
@@ -65,11 +65,11 @@ def main(argv: list[str] | None = None) -> int:
         upstreams = [parse_upstream(entry) for entry in args.upstreams]
         _check_args(args, upstreams)
         more = tuple(args.harness_args.split())
-        store = Store(args.keep_gib * 2**30) if args.keep_gib > 0 else None
-        place = Place(args.data, args.exp, args.conf, args.device, more, store)
+        features = FeatureCache(args.keep_gib * 2**30) if args.keep_gib > 0 else None
+        setup = Setup(args.data, args.exp, args.conf, args.device, more, features)
         for upstream in upstreams:
             for task in args.tasks:
-                sweep(task, upstream, args, place)
+                sweep(task, upstream, args, setup)
     except (LayoutError, HarnessError, OSError, ValueError) as error:
         print(f"sweep: error: {error}", file=sys.stderr)
         return 1
@@ -78,21 +78,21 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def sweep(task: str, upstream: Upstream, args, place: Place) -> None:
+def sweep(task: str, upstream: Upstream, args, setup: Setup) -> None:
     """Chooses the learning rate of one task and upstream, then scores test."""
-    steps = args.steps or default(task, place.conf, "runner", "total_steps")
-    lrs = args.lrs or [float(default(task, place.conf, "optimizer", "lr"))]
+    steps = args.steps or default(task, setup.conf, "runner", "total_steps")
+    lrs = args.lrs or [float(default(task, setup.conf, "optimizer", "lr"))]
     first = [Run(task, upstream, lr, args.seeds[0], steps) for lr in lrs]
-    dev = {run.lr: _train(run, place) for run in first}
+    dev = {run.lr: _train(run, setup) for run in first}
     lr = choose(dev, TASKS[task].higher_is_better)
     for seed in args.seeds:
         run = replace(first[0], lr=lr, seed=seed)
         if run not in first:
-            _train(run, place)
-        result = runs.score_test(run, place)
+            _train(run, setup)
+        result = runs.score_test(run, setup)
         print(f"{_describe(run)}: test {_format(result['test'])}", flush=True)
     chosen = {"lr": lr, "dev": dev, "seeds": args.seeds, "steps": steps}
-    path = place.exp / task / upstream.name / "chosen.json"
+    path = setup.exp / task / upstream.name / "chosen.json"
     write_text(path, json.dumps(chosen, indent=1) + "\n")
 
 
@@ -118,8 +118,8 @@ def parse_upstream(entry: str) -> Upstream:
     return Upstream(name, s3prl, checkpoint)
 
 
-def _train(run: Run, place: Place) -> float:
-    result = runs.train(run, place)
+def _train(run: Run, setup: Setup) -> float:
+    result = runs.train(run, setup)
     print(
         f"{_describe(run)}: dev {_format(result['dev'])}, "
         f"trained in {result['train_seconds']} s",

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_curve
 
 from espnet_uniwav.io.input import fields, read_lines
 from espnet_uniwav.io.kaldi import read_table
-from espnet_uniwav.lab.score.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.lab.score.bootstrap import error_rate, estimate_rate, percentiles
 from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.tasks import TASKS
 from espnet_uniwav.lab.superb.utterances import LayoutError
@@ -38,7 +38,8 @@ class Counts:
             np.bincount(ids, weights=values[chosen])
             for values in (self.hits, self.totals)
         )
-        return bootstrap_interval(hits, totals)
+        _, low, high = estimate_rate(hits, totals)
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ class Trials:
             rates.append(
                 equal_error_rate(self.same[chosen], self.scores[chosen], weights)
             )
-        low, high = np.nanpercentile(rates, [2.5, 97.5])
-        return float(low), float(high)
+        return percentiles(rates)
 
 
 def equal_error_rate(same, scores, weights=None) -> float:

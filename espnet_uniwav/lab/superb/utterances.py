@@ -6,15 +6,15 @@ import hashlib
 import os
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
 
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.kaldi import read_table, refuse_segments
 from espnet_uniwav.lab.corpora.texts import normalise
 
-SAMPLE_RATE = 16000
 SPLITS = ("train", "dev", "test")
 
 
@@ -23,7 +23,7 @@ class LayoutError(Exception):
 
 
 @dataclass(frozen=True)
-class Utterance:
+class SuperbUtterance:
     """One recording of one speaker, 16 kHz mono.
 
     Attributes:
@@ -45,11 +45,11 @@ class Utterance:
     groups: tuple[str, ...] = ()
 
 
-def read_folders(folder: Path, groups: dict[str, str]) -> list[Utterance]:
+def read_folders(folder: Path, groups: dict[str, str]) -> list[SuperbUtterance]:
     """Reads `train`, `dev` and `test` below a folder.
 
     Args:
-        folder: what `ssl1/espnet_uniwav.lab.corpora.prepare` writes.
+        folder: what `espnet_uniwav.lab.corpora.prepare` writes.
         groups: name -> regular expression; a speaker belongs to a group if a line
             of wav.scp of theirs matches it, and their utterances with them.
 
@@ -66,13 +66,8 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[Utterance]:
     if twice:
         raise LayoutError(f"{folder}: utterance {twice[0]} is in two splits")
     return [
-        Utterance(
-            **{
-                **vars(item),
-                "groups": tuple(g for g in groups if item.speaker in members[g]),
-            }
-        )
-        for item in found
+        replace(u, groups=tuple(g for g in groups if u.speaker in members[g]))
+        for u in found
     ]
 
 
@@ -93,7 +88,7 @@ def clean_text(text: str) -> str:
     return " ".join(normalise(text))
 
 
-def by_speaker(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
+def by_speaker(utterances: list[SuperbUtterance]) -> dict[str, list[SuperbUtterance]]:
     """Speaker -> their utterances, both sorted."""
     groups = defaultdict(list)
     for item in sorted(utterances, key=lambda item: item.utt):
@@ -101,12 +96,12 @@ def by_speaker(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
     return dict(sorted(groups.items()))
 
 
-def _read_split(folder: Path, split: str) -> list[Utterance]:
+def _read_split(folder: Path, split: str) -> list[SuperbUtterance]:
     refuse_segments(folder)
     paths = read_table(folder / "wav.scp")
     texts, speakers = (read_table(folder / name) for name in ("text", "utt2spk"))
     return [
-        Utterance(
+        SuperbUtterance(
             utt=utt,
             name=safe_name(utt),
             speaker=_speaker_of(utt, speakers, folder),
@@ -136,12 +131,13 @@ def _count_samples(utt: str, path: str) -> int:
     if (info.samplerate, info.channels) != (SAMPLE_RATE, 1):
         raise LayoutError(
             f"utterance {utt}: {path} has {info.samplerate} Hz and {info.channels} "
-            f"channels, expected {SAMPLE_RATE} Hz mono: data.prepare converts"
+            f"channels, expected {SAMPLE_RATE} Hz mono: "
+            "espnet_uniwav.lab.corpora.prepare converts"
         )
     return info.frames
 
 
-def _members(found: list[Utterance], name: str, regex: str) -> set[str]:
+def _members(found: list[SuperbUtterance], name: str, regex: str) -> set[str]:
     members = {u.speaker for u in found if re.search(regex, f"{u.utt} {u.path}")}
     if not members:
         raise LayoutError(f"--groups {name}={regex}: no line of a wav.scp matches")

@@ -17,7 +17,7 @@ from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.utterances import (
     LayoutError,
-    Utterance,
+    SuperbUtterance,
     by_speaker,
     hash_order,
     safe_name,
@@ -34,7 +34,7 @@ EFFECTS = (
 LENGTHS = Path(".wav_lengths/Voxceleb1_length.pt")
 
 
-def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
+def write_asv(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     """Writes a VoxCeleb1 tree, trials of dev and of test, and the cache of lengths.
 
     Utterances with less than half a second of sound are left out.
@@ -76,14 +76,14 @@ def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
     return report
 
 
-def count_sound(item: Utterance) -> int:
+def count_sound(item: SuperbUtterance) -> int:
     """Samples that remain after S3PRL's data set has cut the silence."""
     samples, rate = soundfile.read(item.path, dtype="float32", always_2d=True)
     speech = torch.from_numpy(samples.T)
     return apply_effects_tensor(speech, rate, list(EFFECTS))[0].shape[1]
 
 
-def make_trials(items: list[Utterance], split: str) -> list[tuple]:
+def make_trials(items: list[SuperbUtterance], split: str) -> list[tuple]:
     """Pairs of one speaker, and for each a pair of two speakers.
 
     All pairs among (at most ten) utterances of a speaker are taken. The partner from
@@ -93,7 +93,7 @@ def make_trials(items: list[Utterance], split: str) -> list[tuple]:
     Returns:
         (1 or 0, one utterance, the other), as many of 1 as of 0.
     """
-    chosen = {speaker: _few(own) for speaker, own in by_speaker(items).items()}
+    chosen = {speaker: _choose(own) for speaker, own in by_speaker(items).items()}
     trials, used = [], set()
     for speaker, own in chosen.items():
         others = [
@@ -121,19 +121,13 @@ def make_trials(items: list[Utterance], split: str) -> list[tuple]:
     return trials
 
 
-def _few(items: list[Utterance]) -> list[Utterance]:
+def _choose(items: list[SuperbUtterance]) -> list[SuperbUtterance]:
     """At most ten of a speaker's utterances."""
     first = set(hash_order(item.utt for item in items)[:TRIAL_UTTERANCES])
     return [item for item in items if item.utt in first]
 
 
-def _few(items: list[Utterance]) -> list[Utterance]:
-    """At most ten of a speaker's utterances."""
-    first = set(hash_order(item.utt for item in items)[:TRIAL_UTTERANCES])
-    return [item for item in items if item.utt in first]
-
-
-def _link(item: Utterance, out: Path) -> Path:
+def _link(item: SuperbUtterance, out: Path) -> Path:
     part = "dev" if item.split == "train" else "test"
     folder = out / "VoxCeleb1" / part / "wav" / safe_name(item.speaker) / "0"
     return Path(link(item, folder))

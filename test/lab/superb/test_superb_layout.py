@@ -16,12 +16,12 @@ from superb_case import speech, write_corpus
 from espnet_uniwav.lab.superb import (
     folders,
     identification,
+    layout,
     phones,
-    prepare,
     transcribed,
     verification,
 )
-from espnet_uniwav.lab.superb.utterances import Utterance, read_folders
+from espnet_uniwav.lab.superb.utterances import SuperbUtterance, read_folders
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def utterances(corpus):
 
 def make(count=6, speakers=4, split="test", **overrides):
     return [
-        Utterance(
+        SuperbUtterance(
             f"s{who}-{i}",
             f"s{who}-{i}",
             f"s{who}",
@@ -178,7 +178,7 @@ def test_asv_leaves_out_silence_and_writes_the_lengths_s3prl_reads(
 
 
 def run(*argv, capsys):
-    status = prepare.main([str(value) for value in argv])
+    status = layout.main([str(value) for value in argv])
     return status, capsys.readouterr().err
 
 
@@ -227,5 +227,5 @@ def test_ids_that_become_one_name_are_refused(tmp_path, capsys):
 def test_parts_of_recordings_are_refused(corpus, tmp_path, capsys):
     shutil.copytree(corpus, tmp_path / "in")
     (tmp_path / "in/train/segments").write_text("a r 0 1\n")
-    assert prepare.main([f"{tmp_path}/in", f"{tmp_path}/out"]) == 1
+    assert layout.main([f"{tmp_path}/in", f"{tmp_path}/out"]) == 1
     assert "segments: expected a file for every utterance" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Lays data folders out as S3PRL's SUPERB tasks expect them.
 
-    python -m espnet_uniwav.lab.superb.prepare DATA OUT [--tasks pr asr sid asv]
+    python -m espnet_uniwav.lab.superb.layout DATA OUT [--tasks pr asr sid asv]
 
 DATA holds the Kaldi-style folders train, dev and test. Audio is linked, not copied.
 Every task has its own folder below OUT, with a list of its utterances, utterances.tsv.
@@ -56,10 +56,10 @@ def main(argv: list[str] | None = None) -> int:
             folder = fresh_folder(args.out / task)
             print("\n".join(WRITERS[task](utterances, folder, **options)))
     except (LayoutError, OSError, ValueError) as error:
-        print(f"prepare: error: {error}", file=sys.stderr)
+        print(f"layout: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return say_interrupted("prepare")
+        return say_interrupted("layout")
     return 0
 
 
