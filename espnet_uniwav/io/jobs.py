@@ -19,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import write_tsv
 
 FAILED, TIMES = "failed.tsv", "times.tsv"
 DIED = "the process that worked on it died, alone too; look at the file"
@@ -119,8 +120,8 @@ def _write_times(path: Path, rows: Mapping[str, str]) -> None:
 
 def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
     """Write failed.tsv (name, reason) to an existing folder."""
-    lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
-    write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
+    rows = ((name, " ".join(why.split())) for name, why in reasons.items())
+    write_tsv(folder / FAILED, ("name", "reason"), rows)
 
 
 def conclude(

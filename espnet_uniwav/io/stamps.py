@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.source import Source, stamp
+from espnet_uniwav.io.tables import write_tsv
 
 TABLE = "recordings.tsv"
 
@@ -29,8 +29,7 @@ def remember(folder: Path, sources: Mapping[str, Source]) -> None:
     """
     now = {name: stamp(source) for name, source in sources.items()}
     known = {**_read(folder / TABLE), **{k: v for k, v in now.items() if v}}
-    rows = (f"{name}\t{own}\n" for name, own in known.items())
-    write_text(folder / TABLE, "".join(["name\tstamp\n", *rows]))
+    write_tsv(folder / TABLE, ("name", "stamp"), known.items())
 
 
 def said_again(stale: Collection[str]) -> str:

@@ -67,12 +67,16 @@ def write_csv(
 def write_tsv(
     path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
 ) -> None:
-    """Write a TSV file atomically; tabs and line ends in a cell become blanks."""
+    """Write a TSV file atomically.
+
+    Tabs and line ends in a cell become blanks, bytes of a path that are no text ``?``.
+    """
     lines = (
         "\t".join(re.sub(r"[\t\r\n]+", " ", str(cell)) for cell in row)
         for row in (columns, *rows)
     )
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    text = "".join(f"{line}\n" for line in lines)
+    write_text(path, text.encode(errors="replace").decode())
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence]) -> str:

@@ -1,4 +1,4 @@
-"""The asr1 recipe's own scripts: how errors are counted, and tokens of frames."""
+"""The asr1 recipe's own scripts: how errors are counted, tokens of frames, minutes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INDEX = {"<blank>": 0, "<space>": 1, "A": 2, "B": 3}
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(LOCAL))
     yield importlib.import_module
-    for name in ("score", "frame_tokens"):
+    for name in ("score", "frame_tokens", "subset"):
         sys.modules.pop(name, None)
 
 
@@ -109,3 +109,28 @@ def test_unknown_character(script):
     frame_tokens = script("frame_tokens").frame_tokens
     with pytest.raises(ValueError, match="'C' of 'AC'"):
         frame_tokens([Segment(0, 1, "AC")], 10, 10, INDEX)
+
+
+def test_minutes_of_a_folder(script, tmp_path):
+    """Half of forty utterances of a second; the smaller subset is in the larger."""
+    main, folder = script("subset").main, tmp_path / "in"
+    folder.mkdir()
+    utts = [f"{n % 4}{n}" for n in range(40)]
+    for name, value in (
+        *(("wav.scp", "a.wav"), ("text", "AB"), ("utt2spk", "s")),
+        *(("speech_shape", "16000"), ("alignment", "2 3")),
+    ):
+        (folder / name).write_text("".join(f"{utt} {value}\n" for utt in utts))
+    kept = []
+    for seconds in (10, 20):
+        out = tmp_path / str(seconds)
+        main([str(folder), str(out), str(seconds / 60)])
+        kept.append((out / "text").read_text().splitlines())
+        assert len((out / "alignment").read_text().splitlines()) == seconds
+    assert [len(lines) for lines in kept] == [10, 20]
+    assert set(kept[0]) < set(kept[1])
+    with pytest.raises(SystemExit, match="holds 0.7 minutes: ask for fewer"):
+        main([str(folder), str(tmp_path / "out"), "1"])
+    (folder / "segments").write_text("00 r 0 1\n")
+    with pytest.raises(SystemExit, match="segments: expected a file for every"):
+        main([str(folder), str(tmp_path / "out"), "1"])

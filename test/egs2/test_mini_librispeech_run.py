@@ -17,9 +17,9 @@ from factories import ROOT, make_config, make_model
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io.config import resolve
-from espnet_uniwav.io.kaldi import read_table as read_kaldi
+from espnet_uniwav.io.kaldi import read_transcripts as read_kaldi
 from espnet_uniwav.lab.corpora.librispeech import PARTS
-from espnet_uniwav.lab.corpora.transcripts import read_table
+from espnet_uniwav.lab.corpora.transcripts import read_transcripts
 
 OURS = shutil.ignore_patterns("data", "exp", "downloads", "report")
 
@@ -67,7 +67,7 @@ def test_data_of_pretraining(run, librispeech, tmp_path):
     status, said = run("ssl1", *options)
     assert status == 0, said
     ours = tmp_path / "egs2/ours"
-    assert [r.utt for r in read_table(ours / "data/corpus_more")][-1] == "x"
+    assert [r.utt for r in read_transcripts(ours / "data/corpus_more")][-1] == "x"
     data = ours / "ssl1/data"
     assert list(read_kaldi(data / "train/wav.scp")) == ["1-1-0", "x"]
     assert list(read_kaldi(data / "dev/wav.scp")) == ["2-1-0"]

@@ -32,7 +32,7 @@ from espnet_uniwav.cli.options import (
     add_workers,
 )
 
-WORK = "espnet_uniwav.lab.align.align:align"
+WORK = "espnet_uniwav.lab.align.forced_alignment:align"
 
 
 def get_parser() -> argparse.ArgumentParser:

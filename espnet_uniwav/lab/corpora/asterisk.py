@@ -25,15 +25,15 @@ import numpy as np
 from tqdm import tqdm
 
 from espnet_uniwav.cli.command import say_interrupted
-from espnet_uniwav.io.audio import write_speech
+from espnet_uniwav.io.audio import SAMPLE_RATE, write_speech
 from espnet_uniwav.io.jobs import process_all
 from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import write_tsv
 from espnet_uniwav.lab.corpora.split import hash_share
 from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 SOUNDS = "usr/share/asterisk/sounds"
-SAMPLE_RATE = 16000
 MIN_SECONDS = 0.4
 DEV_SHARE = 0.05
 COLUMNS = ("utt", "speaker", "path", "seconds", "text", "split", "gender", "language")
@@ -227,10 +227,7 @@ def _read_rows(folder: Path) -> list[dict]:
 
 def _write_rows(rows: list[dict], path: Path) -> None:
     """Writes a table atomically."""
-    lines = ["\t".join(COLUMNS)] + [
-        "\t".join(row.get(key, "") for key in COLUMNS) for row in rows
-    ]
-    write_text(path, "\n".join(lines) + "\n")
+    write_tsv(path, COLUMNS, ([row.get(key, "") for key in COLUMNS] for row in rows))
 
 
 def _apt(words: list[str], options: list[str], folder: Path):

@@ -32,8 +32,8 @@ class CorpusError(ValueError):
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """One stretch of a recording, from `start` to `end` in seconds (None: its end).
+class Cut:
+    """An utterance: part of a recording, `start` to `end` in seconds (None: its end).
 
     An empty `split` means that the corpus does not define one.
     """
@@ -51,7 +51,7 @@ class Recording:
     """An audio file, or a shell command that ends in a pipe, and its utterances."""
 
     source: str
-    utterances: tuple[Utterance, ...]
+    utterances: tuple[Cut, ...]
 
     @property
     def is_command(self) -> bool:
@@ -86,13 +86,13 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
         )
     kaldi = [name for name in SPLITS if (folder / name / "wav.scp").is_file()]
     if (folder / "wav.scp").is_file():
-        recordings, skips = read_kaldi(folder)
+        recordings, skips = list_kaldi(folder)
     elif (folder / TABLE).is_file():
-        recordings, skips = read_table(folder)
+        recordings, skips = list_transcripts(folder)
     elif kaldi:
         recordings, skips = _read_kaldi_splits(folder, kaldi)
     else:
-        recordings, skips = read_folder(folder, ignore), []
+        recordings, skips = list_folder(folder, ignore), []
     recordings, doubles = _drop_duplicates(recordings)
     if not recordings and not skips:
         raise CorpusError(
@@ -102,7 +102,7 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
     return recordings, skips + doubles
 
 
-def read_folder(folder: Path, ignore: Path) -> list[Recording]:
+def list_folder(folder: Path, ignore: Path) -> list[Recording]:
     """Takes every audio file below a folder; the speaker is the parent folder."""
     recordings = []
     for path in _audio_files(folder, ignore):
@@ -115,7 +115,7 @@ def read_folder(folder: Path, ignore: Path) -> list[Recording]:
     return recordings
 
 
-def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
+def list_transcripts(folder: Path) -> tuple[list[Recording], list[Skip]]:
     """Reads `transcripts.tsv`; speaker, text and split are optional columns.
 
     Raises:
@@ -137,7 +137,7 @@ def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
     return recordings, skips
 
 
-def read_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Skip]]:
+def list_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Skip]]:
     """Reads a Kaldi data folder: wav.scp and, if there, segments, utt2spk, text."""
     sources = dict(_columns(folder / "wav.scp"))
     speakers = dict(_columns(folder / "utt2spk"))
@@ -184,13 +184,13 @@ def _utterance(utt: str, speaker: str = "", text: str = "", split: str = ""):
         and not utt.startswith((speaker + "-", speaker + "_"))
     ):
         utt = f"{speaker}-{utt}"
-    return Utterance(utt, speaker or utt, " ".join(text.split()), split)
+    return Cut(utt, speaker or utt, " ".join(text.split()), split)
 
 
 def _read_kaldi_splits(folder: Path, names: list[str]):
     recordings, skips = [], []
     for name in names:
-        found, bad = read_kaldi(folder / name, SPLITS[name])
+        found, bad = list_kaldi(folder / name, SPLITS[name])
         recordings += found
         skips += bad
     return recordings, skips

@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet_uniwav.io.audio import write_speech
+from espnet_uniwav.io.audio import SAMPLE_RATE, write_speech
 from espnet_uniwav.io.pipe import Pipe
 from espnet_uniwav.io.samples import NotAudio, Sound, read_sound, to_mono, to_rate
 from espnet_uniwav.io.source import Entry, as_source
-from espnet_uniwav.lab.corpora.corpus import Recording, Skip, Utterance
+from espnet_uniwav.lab.corpora.corpus import Cut, Recording, Skip
 
-SAMPLE_RATE = 16000
 SILENCE_FLOOR = 5e-4
 
 
@@ -147,7 +146,7 @@ def _convert(sound: Sound) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _cut(
-    utterance: Utterance,
+    utterance: Cut,
     recording: Recording,
     decoded: Decoded,
     limits: Limits,

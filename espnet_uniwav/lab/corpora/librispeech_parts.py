@@ -12,10 +12,9 @@ import argparse
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.kaldi import write_data_folder
 from espnet_uniwav.lab.corpora.librispeech import read_part
-
-SAMPLE_RATE = 16000
 
 
 def get_parser() -> argparse.ArgumentParser:

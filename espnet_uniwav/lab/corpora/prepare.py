@@ -31,10 +31,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from espnet_uniwav.cli.command import say_interrupted
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.kaldi import write_data_folder
 from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import write_tsv
 from espnet_uniwav.lab.corpora.corpus import CorpusError, Recording, Skip, read_corpus
-from espnet_uniwav.lab.corpora.decode import SAMPLE_RATE, Limits, Piece, prepare
+from espnet_uniwav.lab.corpora.decode import Limits, Piece, prepare
 from espnet_uniwav.lab.corpora.split import assign_splits, hash_share
 
 SPLIT_NAMES = ("train", "dev", "test")
@@ -105,10 +107,8 @@ def write_kaldi(pieces: list[Piece], folder: Path) -> None:
 
 def write_skips(skips: list[Skip], path: Path) -> None:
     """Lists the entries left out, with the columns utt, path and reason."""
-    lines = ["utt\tpath\treason\n"]
-    lines += [f"{skip.utt}\t{skip.path}\t{skip.reason}\n" for skip in skips]
-    text = "".join(lines).encode(errors="replace").decode()  # odd bytes in paths
-    write_text(path, text)
+    rows = ((skip.utt, skip.path, skip.reason) for skip in skips)
+    write_tsv(path, ("utt", "path", "reason"), rows)
 
 
 def _prepare_all(

@@ -14,13 +14,11 @@ from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
 from espnet_uniwav.apps.tts.reader import Manner
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
-from espnet_uniwav.io.audio import read_speech, seconds_of
+from espnet_uniwav.io.audio import SAMPLE_RATE, read_speech, seconds_of
 from espnet_uniwav.lab.demo.models import Models
 from espnet_uniwav.lab.demo.pictures import code_rows, figure, spectrograms
 from espnet_uniwav.lab.report.line_charts import weight_bars
 
-# Hz, where no model says which.
-RATE = 16000
 # More than anybody says in a second.
 CHARACTERS_PER_SECOND = 25
 LOADING, GENERATING = "Loading the model (once)", "Generating"
@@ -41,7 +39,7 @@ class Answer:
     """
 
     speech: np.ndarray | None = None
-    sample_rate: int = RATE
+    sample_rate: int = SAMPLE_RATE
     pictures: str = ""
     codes: str = ""
     note: str = ""
@@ -114,9 +112,9 @@ class Tabs:
     def mark(self, recording: str | None, start: float, end: float) -> str:
         """Picture of a recording with its gap."""
         self._check(recording)
-        speech = read_speech(recording, RATE)
+        speech = read_speech(recording, SAMPLE_RATE)
         gap = [(min(start, end), max(start, end))]
-        return spectrograms({"Recording, with the gap": (speech, gap)}, RATE)
+        return spectrograms({"Recording, with the gap": (speech, gap)}, SAMPLE_RATE)
 
     def fill(
         self,
@@ -217,8 +215,8 @@ class Tabs:
         say(0.0, LOADING)
         if recording:
             self._check(recording)
-            speech = read_speech(recording, RATE)
-            pictures = spectrograms({"Spectrogram": (speech, [])}, RATE)
+            speech = read_speech(recording, SAMPLE_RATE)
+            pictures = spectrograms({"Spectrogram": (speech, [])}, SAMPLE_RATE)
         if recording and self.models.tokenizers:
             model = self.models.tokenizer(next(iter(self.models.tokenizers)))
             speech = torch.from_numpy(read_speech(recording, model.sample_rate))

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from espnet_uniwav.apps.phones.ctm import Segment
-from espnet_uniwav.lab.align.published import AlignmentTable, TableAligner
+from espnet_uniwav.lab.align.alignment_table import AlignmentTable, TableAligner
 
 WORDS = [(0.0, 0.25, ""), (0.25, 0.5, "hi"), (0.5, 0.8, "<unk>"), (0.9, 1.2, "sp")]
 PHONES = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from espnet_uniwav.apps.phones.alignment import Alignment
 from espnet_uniwav.apps.phones.ctm import Segment, parse_seconds
 from espnet_uniwav.io.audio import seconds_of
-from espnet_uniwav.io.input import BLANKS, is_there, read_rows
+from espnet_uniwav.io.input import BLANKS, is_there
+from espnet_uniwav.io.tables import TSV, read_rows
 from espnet_uniwav.lab.align.tiers import are_arpabet, check_seconds, make_alignment
 
 COLUMNS = ("utt", "tier", "start", "end", "label")
@@ -35,7 +35,7 @@ class AlignmentTable:
         self.tiers: dict[str, dict[str, list[Segment]]] = {}
         if not is_there(self.path):
             raise FileNotFoundError(f"{path}: no such file; name a table of alignments")
-        columns, rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)
+        columns, rows = read_rows(path, **TSV)
         self._check_columns(columns)
         for place, row in rows:
             self._add(place, row)
