@@ -165,7 +165,7 @@ def add_workers(
 
 
 def add_allow_failed(parser: argparse.ArgumentParser) -> None:
-    """``--allow_failed``, see ``conclude``."""
+    """``--allow_failed``, see ``check_failures``."""
     parser.add_argument(
         "--allow_failed",
         action="store_true",

@@ -205,7 +205,7 @@ def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
     return min(utterances, key=draw, default=None)
 
 
-def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
+def thin_by_speaker(utterances: list[Utterance], count: int | None) -> list[Utterance]:
     """About ``count`` utterances, evenly spread over the speakers; None keeps all.
 
     Groups of MIN_UTTERANCES of a speaker are kept together: with fewer, speakers cannot

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet_uniwav.apps.phones.alignment import write_folder
-from espnet_uniwav.io.jobs import conclude, process_all
-from espnet_uniwav.io.kaldi import read_data_folder, spread
+from espnet_uniwav.io.jobs import check_failures, process_all
+from espnet_uniwav.io.kaldi import read_data_folder, thin_by_speaker
 from espnet_uniwav.io.output import check_output
 
 
@@ -56,7 +56,7 @@ def align(
         num_utterances: Approximate number, a few of each of some speakers; None: all.
         num_workers: Processes of ``pocketsphinx``; None: one per core.
         device: Torch device of the model.
-        allow_failed: Some utterances may fail, see ``conclude``.
+        allow_failed: Some utterances may fail, see ``check_failures``.
 
     Returns:
         What was done, in one line.
@@ -65,7 +65,7 @@ def align(
         ValueError, OSError, ImportError: Naming the file and what to do.
     """
     check_output(output, folder=True)
-    utterances = spread(read_data_folder(data / "wav.scp"), num_utterances)
+    utterances = thin_by_speaker(read_data_folder(data / "wav.scp"), num_utterances)
     if not utterances:
         raise ValueError(f"{data / 'wav.scp'}: expected utterances, found none")
     if method == "pocketsphinx":
@@ -88,7 +88,7 @@ def align(
     if unused := chosen.unused():
         summary += f"; {len(unused)} alignments belong to none of them"
     write_folder(output, aligned, {**reasons, **unused}, chosen.unit)
-    return conclude(summary, output, len(aligned), failed, allow_failed)
+    return check_failures(summary, output, len(aligned), failed, allow_failed)
 
 
 def pocketsphinx_method(data: Path, num_workers: int | None) -> Method:

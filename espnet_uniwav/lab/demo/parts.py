@@ -35,13 +35,13 @@ def outputs(*names: str) -> dict[str, gr.components.Component]:
     """Where an answer is shown, in a column.
 
     Args:
-        names: ``said``, or attributes of ``Answer``.
+        names: ``status``, or attributes of ``Answer``.
     """
     make = {
         "speech": lambda: gr.Audio(
             label="Result", interactive=False, buttons=["download"]
         ),
-        "said": lambda: gr.Markdown(),
+        "status": lambda: gr.Markdown(),
         "pictures": lambda: gr.HTML(),
         "codes": lambda: gr.Textbox(
             label="Codes, a line for each codebook", lines=4, buttons=["copy"]

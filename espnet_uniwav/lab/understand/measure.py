@@ -10,7 +10,7 @@ import numpy as np
 from espnet_uniwav.apps.tokenizer.files import read_codes
 from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.io.kaldi import spread
+from espnet_uniwav.io.kaldi import thin_by_speaker
 from espnet_uniwav.io.output import check_output
 from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer, abx_notes
 from espnet_uniwav.lab.understand.aligned_corpus import (
@@ -166,7 +166,7 @@ def score_system(
         return
     if (step := states.frames.step) > 1:
         aligned = [u for u in held_out.utterances if u.name in held_out.alignments]
-        whole = spread(aligned, len(aligned) // step)
+        whole = thin_by_speaker(aligned, len(aligned) // step)
         states = fit_states = None  # The room of the new ones.
         states = collect_states(model, whole)
     device = next(model.parameters()).device

@@ -1,21 +1,9 @@
-"""Fixtures that prepare corpora in this process."""
+"""A corpus with good files."""
 
 from __future__ import annotations
 
 import pytest
-from corpus_case import Result, noise, write
-
-from espnet_uniwav.lab.corpora.prepare import main
-
-
-@pytest.fixture
-def prepare(tmp_path, capsys):
-    def run(corpus, *options, out="out"):
-        argv = [str(corpus), str(tmp_path / out), "--nj", "2", *map(str, options)]
-        status = main(argv)
-        return Result(tmp_path / out, status, "".join(capsys.readouterr()))
-
-    return run
+from corpus_case import noise, write
 
 
 @pytest.fixture

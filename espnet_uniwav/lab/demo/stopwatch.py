@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import espnet_uniwav
-from espnet_uniwav.lab.demo.models import Models
+from espnet_uniwav.lab.demo.model_loader import Models
 
 PACKAGE = Path(espnet_uniwav.__file__).parent
 
 
-class Watch(logging.Handler):
+class Stopwatch(logging.Handler):
     """A context that measures the time and collects our warnings.
 
     Args:
@@ -29,7 +29,7 @@ class Watch(logging.Handler):
         if Path(record.pathname).is_relative_to(PACKAGE):
             self.warnings.append(record.getMessage())
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Stopwatch:
         self._start, self._loaded = time.perf_counter(), self.models.loading
         logging.getLogger().addHandler(self)
         return self

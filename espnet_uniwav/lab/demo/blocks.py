@@ -69,7 +69,7 @@ def _speak(tabs: Tabs) -> None:
             )
             speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Speak", variant="primary")
-        shown = outputs("speech", "said", "pictures")
+        shown = outputs("speech", "status", "pictures")
     on_click(button, tabs.speak, [text, prompt, prompt_text, speed, steps, seed], shown)
 
 
@@ -84,7 +84,7 @@ def _fill(tabs: Tabs) -> None:
             marked = gr.HTML()
             _, steps, seed = settings(Sampling.num_steps, speed=False)
             button = gr.Button("Fill the gap", variant="primary")
-        shown = outputs("speech", "said", "pictures")
+        shown = outputs("speech", "status", "pictures")
     place, mark = _placing(tabs)
     gap = [recording, start, end]
     quiet = dict(show_progress="hidden")
@@ -130,7 +130,7 @@ def _edit(tabs: Tabs) -> None:
                 by = gr.Textbox(label="New words")
             speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Edit", variant="primary")
-        shown = outputs("speech", "said", "pictures")
+        shown = outputs("speech", "status", "pictures")
     inputs = [recording, text, replace, by, speed, steps, seed]
     on_click(button, tabs.edit, inputs, shown)
 
@@ -149,12 +149,12 @@ def _tokens(tabs: Tabs) -> None:
             prompt = recording_input("Voice to decode in; empty: any")
             _, steps, seed = settings(SPEAKING.num_steps, speed=False)
             button = gr.Button("Encode and decode", variant="primary")
-        shown = outputs("speech", "said", "pictures", "codes")
+        shown = outputs("speech", "status", "pictures", "codes")
     on_click(button, tabs.tokens, [recording, name, prompt, steps, seed], shown)
 
 
 def _look(tabs: Tabs) -> None:
-    names = ["said", "pictures"]
+    names = ["status", "pictures"]
     with gr.Row():
         with gr.Column():
             recording = recording_input("Recording; empty: the layer weights alone")
