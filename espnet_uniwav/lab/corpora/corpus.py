@@ -17,7 +17,7 @@ from espnet_uniwav.io.source import ENTRY
 from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".sph")
-SPLITS = {
+SPLIT_OF = {
     "train": "train",
     "dev": "dev",
     "valid": "dev",
@@ -25,10 +25,6 @@ SPLITS = {
     "test": "test",
     "eval": "test",
 }
-
-
-class CorpusError(ValueError):
-    """The corpus as a whole cannot be used; the message says how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +71,16 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
         ignore: audio below this folder is not part of the corpus (our own output).
 
     Raises:
-        CorpusError: the folder does not exist or lists no audio.
-        ValueError: a table of it cannot be read.
+        ValueError: the folder does not exist or lists no audio, or a table of it
+            cannot be read.
     """
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
-        raise CorpusError(
+        raise ValueError(
             f"corpus {folder} {found}: expected a folder with {_audio_names()} files, "
             f"with a {TABLE}, or a Kaldi data folder (wav.scp)"
         )
-    kaldi = [name for name in SPLITS if (folder / name / "wav.scp").is_file()]
+    kaldi = [name for name in SPLIT_OF if (folder / name / "wav.scp").is_file()]
     if (folder / "wav.scp").is_file():
         recordings, skips = list_kaldi(folder)
     elif (folder / TABLE).is_file():
@@ -95,7 +91,7 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
         recordings, skips = list_folder(folder, ignore), []
     recordings, doubles = _drop_duplicates(recordings)
     if not recordings and not skips:
-        raise CorpusError(
+        raise ValueError(
             f"corpus {folder} holds no audio: expected {_audio_names()} files in it or "
             f"below it, or entries in its wav.scp or {TABLE}; is it the right folder?"
         )
@@ -127,7 +123,7 @@ def list_transcripts(folder: Path) -> tuple[list[Recording], list[Skip]]:
     for row in rows:
         path = os.path.abspath(folder / row["path"])
         utt = clean_id(row.get("utt") or Path(row["path"]).stem)
-        split = SPLITS.get(row.get("split", "").strip().lower(), "")
+        split = SPLIT_OF.get(row.get("split", "").strip().lower(), "")
         if splits_given and not split:
             reason = f"unknown split: {row['split']!r}, expected train, dev or test"
             skips.append(Skip(utt, path, reason))
@@ -190,7 +186,7 @@ def _utterance(utt: str, speaker: str = "", text: str = "", split: str = ""):
 def _read_kaldi_splits(folder: Path, names: list[str]):
     recordings, skips = [], []
     for name in names:
-        found, bad = list_kaldi(folder / name, SPLITS[name])
+        found, bad = list_kaldi(folder / name, SPLIT_OF[name])
         recordings += found
         skips += bad
     return recordings, skips

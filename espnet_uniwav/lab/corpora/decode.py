@@ -16,7 +16,14 @@ import soundfile
 
 from espnet_uniwav.io.audio import SAMPLE_RATE, write_speech
 from espnet_uniwav.io.pipe import Pipe
-from espnet_uniwav.io.samples import NotAudio, Sound, read_sound, to_mono, to_rate
+from espnet_uniwav.io.samples import (
+    NotAudio,
+    Sound,
+    check_finite,
+    read_sound,
+    to_mono,
+    to_rate,
+)
 from espnet_uniwav.io.source import Entry, as_source
 from espnet_uniwav.lab.corpora.corpus import Cut, Recording, Skip
 
@@ -106,9 +113,10 @@ def decode(recording: Recording) -> Decoded:
         raise BadAudio(str(error)) from error
     if len(sound.samples) == 0:
         raise BadAudio("empty: no sample could be decoded")
-    if not np.isfinite(sound.samples).all():
-        bad = int(np.count_nonzero(~np.isfinite(sound.samples)))
-        raise BadAudio(f"not finite: {bad} NaN or infinite samples")
+    try:
+        check_finite(sound.samples)
+    except ValueError as error:
+        raise BadAudio(f"not finite: {error}") from error
     samples, changes = _convert(sound)
     if not isinstance(source, Path):
         archive = isinstance(source, Entry)

@@ -21,9 +21,9 @@ from tqdm import tqdm
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.io.audio import seconds_of
 from espnet_uniwav.io.input import BLANKS, read_lines
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import locked
 from espnet_uniwav.lab.corpora.download import Archive, DownloadError, download, extract
-from espnet_uniwav.lab.corpora.split import hash_share
 from espnet_uniwav.lab.corpora.transcripts import (
     TABLE,
     Transcript,

@@ -32,14 +32,14 @@ from tqdm import tqdm
 
 from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.io.audio import SAMPLE_RATE
-from espnet_uniwav.io.kaldi import write_data_folder
+from espnet_uniwav.io.kaldi import hash_share, write_data_folder
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.tables import write_tsv
-from espnet_uniwav.lab.corpora.corpus import CorpusError, Recording, Skip, read_corpus
+from espnet_uniwav.lab.corpora.corpus import Recording, Skip, read_corpus
 from espnet_uniwav.lab.corpora.decode import Limits, Piece, prepare
-from espnet_uniwav.lab.corpora.split import assign_splits, hash_share
+from espnet_uniwav.lab.corpora.split import assign_splits
+from espnet_uniwav.lab.corpora.transcripts import SPLITS
 
-SPLIT_NAMES = ("train", "dev", "test")
 TOKENS = ("<blank>", "<unk>", "<sos/eos>")
 CHUNK = 64
 
@@ -77,7 +77,7 @@ def build(args: argparse.Namespace) -> None:
     """Reads, decodes, splits and writes the corpus.
 
     Raises:
-        CorpusError: nothing, or not enough, is usable.
+        ValueError: nothing, or not enough, is usable.
     """
     recordings, skips = read_corpus(args.corpus, ignore=args.out)
     audio = args.out / "audio"
@@ -88,7 +88,7 @@ def build(args: argparse.Namespace) -> None:
     write_skips(skips, args.out / "skipped.tsv")
     pieces = assign_splits(pieces, {"dev": args.dev_share, "test": args.test_share})
     _check_enough(pieces, skips, args)
-    for name in SPLIT_NAMES:
+    for name in SPLITS:
         write_kaldi([p for p in pieces if p.split == name], args.out / name)
     write_text(args.out / "token_list", "\n".join(TOKENS) + "\n")
     _report(pieces, skips, args.out)
@@ -139,13 +139,13 @@ def _prepare_all(
 
 def _check_args(args: argparse.Namespace) -> None:
     if not 0 < args.min_seconds < args.max_seconds / 2:
-        raise CorpusError(
+        raise ValueError(
             f"--min_seconds {args.min_seconds} --max_seconds {args.max_seconds}: "
             "expected 0 < min_seconds < max_seconds / 2"
         )
     shares = args.dev_share, args.test_share
     if min(shares) <= 0 or sum(shares) >= 1:
-        raise CorpusError(
+        raise ValueError(
             f"--dev_share {shares[0]} --test_share {shares[1]}: expected both above 0 "
             "and their sum below 1"
         )
@@ -157,13 +157,13 @@ def _check_enough(pieces: list[Piece], skips: list[Skip], args) -> None:
     kinds = _count_kinds(skips)
     listed = f"; every case is listed in {args.out / 'skipped.tsv'}" if skips else ""
     if not pieces:
-        raise CorpusError(
+        raise ValueError(
             f"corpus {args.corpus}: none of {total} utterances is usable "
             f"({kinds}){listed}"
         )
     have = Counter(piece.split for piece in pieces)
     if not have["train"] or not have["dev"]:
-        raise CorpusError(
+        raise ValueError(
             f"corpus {args.corpus}: {have['train']} usable utterances for train and "
             f"{have['dev']} for dev, of {total}: expected at least one each{listed}"
         )
@@ -176,7 +176,7 @@ def _check_enough(pieces: list[Piece], skips: list[Skip], args) -> None:
 
 
 def _report(pieces: list[Piece], skips: list[Skip], out: Path) -> None:
-    for name in SPLIT_NAMES:
+    for name in SPLITS:
         part = [piece for piece in pieces if piece.split == name]
         hours = sum(piece.samples for piece in part) / SAMPLE_RATE / 3600
         speakers = len({piece.speaker for piece in part})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from espnet_uniwav.apps.infill.filling import fill_model, span_mask
 from espnet_uniwav.apps.vocoder.splicing import runs
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.audio import read_speech, seconds_of
-from espnet_uniwav.io.kaldi import Utterance, read_data_folder
+from espnet_uniwav.io.kaldi import Utterance, hash_share, read_data_folder
 from espnet_uniwav.io.source import Source
 from espnet_uniwav.lab.report.page import Row, Section
 from espnet_uniwav.lab.report.pictures import make_clips
@@ -83,7 +82,7 @@ def choose_utterances(
     Raises:
         ValueError: If none of the files can be read.
     """
-    ranked = sorted(utterances, key=lambda u: _hash(u.name, seed))
+    ranked = sorted(utterances, key=lambda u: hash_share(f"{seed}/{u.name}"))
     chosen, spare = [], []
     for utterance in ranked:
         if len(chosen) == count:
@@ -154,10 +153,6 @@ def silence_frames(features, x: Tensor, mask: Tensor) -> Tensor:
     """Replace masked frames of x (T, F) by those of digital silence."""
     silence = features.extract_one(torch.zeros(len(x) * features.spec.hop_length))
     return torch.where(mask[:, None], silence[: len(x)], x)
-
-
-def _hash(name: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
 def _seconds_outside(path: Source) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.tables import TSV, read_rows, write_tsv
-from espnet_uniwav.lab.superb.utterances import LayoutError, SuperbUtterance
+from espnet_uniwav.lab.superb.utterances import SuperbUtterance
 
 TABLE = "utterances.tsv"
 COLUMNS = ("name", "utt", "speaker", "split", "groups", "text")
@@ -18,11 +18,11 @@ def fresh_folder(folder: Path) -> Path:
     """Empties a task's folder written by this recipe, or creates it.
 
     Raises:
-        LayoutError: the folder holds something else.
+        ValueError: the folder holds something else.
     """
     if folder.exists():
         if not (folder / TABLE).is_file() and any(folder.iterdir()):
-            raise LayoutError(
+            raise ValueError(
                 f"{folder} exists and was not written by this recipe (no {TABLE}): "
                 "name another folder"
             )
@@ -58,11 +58,11 @@ def read_utterances(folder: Path) -> dict[str, dict]:
     """Name -> row of the list; `groups` is a tuple.
 
     Raises:
-        LayoutError: the task's data are missing.
+        ValueError: the task's data are missing.
     """
     path = folder / TABLE
     if not path.is_file() or not path.stat().st_size:
-        raise LayoutError(f"{path} is missing or empty: run stage 1 for this task")
+        raise ValueError(f"{path} is missing or empty: run stage 1 for this task")
     rows = [row for _, row in read_rows(path, **TSV)[1]]
     for row in rows:
         row["groups"] = tuple(row["groups"].split(",")) if row["groups"] else ()

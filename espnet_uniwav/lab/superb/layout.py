@@ -16,7 +16,7 @@ from espnet_uniwav.cli.command import say_interrupted
 from espnet_uniwav.lab.superb.folders import fresh_folder
 from espnet_uniwav.lab.superb.identification import write_sid
 from espnet_uniwav.lab.superb.transcribed import write_asr, write_pr
-from espnet_uniwav.lab.superb.utterances import LayoutError, read_folders
+from espnet_uniwav.lab.superb.utterances import read_folders
 from espnet_uniwav.lab.superb.verification import write_asv
 
 WRITERS = {"pr": write_pr, "asr": write_asr, "sid": write_sid, "asv": write_asv}
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
             options = {"oov": args.oov} if task == "pr" else {}
             folder = fresh_folder(args.out / task)
             print("\n".join(WRITERS[task](utterances, folder, **options)))
-    except (LayoutError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"layout: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parse_group(entry: str) -> tuple[str, str]:
     name, found, regex = entry.partition("=")
     if not (name and found and regex) or "," in name or name == "all":
-        raise LayoutError(
+        raise ValueError(
             f"--groups {entry}: expected NAME=REGEX, no comma in NAME, and not `all`"
         )
     return name, regex

@@ -22,7 +22,6 @@ from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.runs import read_result
 from espnet_uniwav.lab.superb.tasks import TASKS
 from espnet_uniwav.lab.superb.utterance_scores import read_counts
-from espnet_uniwav.lab.superb.utterances import LayoutError
 
 SCORES = (
     *("task", "metric", "group", "upstream", "score", "low", "high"),
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         table = format_table(cells, chosen)
         write_text(args.exp / "table.md", table)
         print(table, end="")
-    except (LayoutError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"table: error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -64,7 +63,7 @@ def read_chosen(exp: Path) -> dict[tuple[str, str], dict]:
     """(task, upstream) -> what the sweep tried and chose, in the order of the tasks.
 
     Raises:
-        LayoutError: there is none.
+        ValueError: there is none.
     """
     found = {
         (task, path.parent.name): json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +71,7 @@ def read_chosen(exp: Path) -> dict[tuple[str, str], dict]:
         for path in sorted((exp / task).glob("*/chosen.json"))
     }
     if not found:
-        raise LayoutError(f"{exp} holds no finished sweep: run stage 2")
+        raise ValueError(f"{exp} holds no finished sweep: run stage 2")
     return found
 
 

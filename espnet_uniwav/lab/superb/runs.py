@@ -65,7 +65,7 @@ def train(run: Run, setup: Setup) -> dict:
     """Trains and scores dev, unless that was done; returns the run's result.
 
     Raises:
-        LayoutError: a finished run has the same name but other settings.
+        ValueError: a finished run has the same name but other settings.
         HarnessError: S3PRL stopped.
     """
     folder, settings = run.folder(setup), _settings(run, setup)

@@ -26,7 +26,6 @@ from espnet_uniwav.lab.superb.harness import HarnessError
 from espnet_uniwav.lab.superb.runs import Run, Setup, Upstream
 from espnet_uniwav.lab.superb.settings import default, fingerprint
 from espnet_uniwav.lab.superb.tasks import TASKS
-from espnet_uniwav.lab.superb.utterances import LayoutError
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -70,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         for upstream in upstreams:
             for task in args.tasks:
                 sweep(task, upstream, args, setup)
-    except (LayoutError, HarnessError, OSError, ValueError) as error:
+    except (HarnessError, OSError, ValueError) as error:
         print(f"sweep: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -106,12 +105,12 @@ def parse_upstream(entry: str) -> Upstream:
     """Reads NAME=UPSTREAM[:CHECKPOINT].
 
     Raises:
-        LayoutError: it is not of that form.
+        ValueError: it is not of that form.
     """
     name, found, rest = entry.partition("=")
     s3prl, _, checkpoint = rest.partition(":")
     if not (name and found and s3prl) or "/" in name:
-        raise LayoutError(
+        raise ValueError(
             f"--upstreams {entry}: expected NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT, "
             "for example fbank=fbank or uniwav=uniwav_local:exp/checkpoint"
         )
@@ -139,13 +138,13 @@ def _format(metrics: dict[str, float]) -> str:
 def _check_args(args: argparse.Namespace, upstreams: list[Upstream]) -> None:
     names = [upstream.name for upstream in upstreams]
     if len(set(names)) < len(names):
-        raise LayoutError(f"--upstreams: names must differ, found {' '.join(names)}")
+        raise ValueError(f"--upstreams: names must differ, found {' '.join(names)}")
     for upstream in upstreams:
         fingerprint(upstream.checkpoint)
     if args.steps is not None and args.steps < 1:
-        raise LayoutError(f"--steps {args.steps}: expected 1 or more")
+        raise ValueError(f"--steps {args.steps}: expected 1 or more")
     if any(not lr > 0 for lr in args.lrs or ()):
-        raise LayoutError(f"--lrs {args.lrs}: expected numbers above 0")
+        raise ValueError(f"--lrs {args.lrs}: expected numbers above 0")
 
 
 if __name__ == "__main__":

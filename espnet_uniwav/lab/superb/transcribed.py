@@ -11,11 +11,10 @@ from pathlib import Path
 
 from espnet_uniwav.io.input import fields
 from espnet_uniwav.io.tables import write_csv
+from espnet_uniwav.lab.corpora.transcripts import SPLITS
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.phones import guess_phones, pronounce, read_lexicon
 from espnet_uniwav.lab.superb.utterances import (
-    SPLITS,
-    LayoutError,
     SuperbUtterance,
     safe_name,
 )
@@ -101,7 +100,7 @@ def _write_libri(items: list[SuperbUtterance], root: Path, split: str) -> list[d
 def _with_text(utterances: list[SuperbUtterance], task: str) -> list[SuperbUtterance]:
     texts = [item for item in utterances if item.text]
     if not texts:
-        raise LayoutError(
+        raise ValueError(
             f"task {task}: none of {len(utterances)} utterances has a usable text "
             "(letters, no digits): give a corpus with transcripts, or leave "
             f"{task} out of --tasks"
@@ -113,7 +112,7 @@ def _check_splits(items: list[SuperbUtterance], task: str, what: str) -> None:
     have = Counter(item.split for item in items)
     missing = [split for split in SPLITS if not have[split]]
     if missing:
-        raise LayoutError(
+        raise ValueError(
             f"task {task}: split {missing[0]} has no {what} "
             f"(found {dict(have)}): give a corpus with texts in every split"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections import Counter, defaultdict
@@ -14,12 +13,7 @@ import soundfile
 from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.kaldi import read_table, refuse_segments
 from espnet_uniwav.lab.corpora.texts import normalise
-
-SPLITS = ("train", "dev", "test")
-
-
-class LayoutError(Exception):
-    """The data cannot be laid out for a task; the message says how to fix it."""
+from espnet_uniwav.lab.corpora.transcripts import SPLITS
 
 
 @dataclass(frozen=True)
@@ -54,9 +48,9 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[SuperbUtterance]:
             of wav.scp of theirs matches it, and their utterances with them.
 
     Raises:
-        FileNotFoundError, ValueError: a table is missing, or cannot be read.
-        LayoutError: an audio file is missing, audio is not 16 kHz mono, a pattern
-            matches nothing, or two ids become one name.
+        FileNotFoundError, ValueError: a table or an audio file is missing or cannot be
+            read, audio is not 16 kHz mono, a pattern matches nothing, or two ids
+            become one name.
     """
     found = [utt for split in SPLITS for utt in _read_split(folder / split, split)]
     members = {name: _members(found, name, regex) for name, regex in groups.items()}
@@ -64,7 +58,7 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[SuperbUtterance]:
     _check_unique("speaker names", {item.speaker for item in found})
     twice = [utt for utt, count in Counter(u.utt for u in found).items() if count > 1]
     if twice:
-        raise LayoutError(f"{folder}: utterance {twice[0]} is in two splits")
+        raise ValueError(f"{folder}: utterance {twice[0]} is in two splits")
     return [
         replace(u, groups=tuple(g for g in groups if u.speaker in members[g]))
         for u in found
@@ -74,11 +68,6 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[SuperbUtterance]:
 def safe_name(name: str) -> str:
     """Makes an id that survives S3PRL, which cuts at dots, dashes kept."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)
-
-
-def hash_order(names) -> list[str]:
-    """Sorts names into an order that looks random and never changes."""
-    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
 def clean_text(text: str) -> str:
@@ -117,19 +106,19 @@ def _read_split(folder: Path, split: str) -> list[SuperbUtterance]:
 
 def _speaker_of(utt: str, speakers: dict[str, str], folder: Path) -> str:
     if not speakers.get(utt):
-        raise LayoutError(f"{folder / 'utt2spk'}: no speaker for utterance {utt}")
+        raise ValueError(f"{folder / 'utt2spk'}: no speaker for utterance {utt}")
     return speakers[utt]
 
 
 def _count_samples(utt: str, path: str) -> int:
     if not Path(path).is_file():
-        raise LayoutError(
+        raise ValueError(
             f"utterance {utt}: no audio file {path}; expected a file, not a command: "
             "espnet_uniwav.lab.corpora.prepare writes files"
         )
     info = soundfile.info(path)
     if (info.samplerate, info.channels) != (SAMPLE_RATE, 1):
-        raise LayoutError(
+        raise ValueError(
             f"utterance {utt}: {path} has {info.samplerate} Hz and {info.channels} "
             f"channels, expected {SAMPLE_RATE} Hz mono: "
             "espnet_uniwav.lab.corpora.prepare converts"
@@ -140,7 +129,7 @@ def _count_samples(utt: str, path: str) -> int:
 def _members(found: list[SuperbUtterance], name: str, regex: str) -> set[str]:
     members = {u.speaker for u in found if re.search(regex, f"{u.utt} {u.path}")}
     if not members:
-        raise LayoutError(f"--groups {name}={regex}: no line of a wav.scp matches")
+        raise ValueError(f"--groups {name}={regex}: no line of a wav.scp matches")
     return members
 
 
@@ -148,7 +137,7 @@ def _check_unique(what: str, names: set[str]) -> None:
     doubles = [n for n, c in Counter(map(safe_name, names)).items() if c > 1]
     if doubles:
         same = sorted(name for name in names if safe_name(name) == doubles[0])
-        raise LayoutError(
+        raise ValueError(
             f"{what} {same[0]} and {same[1]} both become {doubles[0]} in S3PRL's "
             "layout: rename one"
         )

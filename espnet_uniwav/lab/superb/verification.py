@@ -13,13 +13,12 @@ import soundfile
 import torch
 
 from espnet_uniwav.integrations.s3prl.sox_effects import apply_effects_tensor
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.utterances import (
-    LayoutError,
     SuperbUtterance,
     by_speaker,
-    hash_order,
     safe_name,
 )
 
@@ -47,7 +46,7 @@ def write_asv(utterances: list[SuperbUtterance], out: Path) -> list[str]:
         What was done, in lines for the user.
 
     Raises:
-        LayoutError: a split has not enough speakers.
+        ValueError: a split has not enough speakers.
     """
     sound = {item.utt: count_sound(item) for item in utterances}
     items = [item for item in utterances if sound[item.utt] >= MIN_SOUND]
@@ -55,7 +54,7 @@ def write_asv(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     train = [item for item in items if item.split == "train"]
     speakers = _count_speakers(train)
     if speakers < 2:
-        raise LayoutError(
+        raise ValueError(
             f"task asv: train has {speakers} speakers, expected two or more: give a "
             "corpus with several, or leave asv out of --tasks"
         )
@@ -109,11 +108,11 @@ def make_trials(items: list[SuperbUtterance], split: str) -> list[tuple]:
                 if frozenset((one.utt, u.utt)) not in used
             }
             if free:
-                other = free[hash_order(free)[0]]
+                other = free[min(free, key=hash_share)]
                 used.add(frozenset((one.utt, other.utt)))
                 trials += [(1, one, two), (0, one, other)]
     if not trials:
-        raise LayoutError(
+        raise ValueError(
             f"task asv: {split} has {len(chosen)} speakers and no two utterances of "
             "one speaker beside another speaker of the same group: expected two "
             "speakers with two utterances each, or leave asv out of --tasks"
@@ -123,7 +122,7 @@ def make_trials(items: list[SuperbUtterance], split: str) -> list[tuple]:
 
 def _choose(items: list[SuperbUtterance]) -> list[SuperbUtterance]:
     """At most ten of a speaker's utterances."""
-    first = set(hash_order(item.utt for item in items)[:TRIAL_UTTERANCES])
+    first = sorted((item.utt for item in items), key=hash_share)[:TRIAL_UTTERANCES]
     return [item for item in items if item.utt in first]
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.lab.corpora.decode import Piece
-from espnet_uniwav.lab.corpora.split import assign_splits, hash_share
+from espnet_uniwav.lab.corpora.split import assign_splits
 from espnet_uniwav.lab.corpora.transcripts import (
     Transcript,
     describe,

@@ -13,7 +13,6 @@ OUT/skipped.tsv.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import write_text
 
 PARTS = ("small", "medium", "large", "unlab-6k", "unlab-60k")
@@ -45,7 +45,7 @@ def main() -> None:
             f"{args.corpus}: expected PART/SPEAKER/BOOK/NAME.flac with a part of "
             f"{', '.join(PARTS)}, found none"
         )
-    speakers = sorted({path.parts[-3] for path in recordings}, key=draw)
+    speakers = sorted({path.parts[-3] for path in recordings}, key=hash_share)
     held_out = set(speakers[: max(round(args.dev_share * len(speakers)), 1)])
     if len(held_out) == len(speakers):
         raise ValueError(f"{args.corpus}: expected two speakers or more, found one")
@@ -68,11 +68,6 @@ def main() -> None:
     if len(skipped) == len(recordings):
         raise ValueError(f"{said}: {args.out / 'skipped.tsv'} says why")
     print(said)
-
-
-def draw(speaker: str) -> str:
-    """An order of speakers, the same on every machine."""
-    return hashlib.sha256(speaker.encode()).hexdigest()
 
 
 def read_activity(path: Path) -> list[tuple[float, float]]:

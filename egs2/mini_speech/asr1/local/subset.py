@@ -13,9 +13,8 @@ from pathlib import Path
 
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.io.audio import SAMPLE_RATE
-from espnet_uniwav.io.kaldi import read_table, refuse_segments
+from espnet_uniwav.io.kaldi import hash_share, read_table, refuse_segments
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.corpora.split import hash_share
 
 TABLES = ("wav.scp", "text", "utt2spk", "speech_shape", "alignment")
 
