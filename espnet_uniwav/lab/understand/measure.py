@@ -84,9 +84,8 @@ def understand(
     abx = abx and has_fastabx() and bool(alignments)
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
     measurement = Measurement(held_out, fit, max_frames, conf, abx)
-    systems = make_systems(checkpoint, seed)
-    scores = list(_print(measurement.score_all(systems, codes, device)))
-    scores.sort(key=lambda score: score.system == RAW)
+    found = measurement.score_all(make_systems(checkpoint, seed), codes, device)
+    scores = sorted(_print(found), key=lambda score: score.system == RAW)
     notes += _print(abx_notes(scores, len(held_out.alignments)))
     write_understanding(output, scores, notes, command)
     return f"{output}: {len(scores)} scores"
