@@ -15,8 +15,8 @@ COLUMNS = ("utt", "tier", "start", "end", "label")
 TIERS = ("words", "phones")
 
 
-class AlignmentTable:
-    """The tiers of all utterances of a table.
+class TableAligner:
+    """Looks up the alignment of one utterance after the other in a table.
 
     Columns are separated by tabs: utt, tier (words, phones; others are ignored), start
     and end (seconds), label (empty, sp or sil: silence). ARPAbet may be written in
@@ -33,6 +33,7 @@ class AlignmentTable:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.tiers: dict[str, dict[str, list[Segment]]] = {}
+        self.used: set[str] = set()
         if not is_there(self.path):
             raise FileNotFoundError(f"{path}: no such file; name a table of alignments")
         columns, rows = read_rows(path, **TSV)
@@ -41,6 +42,31 @@ class AlignmentTable:
             self._add(place, row)
         if are_arpabet(s.label for own in self.tiers.values() for s in own["phones"]):
             self._write_phones_in_capitals()
+
+    def __call__(self, utterance) -> Alignment:
+        """The alignment of an utterance with a ``name``, ``path`` and ``text``.
+
+        Raises:
+            OSError, ValueError: If the table has none for it, or an unusable one.
+        """
+        name, path = utterance.name, self.path
+        tiers = self.tiers.get(name)
+        if tiers is None:
+            raise ValueError(f"{path} has no line of it")
+        self.used.add(name)
+        for tier in TIERS:
+            if not tiers[tier]:
+                raise ValueError(f"{path}: {name}: expected {tier}, found none")
+        words, phones = (sorted(tiers[t], key=lambda s: s.start) for t in TIERS)
+        seconds = seconds_of(utterance.path)
+        place = f"{path}: {name}"
+        check_seconds(place, phones[-1].end, seconds)
+        return make_alignment(place, name, words, phones, seconds, utterance.text)
+
+    def unused(self) -> dict[str, str]:
+        """Utterances of the table that were not requested, and a reason."""
+        names = self.tiers.keys() - self.used
+        return {name: "is in the table, but not in the data folder" for name in names}
 
     def _check_columns(self, columns) -> None:
         if not set(COLUMNS) <= set(columns):
@@ -62,40 +88,3 @@ class AlignmentTable:
             own["phones"] = [
                 Segment(s.start, s.end, s.label.upper()) for s in own["phones"]
             ]
-
-
-class TableAligner:
-    """Looks up the alignment of one utterance after the other.
-
-    Args:
-        table: Where to look.
-    """
-
-    def __init__(self, table: AlignmentTable):
-        self.table = table
-        self.used: set[str] = set()
-
-    def __call__(self, utterance) -> Alignment:
-        """The alignment of an utterance with a ``name``, ``path`` and ``text``.
-
-        Raises:
-            OSError, ValueError: If the table has none for it, or an unusable one.
-        """
-        name, path = utterance.name, self.table.path
-        tiers = self.table.tiers.get(name)
-        if tiers is None:
-            raise ValueError(f"{path} has no line of it")
-        self.used.add(name)
-        for tier in TIERS:
-            if not tiers[tier]:
-                raise ValueError(f"{path}: {name}: expected {tier}, found none")
-        words, phones = (sorted(tiers[t], key=lambda s: s.start) for t in TIERS)
-        seconds = seconds_of(utterance.path)
-        place = f"{path}: {name}"
-        check_seconds(place, phones[-1].end, seconds)
-        return make_alignment(place, name, words, phones, seconds, utterance.text)
-
-    def unused(self) -> dict[str, str]:
-        """Utterances of the table that were not requested, and a reason."""
-        names = self.table.tiers.keys() - self.used
-        return {name: "is in the table, but not in the data folder" for name in names}

@@ -106,22 +106,22 @@ def pocketsphinx_method(data: Path, num_workers: int | None) -> Method:
 
 def mfa_method(textgrids: Path | None) -> Method:
     """See ``MFAAligner``."""
-    from espnet_uniwav.lab.align.mfa import MFAAligner, TextGrids
+    from espnet_uniwav.lab.align.mfa import MFAAligner
 
     if textgrids is None:
         raise ValueError("--method mfa needs --textgrids FOLDER")
     _require_package("praatio")
-    aligner = MFAAligner(TextGrids(textgrids))
+    aligner = MFAAligner(textgrids)
     return Method("phones", lambda: aligner, unused=aligner.unused)
 
 
 def table_method(alignments: Path | None) -> Method:
     """See ``TableAligner``."""
-    from espnet_uniwav.lab.align.alignment_table import AlignmentTable, TableAligner
+    from espnet_uniwav.lab.align.alignment_table import TableAligner
 
     if alignments is None:
         raise ValueError("--method table needs --alignments FILE.tsv")
-    aligner = TableAligner(AlignmentTable(alignments))
+    aligner = TableAligner(alignments)
     return Method("phones", lambda: aligner, unused=aligner.unused)
 
 

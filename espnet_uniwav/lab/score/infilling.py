@@ -215,7 +215,7 @@ class InfillingScorer:
 
 
 @dataclass(frozen=True)
-class Row:
+class InfillingRow:
     """One line of the table; rates in percent, low to high is the 95 % interval."""
 
     system: str
@@ -273,7 +273,7 @@ def score_table(
     protocols: list[Protocol],
     grid: list[Sampling],
     seed: int = 0,
-) -> tuple[list[Row], list[Difference]]:
+) -> tuple[list[InfillingRow], list[Difference]]:
     """Score the fixed systems and the model's fillings at every span.
 
     Args:
@@ -312,12 +312,12 @@ def _varied(sampling: Sampling, grid: list[Sampling]) -> str:
 
 def summarise(
     system: str, protocol: Protocol, scores: list[InfillingScore], settings: str = ""
-) -> Row:
+) -> InfillingRow:
     """Total the scores of one system into a row."""
     errors = [score.errors for score in scores if score.errors is not None]
     wer = estimate_rate([e.word_edits for e in errors], [e.words for e in errors])
     settings = f"share={protocol.share} mask_seed={protocol.seed} {settings}"
-    return Row(
+    return InfillingRow(
         system=system,
         span=protocol.span,
         wer=wer.value,
@@ -337,7 +337,7 @@ def compare(scores: list[InfillingScore], others: list[InfillingScore]) -> Estim
     return estimate_rate(edits, [score.errors.words for score in scores])
 
 
-def format_table(rows: list[Row]) -> str:
+def format_table(rows: list[InfillingRow]) -> str:
     """The rows as markdown, a group of columns per span."""
     spans = sorted({row.span for row in rows})
     cells = {(row.system, row.span): row for row in rows}
@@ -353,14 +353,14 @@ def format_table(rows: list[Row]) -> str:
     return markdown(["system", *titles], lines)
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: InfillingRow) -> list[str]:
     distance = f"{row.distance:.3f}"
     if math.isnan(row.wer):
         return ["", "", distance]
     return [f"{Estimate(row.wer, row.low, row.high):.1f}", f"{row.cer:.1f}", distance]
 
 
-def csv_rows(rows: list[Row]) -> list[dict]:
+def csv_rows(rows: list[InfillingRow]) -> list[dict]:
     """Rounded cells; missing scores are empty."""
     return [{name: _round(own) for name, own in asdict(row).items()} for row in rows]
 
