@@ -14,28 +14,37 @@ from espnet_uniwav.io.output import atomic_write, write_text
 TSV = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
-def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict]]]:
+def read_rows(
+    path: str | Path, needed: Sequence[str] = (), **form
+) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
     """Read a table, as saved by a spreadsheet.
 
     Args:
         path: File.
+        needed: Columns that must be there.
         **form: Arguments of ``csv.DictReader``: none for CSV, ``TSV``.
 
     Returns:
         Names of the columns; and for every line its position, for errors, and its
-        cells.
+        cells, of which a missing one is empty.
 
     Raises:
-        FileNotFoundError, ValueError: As of ``read_lines``; or if a line has more cells
-            than the header.
+        FileNotFoundError, ValueError: As of ``read_lines``; or if a column is missing,
+            or a line has more cells than the header.
     """
     lines = (f"{line}\n" for line in read_lines(path, mark=True))
-    reader = csv.DictReader(lines, **form)
+    reader = csv.DictReader(lines, restval="", **form)
     try:
         columns = list(reader.fieldnames or [])
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num + 1}: {error}") from error
+    if missing := [name for name in needed if name not in columns]:
+        raise ValueError(
+            f"{path}: expected the columns {', '.join(needed)}, divided by "
+            f"{form.get('delimiter', ',')!r}, found {', '.join(columns) or 'none'}; "
+            f"add {', '.join(missing)}"
+        )
     for place, row in rows:
         if more := [cell for cell in row.pop(None, ()) if cell]:
             raise ValueError(

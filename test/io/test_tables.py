@@ -11,12 +11,14 @@ def test_rows_have_their_lines(tmp_path):
     (tmp_path / "a.csv").write_bytes('\ufeffa,b\n"x\ny",2\n3\n'.encode())
     columns, rows = read_rows(tmp_path / "a.csv")
     assert columns == ["a", "b"] and rows[0][1] == {"a": "x\ny", "b": "2"}
-    assert rows[1] == (f"{tmp_path / 'a.csv'}, line 4", {"a": "3", "b": None})
+    assert rows[1] == (f"{tmp_path / 'a.csv'}, line 4", {"a": "3", "b": ""})
     (tmp_path / "a.csv").write_text("a,b\n1,2,\n3,4,,5\n")
     with pytest.raises(
         ValueError, match=r"line 3: expected the cells a, b, .*'5'.*','"
     ):
         read_rows(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="a.csv: expected .* a, c, .*found a, b; add"):
+        read_rows(tmp_path / "a.csv", ("a", "c"))
     (tmp_path / "a.csv").write_text("a\n" + "x" * 200000)
     with pytest.raises(ValueError, match="a.csv, line 2: field larger"):
         read_rows(tmp_path / "a.csv")

@@ -56,7 +56,7 @@ def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
     if odd := sorted(set(columns) - set(COLUMNS)):
         raise ValueError(f"{path}: unknown columns {odd}; choose from {COLUMNS}")
     for place, row in rows:
-        line = Line(**{key: value or "" for key, value in row.items()})
+        line = Line(**row)
         if empty := [key for key in needed if not getattr(line, key)]:
             raise ValueError(f"{place}: expected {', '.join(empty)}")
         try:

@@ -36,9 +36,7 @@ class TableAligner:
         self.used: set[str] = set()
         if not is_there(self.path):
             raise FileNotFoundError(f"{path}: no such file; name a table of alignments")
-        columns, rows = read_rows(path, **TSV)
-        self._check_columns(columns)
-        for place, row in rows:
+        for place, row in read_rows(path, COLUMNS, **TSV)[1]:
             self._add(place, row)
         if are_arpabet(s.label for own in self.tiers.values() for s in own["phones"]):
             self._write_phones_in_capitals()
@@ -68,19 +66,12 @@ class TableAligner:
         names = self.tiers.keys() - self.used
         return {name: "is in the table, but not in the data folder" for name in names}
 
-    def _check_columns(self, columns) -> None:
-        if not set(COLUMNS) <= set(columns):
-            raise ValueError(
-                f"{self.path}: expected the columns {', '.join(COLUMNS)}, separated by "
-                f"tabs, found {', '.join(columns) or 'none'}"
-            )
-
     def _add(self, place: str, row: dict) -> None:
         if row["tier"] not in TIERS:
             return
-        start, end = (parse_seconds(place, k, row[k] or "") for k in ("start", "end"))
+        start, end = (parse_seconds(place, k, row[k]) for k in ("start", "end"))
         tiers = self.tiers.setdefault(row["utt"], {name: [] for name in TIERS})
-        label = (row["label"] or "").strip(BLANKS)
+        label = row["label"].strip(BLANKS)
         tiers[row["tier"]].append(Segment(start, end, label))
 
     def _write_phones_in_capitals(self) -> None:

@@ -66,13 +66,7 @@ def read_cells(
     path = Path(folder) / TABLE
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; is {folder} a corpus folder?")
-    columns, rows = read_rows(path, **TSV)
-    if missing := sorted(set(needed) - set(columns)):
-        raise ValueError(
-            f"{path}: expected the columns {' and '.join(needed)}, separated by tabs, "
-            f"found {', '.join(columns)}; add {', '.join(missing)}"
-        )
-    return [(place, {key: row[key] or "" for key in columns}) for place, row in rows]
+    return read_rows(path, needed, **TSV)[1]
 
 
 def write_transcripts(folder: str | Path, rows: Iterable[Transcript]) -> Path:
@@ -117,7 +111,7 @@ def _read_row(place: str, row: dict) -> Transcript:
         row.get("speaker") or utt,
         path,
         _seconds(place, row.get("seconds"), path),
-        row.get("text") or "",
+        row.get("text", ""),
         split,
         row.get("source") or folder.resolve().name,
     )

@@ -1,4 +1,4 @@
-"""The server of the page: on this machine alone, unless asked otherwise."""
+"""The server of the page: on this machine alone by default."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def run_facts(
         ("Configuration", run.name),
         ("Training steps", f"{run.steps:,}" if run.steps else ""),
         ("Epochs", str(len(run.epochs) or "")),
-        ("Audio read (about)", _duration(heard_seconds(run, curves))),
+        ("Audio read (about)", _duration(seconds_read(run, curves))),
         ("Training time", _duration(train)),
         ("Validation time", _duration(valid)),
         ("Wall time by ESPnet's log", _duration(run.wall_seconds)),
@@ -157,7 +157,7 @@ def run_facts(
     return [(name, value) for name, value in facts if value]
 
 
-def heard_seconds(run: Experiment, curves: Curves) -> float:
+def seconds_read(run: Experiment, curves: Curves) -> float:
     """Seconds of audio read in training: mean throughput x training time."""
     _, rates = curves.train_epochs.get("audio_seconds_per_second", ([], []))
     rates = np.asarray(rates)[np.isfinite(rates)]
@@ -226,7 +226,7 @@ def read_table(title: str, path: str | Path) -> Table:
     columns, rows = read_rows(path)
     if not columns:
         raise ValueError(f"{path}: expected a header line, found an empty file")
-    cells = [[_shorten(cell or "") for cell in row.values()] for _, row in rows]
+    cells = [[_shorten(cell) for cell in row.values()] for _, row in rows]
     return Table(title, columns, cells)
 
 

@@ -295,18 +295,13 @@ def read_scores(path: Path, needed: Iterable[str] = ("target", "system")) -> lis
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it has a header line without these columns.
+        ValueError: If it has a header line without these columns; it may be empty.
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such table; make it with `uniwav understand`"
         )
-    columns, rows = read_rows(path)
-    if missing := set(needed) - set(columns or needed):
-        raise ValueError(
-            f"{path}: expected the columns {sorted(missing)}, found {columns}; make "
-            "the table again with `uniwav understand`"
-        )
+    _, rows = read_rows(path, needed if path.read_bytes().strip() else ())
     return [{name: _parse(name, cell) for name, cell in r.items()} for _, r in rows]
 
 

@@ -38,7 +38,7 @@ def test_columns_that_may_be_missing(tmp_path):
 @pytest.mark.parametrize(
     "table, said",
     [
-        ("utt\tpath\na\tb\n", "expected the columns path and split.*add split"),
+        ("utt\tpath\na\tb\n", "expected the columns path, split.*add split"),
         ("path\tsplit\na.wav\tvalid\n", "line 2: expected train, dev or .*'valid'"),
         ("path\tsplit\n\ttrain\n", "line 2: expected a path"),
         ("path\tsplit\tseconds\na\ttrain\tx\n", "line 2: expected seconds, found 'x'"),
