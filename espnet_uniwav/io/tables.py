@@ -89,6 +89,6 @@ def write_tsv(
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence]) -> str:
-    """A table in Markdown, without a line end behind it."""
+    """A table in Markdown, without a line end."""
     head, *lines = (f"| {' | '.join(map(str, row))} |" for row in (columns, *rows))
     return "\n".join([head, "|---" * len(columns) + "|", *lines])

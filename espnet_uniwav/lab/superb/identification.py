@@ -26,8 +26,8 @@ MAX_SPEAKERS = 1251  # outputs of S3PRL's head
 def write_sid(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     """Writes a VoxCeleb1 tree and the list of its splits.
 
-    The splits of the corpus become the groups `train_speakers`, whom a model
-    pre-trained on train was trained on, and `other_speakers`.
+    The splits of the corpus become the groups `train_speakers`, on whom a model
+    pre-trained on train was trained, and `other_speakers`.
 
     Args:
         utterances: of all splits, with or without text.
