@@ -38,3 +38,18 @@ def packaged(tmp_path, monkeypatch):
     model = make_model()
     save_checkpoint(model, make_config(), tmp_path / "models/tiny-test")
     return model
+
+
+@pytest.fixture
+def prepare(tmp_path, capsys):
+    """Prepares a corpus in this process."""
+    from corpus_case import Result
+
+    from espnet_uniwav.lab.corpora.prepare import main
+
+    def run(corpus, *options, out="out"):
+        argv = [str(corpus), str(tmp_path / out), "--nj", "2", *map(str, options)]
+        status = main(argv)
+        return Result(tmp_path / out, status, "".join(capsys.readouterr()))
+
+    return run

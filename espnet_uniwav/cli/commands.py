@@ -28,7 +28,7 @@ class Command:
 COMMANDS = {
     "align": Command(
         "data",
-        "lab.align.align:align",
+        "lab.align.forced_alignment:align",
         "data output",
         """Align the utterances of a data folder with their texts.
 
@@ -128,7 +128,7 @@ examples:
     ),
     "report": Command(
         "training",
-        "lab.report.report_page:report",
+        "lab.report.report:report",
         "",
         """Show a pre-training as one self-contained HTML page.
 
@@ -194,7 +194,7 @@ examples:
     ),
     "score": Command(
         "generation",
-        "lab.score.compare:score",
+        "lab.score.speech:score",
         "lines systems",
         """Judge generated speech: words, voice, naturalness, time.
 

@@ -15,6 +15,7 @@ from espnet_uniwav.io.output import atomic_write, check_output, file_of
 from espnet_uniwav.io.samples import (
     UNKNOWN,
     Sound,
+    check_finite,
     read_sound,
     read_times,
     to_mono,
@@ -22,6 +23,8 @@ from espnet_uniwav.io.samples import (
 )
 from espnet_uniwav.io.source import Entry, Source, Stretch, as_source
 
+# Hz, of the data that the recipes prepare, and of the models that judge speech.
+SAMPLE_RATE = 16000
 # Hz; and the number of samples of all channels: 18 hours at 16 kHz.
 RATES, MOST_SAMPLES = (1000, 768000), 2**30
 # Largest sample. Some files go slightly beyond 1; unscaled integers go to 32768.
@@ -186,12 +189,7 @@ def _read(path: str | Source) -> Sound:
         _check_count(source, len(samples), damaged=bool(sound.notes))
         if samples.size > MOST_SAMPLES:
             raise _too_long("more")
-        if not np.isfinite(samples).all():
-            count = int((~np.isfinite(samples)).sum())
-            raise ValueError(
-                f"expected finite samples, found {count} NaN or infinite ones; "
-                "write the file again without them"
-            )
+        check_finite(samples)
         if (peak := float(np.abs(samples).max())) > LOUDEST:
             raise ValueError(
                 f"expected samples from -1 to 1, found {peak:g}; scale them"

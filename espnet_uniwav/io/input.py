@@ -6,7 +6,6 @@ as U+2028, are errors: different programs would read different tables.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,37 +92,6 @@ def _decode(line: bytes, number: int, place: str) -> str:
             "line; replace it by a blank"
         )
     return text
-
-
-def read_rows(path: str | Path, **form) -> tuple[list[str], list[tuple[str, dict]]]:
-    """Read a table with a header line, as saved by a spreadsheet.
-
-    Args:
-        path: File.
-        **form: Arguments of ``csv.DictReader``, such as ``delimiter``.
-
-    Returns:
-        Names of the columns; and for every line its position, for errors, and its
-        cells.
-
-    Raises:
-        FileNotFoundError, ValueError: As of ``read_lines``; or if a line has more cells
-            than the header.
-    """
-    lines = (f"{line}\n" for line in read_lines(path, mark=True))
-    reader = csv.DictReader(lines, **form)
-    try:
-        columns = list(reader.fieldnames or [])
-        rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num + 1}: {error}") from error
-    for place, row in rows:
-        if more := [cell for cell in row.pop(None, ()) if cell]:
-            raise ValueError(
-                f"{place}: expected the cells {', '.join(columns)}, found {more} after "
-                f"them; take the {form.get('delimiter', ',')!r} out of a cell"
-            )
-    return columns, rows
 
 
 def read_yaml(path: str | Path) -> dict:

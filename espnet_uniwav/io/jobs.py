@@ -19,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import write_tsv
 
 FAILED, TIMES = "failed.tsv", "times.tsv"
 DIED = "the process that worked on it died, alone too; look at the file"
@@ -26,7 +27,7 @@ AHEAD = 4
 
 # Of a process of the pool: its work, and its state.
 _work: Callable[[Any], Any]
-_working, _leaving = False, False
+_working, _terminating = False, False
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def process_all(
         outcomes = _in_processes(prepare, items, num_workers)
     else:
         work = prepare()
-        outcomes = (_try(work, *named) for named in items.items())
+        outcomes = (_attempt(work, *named) for named in items.items())
     yield from tqdm(outcomes, desc=title, unit="utt", total=len(items), disable=None)
 
 
@@ -119,17 +120,17 @@ def _write_times(path: Path, rows: Mapping[str, str]) -> None:
 
 def write_failed(folder: Path, reasons: Mapping[str, str]) -> None:
     """Write failed.tsv (name, reason) to an existing folder."""
-    lines = [f"{name}\t{' '.join(why.split())}\n" for name, why in reasons.items()]
-    write_text(folder / FAILED, "".join(["name\treason\n", *lines]))
+    rows = ((name, " ".join(why.split())) for name, why in reasons.items())
+    write_tsv(folder / FAILED, ("name", "reason"), rows)
 
 
-def conclude(
-    said: str, folder: Path, done: int, failed: int, allow_failed: bool = False
+def check_failures(
+    summary: str, folder: Path, done: int, failed: int, allow_failed: bool = False
 ) -> str:
-    """What a command says at its end, and whether it succeeded.
+    """Decide whether a command succeeded, and add failures to its summary.
 
     Args:
-        said: What was done.
+        summary: What was done.
         folder: Holds failed.tsv.
         done: Items that are done, now or by an earlier run.
         failed: Items that are not.
@@ -142,47 +143,47 @@ def conclude(
         ValueError: With the summary, if nothing is done or something failed.
     """
     if failed:
-        said += f"; {failed} failed, see {folder / FAILED}"
+        summary += f"; {failed} failed, see {folder / FAILED}"
     if not done or (failed and not allow_failed):
-        raise ValueError(said)
-    return said
+        raise ValueError(summary)
+    return summary
 
 
 def _in_processes(prepare, items: Mapping[str, Any], num_workers: int):
     queue = deque(items.items())
     while queue:
-        lost = yield from _until_death(prepare, queue, num_workers)
+        lost = yield from _run_pool(prepare, queue, num_workers)
         for name, item in lost:
-            if (yield from _until_death(prepare, deque([(name, item)]), 1)):
+            if (yield from _run_pool(prepare, deque([(name, item)]), 1)):
                 yield Outcome(name, None, DIED)
 
 
-def _until_death(prepare, queue: deque, num_workers: int):
-    """Work until the queue is empty or a process dies; return the unfinished items."""
-    flying = deque()
+def _run_pool(prepare, queue: deque, num_workers: int):
+    """Work until the queue is empty or a process dies; return unfinished items."""
+    pending = deque()
     executor = ProcessPoolExecutor(
         num_workers, get_context("spawn"), _start, (prepare,)
     )
     with executor as pool:
         try:
-            while queue or flying:
-                while queue and len(flying) < AHEAD * num_workers:
-                    with _deaf():
-                        flying.append((queue[0], pool.submit(_do, *queue[0])))
+            while queue or pending:
+                while queue and len(pending) < AHEAD * num_workers:
+                    with _block_interrupts():
+                        pending.append((queue[0], pool.submit(_do, *queue[0])))
                     queue.popleft()
-                outcome = flying[0][1].result()
-                flying.popleft()
+                outcome = pending[0][1].result()
+                pending.popleft()
                 yield outcome
         except BrokenProcessPool:
-            return [named for named, _ in flying]
+            return [named for named, _ in pending]
         except BaseException:  # interrupted, or nobody wants the other outcomes
-            _end(pool)
+            _terminate_workers(pool)
             raise
     return []
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _block_interrupts() -> Iterator[None]:
     """Context in which processes start that ignore Ctrl-C: this one ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -194,7 +195,7 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
+def _terminate_workers(pool: ProcessPoolExecutor) -> None:
     """End the processes of a pool; what they were writing is removed."""
     # A process that ends while it answers leaves half an answer: nobody waits for more.
     pool._result_queue._writer.close()
@@ -208,16 +209,16 @@ def _start(prepare) -> None:
     _work = prepare()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _terminate)
 
 
-def _leave(*_) -> None:
+def _terminate(*_) -> None:
     """End this process, at work by an exception, so that it cleans up."""
-    global _leaving
+    global _terminating
     if not _working:
         os._exit(1)
-    if not _leaving:
-        _leaving = True
+    if not _terminating:
+        _terminating = True
         raise SystemExit
 
 
@@ -225,14 +226,14 @@ def _do(name: str, item: Any) -> Outcome:
     global _working
     _working = True
     try:
-        return _try(_work, name, item)
+        return _attempt(_work, name, item)
     finally:
-        if _leaving:
+        if _terminating:
             os._exit(1)  # of an exception alone, the pool would make an answer
         _working = False
 
 
-def _try(work, name: str, item: Any) -> Outcome:
+def _attempt(work, name: str, item: Any) -> Outcome:
     start = time.perf_counter()
     value, reason = None, ""
     try:

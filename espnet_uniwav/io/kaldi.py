@@ -196,16 +196,20 @@ def write_data_folder(folder: Path, tables: dict[str, dict[str, object]]) -> Non
         write_text(folder / name, "".join(lines))
 
 
+def hash_share(name: str) -> float:
+    """A number in [0, 1) of a name, for draws and orders that never change."""
+    digest = hashlib.sha256(name.encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
 def draw_one(name: str, utterances: list[Utterance]) -> Utterance | None:
     """Draw an utterance, determined by the names alone; None if there are none."""
-
-    def draw(utterance: Utterance) -> str:
-        return hashlib.sha256(f"{name} {utterance.name}".encode()).hexdigest()
-
-    return min(utterances, key=draw, default=None)
+    return min(
+        utterances, key=lambda own: hash_share(f"{name} {own.name}"), default=None
+    )
 
 
-def spread(utterances: list[Utterance], count: int | None) -> list[Utterance]:
+def thin_by_speaker(utterances: list[Utterance], count: int | None) -> list[Utterance]:
     """About ``count`` utterances, evenly spread over the speakers; None keeps all.
 
     Groups of MIN_UTTERANCES of a speaker are kept together: with fewer, speakers cannot

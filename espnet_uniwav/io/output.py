@@ -52,7 +52,7 @@ def check_output(path: str | Path, folder: bool = False) -> None:
         OSError: Naming the path.
     """
     path = Path(path)
-    with naming(path):
+    with output_errors(path):
         if folder:
             above = (path, *path.absolute().parents)
             place = next(own for own in above if _mode_of(own) is not None)
@@ -88,7 +88,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     name = f".{target.name[-50:]}.{uuid.uuid4().hex[:12]}.partial"
     partial = target.parent / name
-    with naming(path, partial):
+    with output_errors(path, partial):
         if _is_stream(path):
             raise OSError(f"{path}: expected a regular file, found a pipe or device")
         try:
@@ -108,19 +108,19 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO]:
     What is no regular file, such as a pipe, is written as it is.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    with naming(path):
+    with output_errors(path):
         stream = _is_stream(Path(path))
     if not stream:
         with atomic_path(path) as partial, open(partial, mode, **text) as file:
             yield file
     else:
-        with naming(path), open(path, mode, **text) as file:
+        with output_errors(path), open(path, mode, **text) as file:
             yield file
 
 
 @contextmanager
-def naming(path: str | Path, partial: Path | None = None) -> Iterator[None]:
-    """Context in which errors of the system name an output as the user does.
+def output_errors(path: str | Path, partial: Path | None = None) -> Iterator[None]:
+    """Context in which errors of the system name an output by the path of the user.
 
     Args:
         path: The output.

@@ -1,4 +1,4 @@
-"""Paths in what is published: none says where on a machine something was."""
+"""Paths in published configurations, without the folders of this machine."""
 
 from __future__ import annotations
 

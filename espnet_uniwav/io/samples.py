@@ -88,6 +88,15 @@ def read_times(source: Source, check: Check, most: int = UNKNOWN) -> tuple[int, 
     return len(sound.samples), sound.rate
 
 
+def check_finite(samples: np.ndarray) -> None:
+    """Refuse NaN and infinite samples with a ValueError that counts them."""
+    if count := int(np.count_nonzero(~np.isfinite(samples))):
+        raise ValueError(
+            f"expected finite samples, found {count} NaN or infinite ones; write the "
+            "file again without them"
+        )
+
+
 def to_mono(samples: np.ndarray) -> tuple[np.ndarray, Notes]:
     """Mix channels; opposite ones would cancel each other, so one of them is used.
 

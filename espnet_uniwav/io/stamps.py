@@ -8,33 +8,32 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.source import Source, stamp
+from espnet_uniwav.io.tables import write_tsv
 
 TABLE = "recordings.tsv"
 
 
-def changed(folder: Path, sources: Mapping[str, Source]) -> set[str]:
-    """Names whose recordings are not those that the folder remembers."""
+def find_changed(folder: Path, sources: Mapping[str, Source]) -> set[str]:
+    """Names whose recordings are not those of the table."""
     before = _read(folder / TABLE)
     known = {name: own for name, own in sources.items() if name in before}
     now = {name: stamp(source) for name, source in known.items()}
     return {name for name, own in now.items() if own and own != before[name]}
 
 
-def remember(folder: Path, sources: Mapping[str, Source]) -> None:
+def write_stamps(folder: Path, sources: Mapping[str, Source]) -> None:
     """Write what the recordings are now; before they are read, results removed.
 
     So a kill, or a change of a recording meanwhile, only gives the next run more work.
     """
     now = {name: stamp(source) for name, source in sources.items()}
     known = {**_read(folder / TABLE), **{k: v for k, v in now.items() if v}}
-    rows = (f"{name}\t{own}\n" for name, own in known.items())
-    write_text(folder / TABLE, "".join(["name\tstamp\n", *rows]))
+    write_tsv(folder / TABLE, ("name", "stamp"), known.items())
 
 
-def said_again(stale: Collection[str]) -> str:
-    """Words for a summary: how many results were made again."""
+def describe_changed(stale: Collection[str]) -> str:
+    """Part of a summary: how many results were made again."""
     return f", {len(stale)} again, of recordings that have changed" if stale else ""
 
 

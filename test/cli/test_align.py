@@ -13,7 +13,7 @@ from factories import command, make_speech
 
 from espnet_uniwav.apps.phones.ctm import read_ctm
 from espnet_uniwav.io.pipe import ALLOW
-from espnet_uniwav.lab.align import align as corpus
+from espnet_uniwav.lab.align import forced_alignment
 
 align = command("align")
 export = command("export")
@@ -196,10 +196,10 @@ def test_some_utterances_in_groups_of_a_speaker(data, tmp_path, monkeypatch):
         seen.append(utterance.name)
         raise ValueError("not tried")
 
-    def use_none(data, num_workers):
-        return "phones", lambda: refuse, 0, dict
+    def no_method(data, num_workers):
+        return forced_alignment.Method("phones", lambda: refuse)
 
-    monkeypatch.setattr(corpus, "use_pocketsphinx", use_none)
+    monkeypatch.setattr(forced_alignment, "pocketsphinx_method", no_method)
     with pytest.raises(SystemExit, match="0 of 2 utterances"):
         align([str(data), str(tmp_path / "out"), "--num_utterances", "2"])
     assert seen == ["s1-a", "s1-b"]
@@ -234,7 +234,7 @@ def test_errors_are_one_line(data, tmp_path, more, said):
 
 
 def test_a_missing_package_is_named(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(forced_alignment.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="^align: .*pip install pocketsphinx"):
         align([str(data), str(tmp_path / "out")])
 

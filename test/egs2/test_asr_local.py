@@ -1,4 +1,4 @@
-"""The asr1 recipe's own scripts: how errors are counted."""
+"""The asr1 recipe's own scripts: how errors are counted, tokens of frames, minutes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import sys
 import pytest
 from factories import ROOT
 
+from espnet_uniwav.apps.phones.ctm import Segment
+
 LOCAL = ROOT / "egs2/mini_speech/asr1/local"
+INDEX = {"<blank>": 0, "<space>": 1, "A": 2, "B": 3}
 
 
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(LOCAL))
     yield importlib.import_module
-    sys.modules.pop("score", None)
+    for name in ("score", "frame_tokens", "subset"):
+        sys.modules.pop(name, None)
 
 
 def run(module, monkeypatch, *argv):
@@ -86,3 +90,47 @@ def test_unknown_baseline(script, hypotheses, monkeypatch):
     options = [hypotheses / "ref", f"a={hypotheses / 'wrong'}", "--baseline", "b"]
     with pytest.raises(SystemExit, match="--baseline: expected one of a"):
         run(script("score"), monkeypatch, *options)
+
+
+def test_characters_are_spread_over_their_word(script):
+    frame_tokens = script("frame_tokens").frame_tokens
+    words = [Segment(0.1, 0.5, "AB"), Segment(0.7, 0.9, "A"), Segment(0.9, 1.0, "B")]
+    tokens = frame_tokens(words, 12, 10, INDEX)
+    assert tokens.tolist() == [0, 2, 2, 3, 3, 0, 1, 2, 1, 3, 0, 0]
+
+
+def test_every_character_has_a_frame(script):
+    frame_tokens = script("frame_tokens").frame_tokens
+    tokens = frame_tokens([Segment(0.0, 0.1, "ABA")], 8, 10, INDEX)
+    assert tokens[0] in (2, 3) and len(tokens) == 8
+
+
+def test_unknown_character(script):
+    frame_tokens = script("frame_tokens").frame_tokens
+    with pytest.raises(ValueError, match="'C' of 'AC'"):
+        frame_tokens([Segment(0, 1, "AC")], 10, 10, INDEX)
+
+
+def test_minutes_of_a_folder(script, tmp_path):
+    """Half of forty utterances of a second; the smaller subset is in the larger."""
+    main, folder = script("subset").main, tmp_path / "in"
+    folder.mkdir()
+    utts = [f"{n % 4}{n}" for n in range(40)]
+    for name, value in (
+        *(("wav.scp", "a.wav"), ("text", "AB"), ("utt2spk", "s")),
+        *(("speech_shape", "16000"), ("alignment", "2 3")),
+    ):
+        (folder / name).write_text("".join(f"{utt} {value}\n" for utt in utts))
+    kept = []
+    for seconds in (10, 20):
+        out = tmp_path / str(seconds)
+        main([str(folder), str(out), str(seconds / 60)])
+        kept.append((out / "text").read_text().splitlines())
+        assert len((out / "alignment").read_text().splitlines()) == seconds
+    assert [len(lines) for lines in kept] == [10, 20]
+    assert set(kept[0]) < set(kept[1])
+    with pytest.raises(SystemExit, match="holds 0.7 minutes: ask for fewer"):
+        main([str(folder), str(tmp_path / "out"), "1"])
+    (folder / "segments").write_text("00 r 0 1\n")
+    with pytest.raises(SystemExit, match="segments: expected a file for every"):
+        main([str(folder), str(tmp_path / "out"), "1"])

@@ -17,9 +17,9 @@ from factories import ROOT, make_config, make_model
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io.config import resolve
-from espnet_uniwav.io.kaldi import read_table as read_kaldi
+from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.lab.corpora.librispeech import PARTS
-from espnet_uniwav.lab.corpora.transcripts import read_table
+from espnet_uniwav.lab.corpora.transcripts import read_transcripts
 
 OURS = shutil.ignore_patterns("data", "exp", "downloads", "report")
 
@@ -67,10 +67,10 @@ def test_data_of_pretraining(run, librispeech, tmp_path):
     status, said = run("ssl1", *options)
     assert status == 0, said
     ours = tmp_path / "egs2/ours"
-    assert [r.utt for r in read_table(ours / "data/corpus_more")][-1] == "x"
+    assert [r.utt for r in read_transcripts(ours / "data/corpus_more")][-1] == "x"
     data = ours / "ssl1/data"
-    assert list(read_kaldi(data / "train/wav.scp")) == ["1-1-0", "x"]
-    assert list(read_kaldi(data / "dev/wav.scp")) == ["2-1-0"]
+    assert list(read_table(data / "train/wav.scp")) == ["1-1-0", "x"]
+    assert list(read_table(data / "dev/wav.scp")) == ["2-1-0"]
     status, said = run("ssl1", "--stage", 3, "--stop_stage", 2)
     assert status == 0 and not (ours / "downloads").exists(), said
 
@@ -82,11 +82,11 @@ def test_data_with_texts(run, librispeech, tmp_path):
         status, said = run(recipe, *options, "--stop_stage", 1)
         assert status == 0, said
         data = tmp_path / "egs2/ours" / recipe / "data"
-        assert read_kaldi(data / "train/text") == {"1-1-0": "YES"}
-        assert read_kaldi(data / "dev/text") == {"2-1-0": "YES"}
+        assert read_table(data / "train/text") == {"1-1-0": "YES"}
+        assert read_table(data / "dev/text") == {"2-1-0": "YES"}
         # All of test-clean is recognised; what is longer than 20 s is not spoken.
         tested = ["3-1-0", "3-1-1"] if recipe.startswith("asr") else ["3-1-0"]
-        assert list(read_kaldi(data / "test/text")) == tested
+        assert list(read_table(data / "test/text")) == tested
         options = []
 
 
@@ -106,7 +106,7 @@ def test_recognition_from_tokens(run, librispeech, tmp_path):
     assert status == 0, said
     exp = tmp_path / "egs2/ours/asr2/exp/tiny"
     assert (exp / "src_token_list").read_text().startswith("<blank>\n<unk>\n")
-    codes = read_kaldi(exp / "codes/test/codes_1")
+    codes = read_table(exp / "codes/test/codes_1")
     assert list(codes) == ["3-1-0", "3-1-1"] and len(codes["3-1-0"].split()) == 13
     assert (exp / "decode_test/1best_recog/text").is_file()
     assert "| tiny | 1 |" in said and "bits a second" in said

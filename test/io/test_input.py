@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_uniwav.io.input import error_context, read_rows, read_yaml
+from espnet_uniwav.io.input import error_context, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -25,21 +25,6 @@ def test_broken_yaml(tmp_path, content, said):
     with pytest.raises(ValueError, match=f"a.yaml: .*{said}") as error:
         read_yaml(tmp_path / "a.yaml")
     assert "\n" not in str(error.value)
-
-
-def test_rows_have_their_lines(tmp_path):
-    (tmp_path / "a.csv").write_bytes('\ufeffa,b\n"x\ny",2\n3\n'.encode())
-    columns, rows = read_rows(tmp_path / "a.csv")
-    assert columns == ["a", "b"] and rows[0][1] == {"a": "x\ny", "b": "2"}
-    assert rows[1] == (f"{tmp_path / 'a.csv'}, line 4", {"a": "3", "b": None})
-    (tmp_path / "a.csv").write_text("a,b\n1,2,\n3,4,,5\n")
-    with pytest.raises(
-        ValueError, match=r"line 3: expected the cells a, b, .*'5'.*','"
-    ):
-        read_rows(tmp_path / "a.csv")
-    (tmp_path / "a.csv").write_text("a\n" + "x" * 200000)
-    with pytest.raises(ValueError, match="a.csv, line 2: field larger"):
-        read_rows(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("error", [TypeError, KeyError, ZeroDivisionError, ValueError])

@@ -4,7 +4,13 @@ import os
 
 import pytest
 
-from espnet_uniwav.io.jobs import DIED, Outcome, conclude, process_all, write_outcomes
+from espnet_uniwav.io.jobs import (
+    DIED,
+    Outcome,
+    check_failures,
+    process_all,
+    write_outcomes,
+)
 
 ITEMS = {"four": 4, "zero": 0, "two": 2}
 
@@ -93,11 +99,11 @@ def test_times_of_an_interrupted_run_stay(tmp_path):
 
 
 def test_what_is_a_success(tmp_path):
-    assert conclude("said", tmp_path, 3, 0) == "said"
+    assert check_failures("said", tmp_path, 3, 0) == "said"
     some = f"said; 1 failed, see {tmp_path}/failed.tsv"
-    assert conclude("said", tmp_path, 3, 1, allow_failed=True) == some
+    assert check_failures("said", tmp_path, 3, 1, allow_failed=True) == some
     with pytest.raises(ValueError, match=some):
-        conclude("said", tmp_path, 3, 1)
+        check_failures("said", tmp_path, 3, 1)
     for failed in (0, 2):
         with pytest.raises(ValueError, match="said"):
-            conclude("said", tmp_path, 0, failed, allow_failed=True)
+            check_failures("said", tmp_path, 0, failed, allow_failed=True)

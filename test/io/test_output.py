@@ -31,7 +31,7 @@ from espnet_uniwav.io.output import (
 LONG = "x" * 251 + ".wav"
 # Rooms that need neither ESPnet nor S3PRL, and modules of the standard library that
 # are not everywhere.
-PLAIN = "cli data files features flow nn quantities ssl storage tokenizer tts vocoder"
+PLAIN = "apps cli core io"
 UNIX = ("fcntl", "grp", "pwd", "resource", "termios")
 
 

@@ -50,7 +50,7 @@ fi
 
 if want 2 && [ -n "$minutes" ]; then
     log "stage 2: ${minutes} minutes of ${data}/train"
-    ${python} -m espnet_uniwav.lab.corpora.subset \
+    ${python} local/subset.py \
         "$data/train" "$data/$train" "$minutes"
 fi
 

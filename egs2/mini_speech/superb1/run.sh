@@ -15,7 +15,7 @@ lrs=                    # learning rates, chosen on dev; empty: from the conf fi
 seeds=0
 steps=                  # updates; empty: from the conf files
 groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
-prepare_args=           # more arguments of espnet_uniwav.lab.superb.prepare
+prepare_args=           # more arguments of espnet_uniwav.lab.superb.layout
 keep_gib=4              # memory (GiB) to cache states of frozen upstreams; 0: no cache
 harness_args=           # more arguments of s3prl.run_downstream
 device=cpu
@@ -33,7 +33,7 @@ if want 1; then
         ${python} -m espnet_uniwav.lab.corpora.prepare "$corpus" "$data/kaldi"
     fi
     log "stage 1: ${folders:=$data/kaldi} -> ${data}/{${tasks// /,}}"
-    ${python} -m espnet_uniwav.lab.superb.prepare "$folders" "$data" --tasks ${tasks} \
+    ${python} -m espnet_uniwav.lab.superb.layout "$folders" "$data" --tasks ${tasks} \
         ${groups:+--groups ${groups}} ${prepare_args}
 fi
 

@@ -11,9 +11,8 @@ from espnet_uniwav.apps.phones.alignment import Alignment
 from espnet_uniwav.apps.phones.ctm import SILENCE, Segment, check_segments
 from espnet_uniwav.apps.phones.g2p import spell
 from espnet_uniwav.apps.phones.lexicon import ARPABET, pronounce, tokenize
-from espnet_uniwav.io.audio import read_speech
+from espnet_uniwav.io.audio import SAMPLE_RATE, read_speech
 
-SAMPLE_RATE = 16000
 WINDOW, HOP = 410, 160
 # Pruning of the search: PocketSphinx's own beams, then wider ones.
 BEAMS = ((1e-48, 7e-29), (1e-100, 1e-80), (1e-200, 1e-160))

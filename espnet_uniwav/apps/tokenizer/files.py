@@ -16,7 +16,7 @@ import yaml
 
 from espnet_uniwav.io.input import error_context, fields, read_yaml
 from espnet_uniwav.io.kaldi import read_table
-from espnet_uniwav.io.output import atomic_write, file_of, naming, write_text
+from espnet_uniwav.io.output import atomic_write, file_of, output_errors, write_text
 from espnet_uniwav.io.rows import complete_rows, keep_rows, row_name
 
 FORMATS = ("text", "npz")
@@ -83,7 +83,7 @@ class CodeWriter:
             with atomic_write(file_of(self.folder, name, ".npz"), "wb") as f:
                 np.savez_compressed(f, codes=codes.astype(np.uint16), **more)
         for table, own in zip(self.tables, [*codes, speaker]):
-            with naming(self.folder):
+            with output_errors(self.folder):
                 table.write(f"{name} {' '.join(map(str, own.tolist()))}\n")
                 table.flush()
 
@@ -92,7 +92,7 @@ class CodeWriter:
 
     def __exit__(self, *error) -> None:
         for table in self.tables:
-            with naming(self.folder):
+            with output_errors(self.folder):
                 table.close()
 
 

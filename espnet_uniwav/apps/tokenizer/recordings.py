@@ -23,11 +23,11 @@ from espnet_uniwav.apps.vocoder import use_vocoder
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import read_speech, seconds_of, write_speech
 from espnet_uniwav.io.bounds import check_number
-from espnet_uniwav.io.jobs import Outcome, conclude, process_all, write_outcomes
+from espnet_uniwav.io.jobs import Outcome, check_failures, process_all, write_outcomes
 from espnet_uniwav.io.kaldi import read_data_folder
 from espnet_uniwav.io.output import check_output, file_of, locked
 from espnet_uniwav.io.source import Source, as_source
-from espnet_uniwav.io.stamps import changed, remember, said_again
+from espnet_uniwav.io.stamps import describe_changed, find_changed, write_stamps
 
 MAX_SECONDS = 120.0
 
@@ -76,9 +76,9 @@ def tokenize(
     form = loaded.num_codebooks, format, loaded.origin(), loaded.speaker_code_length
     with (
         locked(output),
-        CodeWriter(output, *form, changed(output, files)) as writer,
+        CodeWriter(output, *form, find_changed(output, files)) as writer,
     ):
-        remember(output, files)
+        write_stamps(output, files)
         todo = {name: path for name, path in files.items() if name not in writer.done}
         outcomes = process_all(prepare, todo, num_workers, "tokenize")
         written = _write(writer, outcomes, loaded.frame_rate)
@@ -86,9 +86,9 @@ def tokenize(
     done = len(files) - failed
     said = (
         f"{output}: {done} of {len(files)} files encoded, {len(files) - len(todo)} of "
-        f"them before{said_again(writer.stale)}; {_describe(loaded, output)}"
+        f"them before{describe_changed(writer.stale)}; {_describe(loaded, output)}"
     )
-    return conclude(said, output, done, failed, allow_failed)
+    return check_failures(said, output, done, failed, allow_failed)
 
 
 def detokenize(
@@ -142,7 +142,7 @@ def detokenize(
         failed = write_outcomes(output, outcomes)
     done = len(found) - failed
     said = f"{output}: {done} of {len(found)} spoken"
-    return conclude(said, output, done, failed, allow_failed)
+    return check_failures(said, output, done, failed, allow_failed)
 
 
 def _describe(tokenizer: UniWavTokenizer, folder: Path) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from dataclasses import fields as columns_of
 from pathlib import Path
 
-from espnet_uniwav.io.input import fields, read_rows
-from espnet_uniwav.io.output import atomic_write, file_of
-
-FORMAT = dict(delimiter="\t", quoting=csv.QUOTE_NONE)
+from espnet_uniwav.io.input import fields
+from espnet_uniwav.io.output import file_of
+from espnet_uniwav.io.tables import TSV, read_rows, write_tsv
 
 
 @dataclass(frozen=True)
@@ -54,11 +52,11 @@ def read_lines(path: Path, needed: Sequence[str] = ("name",)) -> list[Line]:
         FileNotFoundError, ValueError: Naming the file, the line and what is wrong.
     """
     lines, names = [], set()
-    columns, rows = read_rows(path, **FORMAT)
+    columns, rows = read_rows(path, **TSV)
     if odd := sorted(set(columns) - set(COLUMNS)):
         raise ValueError(f"{path}: unknown columns {odd}; choose from {COLUMNS}")
     for place, row in rows:
-        line = Line(**{key: value or "" for key, value in row.items()})
+        line = Line(**row)
         if empty := [key for key in needed if not getattr(line, key)]:
             raise ValueError(f"{place}: expected {', '.join(empty)}")
         try:
@@ -100,7 +98,4 @@ def read_durations(value: str | Sequence | None) -> list[int]:
 
 def write_lines(path: Path, lines: Iterable[Line]) -> None:
     """Write a table that ``read_lines`` reads."""
-    with atomic_write(path) as f:
-        writer = csv.DictWriter(f, COLUMNS, lineterminator="\n", **FORMAT)
-        writer.writeheader()
-        writer.writerows(map(asdict, lines))
+    write_tsv(path, COLUMNS, map(astuple, lines))

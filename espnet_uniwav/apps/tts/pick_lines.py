@@ -16,7 +16,7 @@ from pathlib import Path
 from espnet_uniwav.apps.phones.ctm import Segment, read_ctm
 from espnet_uniwav.apps.tts.lines import Line, write_lines
 from espnet_uniwav.cli.command import run_script
-from espnet_uniwav.io.audio import as_file, read_speech, write_speech
+from espnet_uniwav.io.audio import SAMPLE_RATE, as_file, read_speech, write_speech
 from espnet_uniwav.io.kaldi import (
     Utterance,
     draw_one,
@@ -25,7 +25,6 @@ from espnet_uniwav.io.kaldi import (
     thin,
 )
 
-SAMPLE_RATE = 16000
 MIN_SHARE = 0.5
 
 

@@ -15,7 +15,7 @@ from espnet_uniwav.apps.tts.streaming import write_stream
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import check_speech_output, write_speech
-from espnet_uniwav.io.jobs import conclude, process_all, write_outcomes
+from espnet_uniwav.io.jobs import check_failures, process_all, write_outcomes
 from espnet_uniwav.io.output import check_output, file_of, locked
 
 
@@ -102,7 +102,7 @@ def _write_lines(
         failed = write_outcomes(folder, process_all(lambda: write, todo, title="tts"))
     done = len(table) - failed
     said = f"{folder}: {done} of {len(table)} lines read"
-    return conclude(said, folder, done, failed, allow_failed)
+    return check_failures(said, folder, done, failed, allow_failed)
 
 
 def _write_line(

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from espnet_uniwav.io.audio import to_int16
-from espnet_uniwav.io.output import naming
+from espnet_uniwav.io.output import output_errors
 
 UNKNOWN = 2**32 - 1
 
@@ -49,7 +49,7 @@ def write_stream(
         head = b"" if count else wav_header(sample_rate)
         data = head + to_int16("standard output", chunk).astype("<i2").tobytes()
         try:
-            with naming("standard output"):
+            with output_errors("standard output"):
                 output.write(data)
                 output.flush()
         except BrokenPipeError:

@@ -11,7 +11,7 @@ import yaml
 
 from espnet_uniwav.core.features.base import FeatureSpec, check_spec
 from espnet_uniwav.io.input import error_context, fields, read_yaml
-from espnet_uniwav.io.output import naming, write_text
+from espnet_uniwav.io.output import output_errors, write_text
 from espnet_uniwav.io.rows import append_rows, complete_rows, keep_rows
 
 SCP, SHAPES, SPEC, CHECKSUMS = "feats.scp", "feats_shape", "spec.yaml", "checksums"
@@ -61,7 +61,7 @@ class FeatureWriter:
         from kaldiio import save_ark
 
         places = self.path.with_suffix(".scp")
-        with naming(self.folder):
+        with output_errors(self.folder):
             save_ark(str(self.path), {name: x}, str(places), append=bool(self.shapes))
         self.shapes.append(f"{name} {x.shape[0]},{x.shape[1]}\n")
         if len(self.shapes) == self.shard_size:

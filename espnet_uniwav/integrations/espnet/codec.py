@@ -21,7 +21,7 @@ from espnet_uniwav.core.features.neural_codec import (
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.folder import load_strictly
 from espnet_uniwav.io.input import error_context, read_yaml
-from espnet_uniwav.io.kaldi import read_data_folder, spread
+from espnet_uniwav.io.kaldi import read_data_folder, thin_by_speaker
 from espnet_uniwav.io.output import check_output
 from espnet_uniwav.io.saved import read_state
 
@@ -126,7 +126,7 @@ def codec(
     with error_context(source):
         network = build_network(name, architecture).eval()
     load_strictly(network, weights, source)
-    utterances = spread(read_data_folder(wav_scp), num_utterances)
+    utterances = thin_by_speaker(read_data_folder(wav_scp), num_utterances)
     speech = (
         torch.from_numpy(read_speech(u.path, network.sample_rate))
         for u in tqdm(utterances, desc="codec", unit="utt", disable=None)

@@ -17,11 +17,11 @@ from espnet_uniwav.io.bounds import check_sizes
 from espnet_uniwav.io.config import resolve
 from espnet_uniwav.io.folder import CONFIG, find_local
 from espnet_uniwav.io.input import error_context
-from espnet_uniwav.io.jobs import conclude, process_all, write_failed
+from espnet_uniwav.io.jobs import check_failures, process_all, write_failed
 from espnet_uniwav.io.kaldi import read_data_folder
 from espnet_uniwav.io.output import check_output, locked
 from espnet_uniwav.io.source import Source
-from espnet_uniwav.io.stamps import changed, remember, said_again
+from espnet_uniwav.io.stamps import describe_changed, find_changed, write_stamps
 
 
 def extract(
@@ -59,9 +59,9 @@ def extract(
     prepare = functools.partial(_prepare, load if num_workers else lambda: features)
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
-        stale = changed(output, files)
+        stale = find_changed(output, files)
         with FeatureWriter(output, features.spec, shard_size, stale) as writer:
-            remember(output, files)
+            write_stamps(output, files)
             before = len(writer.done & files.keys())
             todo = {n: path for n, path in files.items() if n not in writer.done}
             for own in process_all(prepare, todo, num_workers, "extract"):
@@ -74,9 +74,10 @@ def extract(
     spec, done = features.spec, len(files) - len(reasons)
     said = (
         f"{output}: {done} of {len(files)} files, {before} of them before"
-        f"{said_again(writer.stale)}; {spec.name}, {spec.dim} at {spec.frame_rate:g} Hz"
+        f"{describe_changed(writer.stale)}; {spec.name}, {spec.dim} at "
+        f"{spec.frame_rate:g} Hz"
     )
-    return conclude(said, output, done, len(reasons), allow_failed)
+    return check_failures(said, output, done, len(reasons), allow_failed)
 
 
 def load_features(config: Path, device: str) -> AbsFeatures:

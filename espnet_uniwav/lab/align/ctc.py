@@ -68,12 +68,12 @@ class CTCAligner:
         targets = [self._index[token] for token in tokens]
         starts, ends = align_tokens(log_probs, targets, recogniser.blank)
         frame = seconds / len(log_probs)
-        heard = np.array([token != SPACE for token in tokens])
-        times = spread(starts[heard] * frame, ends[heard] * frame, seconds)
+        spoken = np.array([token != SPACE for token in tokens])
+        times = extend_tokens(starts[spoken] * frame, ends[spoken] * frame, seconds)
         labels = [self._label(token) for token in tokens if token != SPACE]
         words = None
         if self._has_words:
-            words = join_words(word_of(tokens, recogniser.whole_words)[heard], *times)
+            words = join_words(word_of(tokens, recogniser.whole_words)[spoken], *times)
             words = label_words(words, utterance.text)
             words = check_segments(name, name, words)
         units = [Segment(*entry) for entry in zip(*times, labels)]
@@ -128,7 +128,7 @@ def align_tokens(
     return np.array([s.start for s in spans]), np.array([s.end for s in spans])
 
 
-def spread(
+def extend_tokens(
     starts: np.ndarray, ends: np.ndarray, seconds: float, reach: float = REACH
 ) -> tuple[np.ndarray, np.ndarray]:
     """Extend every token into the gaps beside it.

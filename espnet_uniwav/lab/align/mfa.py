@@ -14,8 +14,8 @@ from espnet_uniwav.lab.align.tiers import check_seconds, make_alignment
 SUFFIX = ".TextGrid"
 
 
-class TextGrids:
-    """The TextGrids below a folder, found by utterance.
+class MFAAligner:
+    """Finds the TextGrid of one utterance after the other below a folder.
 
     A file belongs to the utterance that has the name of its stem, of its path below
     the folder (joined by - or _), or of its speaker and its stem, in this order.
@@ -34,11 +34,25 @@ class TextGrids:
             raise FileNotFoundError(
                 f"{folder}: expected *{SUFFIX} files in it or below it, found none"
             )
+        self.used: set[Path] = set()
         self._by_name: dict[str, set[Path]] = defaultdict(set)
         for path in self.paths:
             parts = path.relative_to(folder).with_suffix("").parts
             for name in (path.stem, "-".join(parts), "_".join(parts)):
                 self._by_name[name].add(path)
+
+    def __call__(self, utterance) -> Alignment:
+        """The alignment of an utterance with a ``name``, ``path`` and ``speaker``.
+
+        Raises:
+            OSError, ValueError: If there is no TextGrid for it, or an unusable one.
+        """
+        path = self.find(utterance.name, utterance.speaker)
+        self.used.add(path)
+        seconds = seconds_of(utterance.path)
+        return read_textgrid(
+            path, utterance.name, seconds, utterance.speaker, utterance.text
+        )
 
     def find(self, utt: str, speaker: str) -> Path:
         """The file of an utterance.
@@ -59,36 +73,9 @@ class TextGrids:
                 raise ValueError(f"more than one TextGrid: {found}")
         raise ValueError(f"no TextGrid named {' or '.join(names)} below {self.folder}")
 
-
-class MFAAligner:
-    """Reads the alignment of one utterance after the other.
-
-    Args:
-        textgrids: Where to look.
-    """
-
-    def __init__(self, textgrids: TextGrids):
-        self.textgrids = textgrids
-        self.used: set[Path] = set()
-
-    def __call__(self, utterance) -> Alignment:
-        """The alignment of an utterance with a ``name``, ``path`` and ``speaker``.
-
-        Raises:
-            OSError, ValueError: If there is no TextGrid for it, or an unusable one.
-        """
-        path = self.textgrids.find(utterance.name, utterance.speaker)
-        self.used.add(path)
-        seconds = seconds_of(utterance.path)
-        return read_textgrid(
-            path, utterance.name, seconds, utterance.speaker, utterance.text
-        )
-
     def unused(self) -> dict[str, str]:
         """TextGrids that belong to no utterance: path in the folder, and a reason."""
-        grids = self.textgrids
-        paths = (path for path in grids.paths if path not in self.used)
-        names = (path.relative_to(grids.folder) for path in paths)
+        names = (p.relative_to(self.folder) for p in self.paths if p not in self.used)
         return {str(name): "belongs to no utterance" for name in names}
 
 

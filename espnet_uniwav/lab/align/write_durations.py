@@ -18,11 +18,10 @@ from espnet_uniwav.apps.phones.ctm import read_ctm
 from espnet_uniwav.apps.phones.durations import token_durations
 from espnet_uniwav.apps.phones.word_ends import mark_word_ends, unmarked
 from espnet_uniwav.cli.command import run_script
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.input import fields
 from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.io.output import write_text
-
-SAMPLE_RATE = 16000
 
 
 def write_durations(

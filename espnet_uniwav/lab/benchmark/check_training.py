@@ -15,9 +15,9 @@ from torch import distributed
 
 from espnet_uniwav.core.flow.precondition import Precondition
 from espnet_uniwav.lab.benchmark import ours, worker
-from espnet_uniwav.lab.benchmark.contestant import AUTOCAST, Contestant
 from espnet_uniwav.lab.benchmark.cpu_draws import cpu_draws
 from espnet_uniwav.lab.benchmark.plan import Plan, Size
+from espnet_uniwav.lab.benchmark.system import AUTOCAST, System
 
 # Largest relative difference of a loss to that of the CPU in fp32.
 TOLERANCE = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.05}
@@ -43,7 +43,7 @@ def check_options(plan: Plan) -> Iterator[dict]:
 
 
 def check_steps(
-    plan: Plan, size: Size, dtype: str, option: str, kind: type[Contestant]
+    plan: Plan, size: Size, dtype: str, option: str, kind: type[System]
 ) -> dict:
     """Compare losses with the CPU's, then time larger steps.
 
@@ -53,9 +53,9 @@ def check_steps(
         ``audio_s_per_s``, ``peak_mib`` and ``peak_share``, of the matrix product.
     """
     expected = take_reference(plan, size)
-    contestant = build(kind, plan, size, dtype)
-    precondition_of(contestant).load_state_dict(expected.precondition)
-    losses = take_steps(contestant, plan.num_steps)
+    system = build(kind, plan, size, dtype)
+    precondition_of(system).load_state_dict(expected.precondition)
+    losses = take_steps(system, plan.num_steps)
     pairs = zip(losses, expected.losses)
     difference = max(abs(ours / theirs - 1) for ours, theirs in pairs)
     return dict(
@@ -66,18 +66,18 @@ def check_steps(
         last=losses[-1],
         difference=difference,
         ok=difference <= TOLERANCE[dtype],
-        **time_steps(plan, size, contestant),
+        **time_steps(plan, size, system),
     )
 
 
-def build(kind: type[Contestant], plan: Plan, size: Size, dtype: str) -> Contestant:
+def build(kind: type[System], plan: Plan, size: Size, dtype: str) -> System:
     """A model with the weights of the seed; under DDP if there are processes."""
     setting = plan.setting(size, dtype)
     torch.manual_seed(setting.seed)
-    contestant = kind(setting)
+    system = kind(setting)
     if distributed.is_initialized():
-        contestant.model = torch.nn.parallel.DistributedDataParallel(contestant.model)
-    return contestant
+        system.model = torch.nn.parallel.DistributedDataParallel(system.model)
+    return system
 
 
 class Reference(NamedTuple):
@@ -98,39 +98,39 @@ def take_reference(plan: Plan, size: Size) -> Reference:
     """Take the steps that are compared on the CPU in fp32, in one process."""
     setting = plan.setting(size, "fp32", "cpu")
     torch.manual_seed(setting.seed)
-    contestant = ours.Uniwav(setting)
-    losses = take_steps(contestant, plan.num_steps)
-    return Reference(losses, precondition_of(contestant).state_dict())
+    system = ours.Uniwav(setting)
+    losses = take_steps(system, plan.num_steps)
+    return Reference(losses, precondition_of(system).state_dict())
 
 
-def precondition_of(contestant: Contestant) -> Precondition:
+def precondition_of(system: System) -> Precondition:
     """The decoder's preconditioning, which the first batch fits."""
-    parts = contestant.model.modules()
+    parts = system.model.modules()
     return next(part for part in parts if isinstance(part, Precondition))
 
 
-def take_steps(contestant: Contestant, number: int) -> list[float]:
+def take_steps(system: System, number: int) -> list[float]:
     """Take steps with the draws of the CPU; returns their losses."""
-    torch.manual_seed(contestant.setting.seed + 1)
+    torch.manual_seed(system.setting.seed + 1)
     with cpu_draws():
-        losses = [contestant.step({}) for _ in range(number)]
+        losses = [system.step({}) for _ in range(number)]
     return torch.cat(losses).tolist()
 
 
-def time_steps(plan: Plan, size: Size, contestant: Contestant) -> dict:
+def time_steps(plan: Plan, size: Size, system: System) -> dict:
     """Speed, memory and share of the peak of larger steps."""
     larger = dict(batch=size.batch, seconds=plan.seconds)
-    contestant.use(replace(contestant.setting, **larger))
-    flop = worker.count_flop(contestant)
-    contestant.step({})  # compiles what the counter did not
+    system.set_audio(replace(system.setting, **larger))
+    flop = worker.count_flop(system)
+    system.step({})  # compiles what the counter did not
     if plan.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    timing = worker.measure(contestant, plan.num_steps)
+    timing = worker.measure(system, plan.num_steps)
     memory = timing["peak_mib"]
     if plan.device == "cpu":  # where the process has the peak of all steps before
-        memory = worker.count_live_memory(contestant) / 2**20
+        memory = worker.count_live_memory(system) / 2**20
     seconds = timing["wall"] / plan.num_steps
-    peak = peak_of(plan, contestant.setting.dtype)
+    peak = peak_of(plan, system.setting.dtype)
     return dict(
         audio_s_per_s=size.batch * plan.seconds / seconds,
         peak_mib=memory,
@@ -154,16 +154,16 @@ def check_longest(plan: Plan) -> Iterator[dict]:
         batch that is tried fits.
     """
     for option in ("", "checkpointing"):
-        give_back(plan.device)
+        free_memory(plan.device)
         number = find_longest(plan, OPTIONS.get(option, ours.Uniwav))
         seconds = number * plan.seconds
         yield dict(option=option, seconds=seconds, all=number == plan.largest)
 
 
-def find_longest(plan: Plan, kind: type[Contestant]) -> int:
+def find_longest(plan: Plan, kind: type[System]) -> int:
     """Utterances of the largest batch that fits."""
-    contestant = build(kind, plan, plan.sizes[1], "bf16")
-    return search(functools.partial(fits, plan, contestant), plan.largest)
+    system = build(kind, plan, plan.sizes[1], "bf16")
+    return search(functools.partial(fits, plan, system), plan.largest)
 
 
 def search(fits: Callable[[int], bool], largest: int) -> int:
@@ -182,20 +182,20 @@ def search(fits: Callable[[int], bool], largest: int) -> int:
     return good
 
 
-def fits(plan: Plan, contestant: Contestant, batch: int) -> bool:
+def fits(plan: Plan, system: System, batch: int) -> bool:
     """Whether a step with so many utterances fits into the device's memory."""
     try:
         larger = dict(batch=batch, seconds=plan.seconds)
-        contestant.use(replace(contestant.setting, **larger))
-        return math.isfinite(contestant.step({}).item())
+        system.set_audio(replace(system.setting, **larger))
+        return math.isfinite(system.step({}).item())
     except torch.OutOfMemoryError:
         return False
     finally:
-        contestant.optimizer.zero_grad(set_to_none=True)
-        give_back(plan.device)
+        system.optimizer.zero_grad(set_to_none=True)
+        free_memory(plan.device)
 
 
-def give_back(device: str) -> None:
+def free_memory(device: str) -> None:
     """Free what no tensor uses."""
     gc.collect()
     if device == "cuda":
@@ -212,4 +212,4 @@ def one_process(device: str):
         yield
     finally:
         distributed.destroy_process_group()
-        give_back(device)
+        free_memory(device)

@@ -1,6 +1,6 @@
 """Benchmark feature extraction: our S3PRL upstream beside HuBERT's at equal size.
 
-All contestants are built through ``s3prl.hub`` with random weights (no download) and
+All systems are built through ``s3prl.hub`` with random weights (no download) and
 called as ``run_downstream`` calls a frozen upstream: eval mode, no gradients, a list of
 wavs of 2 to 15 seconds. They take turns in one process (A B C A B C ...).
 
@@ -11,24 +11,30 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import os
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from espnet_uniwav.io.output import atomic_write, check_output
+from espnet_uniwav.io.audio import SAMPLE_RATE
+from espnet_uniwav.io.output import check_output
+from espnet_uniwav.io.tables import markdown, write_csv
+from espnet_uniwav.lab.benchmark.turns import (
+    CPU,
+    OURS,
+    SPEED,
+    format_known,
+    format_ranges,
+    size,
+    summarise,
+)
 
-OURS = "uniwav"
-CONTESTANTS = {
+SYSTEMS = {
     OURS: "UniWav (ours), rotary positions",
     "uniwav_conv_alibi": "UniWav (ours), convolutions and ALiBi",
     "hubert": "S3PRL's HuBERT (architecture of `hubert_base`)",
 }
-SAMPLE_RATE = 16000
-SPEED, CPU = "audio_s_per_s", "cpu_s_per_audio_s"
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -37,9 +43,9 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--sizes", nargs="+", type=size, default=[(6, 256)], help="LAYERSxWIDTH")
+    add("--sizes", nargs="+", type=size, default=["6x256"], help="LAYERSxWIDTH")
     add("--batches", nargs="+", type=int, default=[1, 8], help="utterances per call")
-    add("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    add("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     add("--utterances", type=int, default=16, help="in one pass")
     add("--seconds", nargs=2, type=float, default=[2.0, 15.0], help="shortest, longest")
     add("--rounds", type=int, default=5, help="how often everybody has a turn")
@@ -48,16 +54,6 @@ def get_parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of lengths, noise and weights")
     add("--csv", help="also write the table here")
     return parser
-
-
-def size(text: str) -> tuple[int, int]:
-    """Read ``layers x width``; heads are 64 wide, feed-forward networks 4 times D."""
-    layers, _, width = text.partition("x")
-    if not (layers.isdigit() and width.isdigit() and int(layers) * int(width)):
-        raise argparse.ArgumentTypeError(f"expected LAYERSxWIDTH, found {text}")
-    if int(width) % 64:
-        raise argparse.ArgumentTypeError(f"expected a width of n x 64, found {width}")
-    return int(layers), int(width)
 
 
 def build_uniwav(folder: Path, layers: int, width: int, position: str = "rotary"):
@@ -101,7 +97,7 @@ def build_hubert(folder: Path, layers: int, width: int):
 
 
 def build(name: str, layers: int, width: int):
-    """Build one contestant."""
+    """Build one system."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         if name == "hubert":
@@ -137,71 +133,57 @@ def take_turn(upstream, batches: list[list]) -> dict:
     return {SPEED: audio / wall, CPU: cpu / audio}
 
 
-def compare(args: argparse.Namespace, layers: int, width: int) -> list[dict]:
+def compare(args: argparse.Namespace, shape: str) -> list[dict]:
     """Rows of one size: a warm-up, then rounds in which everybody has a turn."""
-    upstreams = {name: build(name, layers, width) for name in args.contestants}
+    layers, width = map(int, shape.split("x"))
+    upstreams = {name: build(name, layers, width) for name in args.systems}
     rows = []
     for batch in args.batches:
         batches = draw_batches(args, batch)
         turns = {name: [] for name in upstreams}
         for number in range(args.rounds + 1):
-            print(f"{layers}x{width}, batch {batch}, round {number}", file=sys.stderr)
+            print(f"{shape}, batch {batch}, round {number}", file=sys.stderr)
             for name, upstream in upstreams.items():
                 turns[name].append(take_turn(upstream, batches))
         for name, upstream in upstreams.items():
-            row = {"size": f"{layers}x{width}", "batch": batch, "contestant": name}
+            row = {"size": shape, "batch": batch, "system": name}
             row["parameters"] = sum(p.numel() for p in upstream.parameters())
             rows.append({**row, **summarise(turns[name][1:], turns.get(OURS, [])[1:])})
     return rows
 
 
-def summarise(turns: list[dict], ours: list[dict]) -> dict:
-    """Medians and ranges; the ratio is the median of the ratios within a round."""
-    row = {}
-    for key in (SPEED, CPU):
-        values = [turn[key] for turn in turns]
-        row[key] = statistics.median(values)
-        row[f"{key}_min"], row[f"{key}_max"] = min(values), max(values)
-    ratios = [a[SPEED] / b[SPEED] for a, b in zip(ours, turns)]
-    row["ours_over_this"] = statistics.median(ratios) if ratios else float("nan")
-    return row
-
-
 def format_report(args: argparse.Namespace, rows: list[dict]) -> str:
     """Write the report as markdown."""
     low, high = args.seconds
+    columns = (
+        *("size", "batch", "system", "parameters (M)", "audio s per s"),
+        *("CPU s per audio s", "ours / this"),
+    )
     lines = [
         f"{args.utterances} utterances of {low:g} to {high:g} s (seed {args.seed}), "
         f"fp32, {args.threads} threads, malloc {args.malloc}, median (min to max) of "
         f"{args.rounds} rounds.",
         "",
-        "| size | batch | contestant | parameters (M) | audio s per s "
-        "| CPU s per audio s | ours / this |",
-        "|---|---|---|---|---|---|---|",
+        markdown(columns, map(format_row, rows)),
     ]
-    return "\n".join(lines + [format_row(row) for row in rows])
+    return "\n".join(lines)
 
 
-def format_row(row: dict) -> str:
-    """Write one row of the table."""
-    cells = [row["size"], str(row["batch"]), CONTESTANTS[row["contestant"]]]
-    cells.append(f"{row['parameters'] / 1e6:.2f}")
-    for key in (SPEED, CPU):
-        low, high = row[f"{key}_min"], row[f"{key}_max"]
-        cells.append(f"{row[key]:.3g} ({low:.3g} to {high:.3g})")
-    cells.append(f"{row['ours_over_this']:.2f}")
-    return f"| {' | '.join(cells)} |"
+def format_row(row: dict) -> list[str]:
+    """Cells of one row of the table."""
+    return [
+        *(row["size"], row["batch"], SYSTEMS[row["system"]]),
+        *(f"{row['parameters'] / 1e6:.2f}", *format_ranges(row)),
+        format_known(row["ours_over_this"], ".2f"),
+    ]
 
 
-def write_csv(path: str, args: argparse.Namespace, rows: list[dict]) -> None:
-    """Write the rows, each with the setting."""
+def describe(args: argparse.Namespace, rows: list[dict]) -> list[dict]:
+    """Add the setting to every row, for the table on disk."""
     names = ("utterances", "rounds", "threads", "malloc", "seed")
     setting = {name: getattr(args, name) for name in names}
     setting.update(min_seconds=args.seconds[0], max_seconds=args.seconds[1])
-    with atomic_write(path) as file:
-        writer = csv.DictWriter(file, [*rows[0], *setting])
-        writer.writeheader()
-        writer.writerows({**row, **setting} for row in rows)
+    return [{**row, **setting} for row in rows]
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -226,10 +208,10 @@ def main() -> None:
     if args.csv:
         check_output(args.csv)
     prepare(args)
-    rows = [row for shape in args.sizes for row in compare(args, *shape)]
+    rows = [row for shape in args.sizes for row in compare(args, shape)]
     print(format_report(args, rows))
     if args.csv:
-        write_csv(args.csv, args, rows)
+        write_csv(args.csv, describe(args, rows))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from espnet_uniwav.io.output import check_output, write_text
+from espnet_uniwav.io.tables import markdown
 
 PARTS = ("sizes", "options", "longest", "speaking", "tokens")
 # Key of a row of steps -> head of its column, and format.
@@ -85,18 +86,22 @@ def describe_device(plan) -> str:
 
 def format_tables(device: str, rows: list[dict], seconds: float) -> str:
     """Write steps, batches and generation as markdown."""
-    heads = " | ".join(head for head, _ in STEPS.values())
-    lines = [f"{device} {seconds:.0f} s in all.", "", f"| {heads} |"]
-    lines.append("|---" * len(STEPS) + "|")
-    for row in rows:
-        if "peak_mib" in row:
-            cells = [form.format(row[key]) for key, (_, form) in STEPS.items()]
-            lines.append(f"| {' | '.join(cells)} |" + ("" if row["ok"] else " WRONG"))
-    lines += ["", "| check | result |", "|---|---|"]
-    lines += [
-        f"| {' | '.join(describe(row))} |" for row in rows if "peak_mib" not in row
-    ]
-    return "\n".join(lines)
+    steps = [row for row in rows if "peak_mib" in row]
+    others = [row for row in rows if "peak_mib" not in row]
+    heads = [head for head, _ in STEPS.values()]
+    return "\n".join(
+        [
+            *(f"{device} {seconds:.0f} s in all.", ""),
+            *(markdown(heads, map(step_cells, steps)), ""),
+            markdown(("check", "result"), map(describe, others)),
+        ]
+    )
+
+
+def step_cells(row: dict) -> list[str]:
+    """Cells of a training step, the last one marked if it is wrong."""
+    *cells, last = (form.format(row[key]) for key, (_, form) in STEPS.items())
+    return [*cells, last + ("" if row["ok"] else " WRONG")]
 
 
 def describe(row: dict) -> tuple[str, str]:

@@ -1,14 +1,14 @@
-"""Contestants of other libraries."""
+"""Training steps of other libraries."""
 
 from __future__ import annotations
 
 import torch
 
-from espnet_uniwav.lab.benchmark.contestant import Contestant, build_espnet_model
 from espnet_uniwav.lab.benchmark.setting import CONV_LAYERS
+from espnet_uniwav.lab.benchmark.system import System, build_espnet_model
 
 
-class TorchaudioHubert(Contestant):
+class TorchaudioHubert(System):
     """``torchaudio.models.hubert_pretrain_model``, the settings of HuBERT base.
 
     No lengths are given (so no attention mask is made), logits are computed at masked
@@ -63,7 +63,7 @@ class TorchaudioHubert(Contestant):
         return loss + 10.0 * feature_penalty * len(logits)
 
 
-class EspnetHubert(Contestant):
+class EspnetHubert(System):
     """ESPnet's own HuBERT route, as its LibriSpeech recipe configures it."""
 
     def build(self):
@@ -107,7 +107,7 @@ class EspnetHubert(Contestant):
         return self.model(self.speech, self.lengths, **batch)[0]
 
 
-class HuggingFaceWav2Vec2(Contestant):
+class HuggingFaceWav2Vec2(System):
     """Hugging Face's ``Wav2Vec2ForPreTraining`` with fused attention.
 
     Masks and negatives come from the library's own functions, outside the clock, as its

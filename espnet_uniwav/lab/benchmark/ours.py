@@ -1,11 +1,11 @@
-"""Our contestants: the joint step, its options, and features alone."""
+"""Our training steps: the joint one, its options, and features alone."""
 
 from __future__ import annotations
 
 import torch
 
-from espnet_uniwav.lab.benchmark.contestant import Contestant, build_espnet_model
 from espnet_uniwav.lab.benchmark.setting import Setting
+from espnet_uniwav.lab.benchmark.system import System, build_espnet_model
 
 UNIWAV_PARTS = ["frontend", "frontend_conf", "normalize", "preencoder", "encoder"]
 UNIWAV_PARTS += ["encoder_conf", "model", "loss", "util"]
@@ -18,7 +18,7 @@ def register_uniwav() -> None:
     register()
 
 
-class Uniwav(Contestant):
+class Uniwav(System):
     """Our joint step, wav to updated weights, built by the stock SSL task.
 
     The recipe's conf, but for the size: student, teacher, codebooks on two thirds of

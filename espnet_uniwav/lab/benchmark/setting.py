@@ -1,4 +1,4 @@
-"""What all contestants of ``steps`` share: the sizes and the audio."""
+"""What all systems of ``steps`` share: the sizes and the audio."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.config import resolve
 
-SAMPLE_RATE = 16000
 CONV_LAYERS = [(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512, 2, 2)] * 2
 HEAD_DIM = 64
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Shared settings of all contestants.
+    """Shared settings of all systems.
 
     Args:
         size: Layers x width of the encoder, ``6x384``; heads are 64 wide, the FFN four
@@ -107,7 +107,7 @@ def read_wavs(paths: list[str]) -> np.ndarray:
 
 
 def make_audio(setting: Setting) -> torch.Tensor:
-    """Make the input batch of all contestants, shape (B, S)."""
+    """Make the input batch of all systems, shape (B, S)."""
     total = setting.batch * setting.num_samples
     if setting.wav:
         audio = np.resize(read_wavs(setting.wav), total)

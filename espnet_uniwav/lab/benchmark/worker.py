@@ -1,4 +1,4 @@
-"""The process of one contestant: ``steps`` starts it and asks for timed steps.
+"""The process of one system: ``steps`` starts it and requests timed steps.
 
 It answers in lines of JSON on its standard output; prints of libraries are redirected
 to standard error.
@@ -6,6 +6,7 @@ to standard error.
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -24,10 +25,10 @@ def main() -> None:
     if name == "peak":
         send(answers, {"gflop_per_s": measure_matmul(setting["device"])})
         return
-    contestant = build_contestant(name, setting)
-    send(answers, warm_up(contestant))
+    system = build_system(name, setting)
+    send(answers, warm_up(system))
     for line in sys.stdin:
-        send(answers, measure(contestant, int(line)))
+        send(answers, measure(system, int(line)))
 
 
 def take_standard_output() -> TextIO:
@@ -55,33 +56,36 @@ def prepare_process(setting: dict) -> None:
     np.random.seed(setting["seed"])
 
 
-def build_contestant(name: str, setting: dict):
-    from espnet_uniwav.lab.benchmark.contestants import CONTESTANTS
+def build_system(name: str, setting: dict):
+    """Build a system of ``steps.SYSTEMS``."""
     from espnet_uniwav.lab.benchmark.setting import Setting
+    from espnet_uniwav.lab.benchmark.steps import SYSTEMS
 
-    return CONTESTANTS[name](Setting(**setting))
+    room, _, kind = SYSTEMS[name].place.partition(".")
+    module = importlib.import_module(f"espnet_uniwav.lab.benchmark.{room}")
+    return getattr(module, kind)(Setting(**setting))
 
 
-def warm_up(contestant) -> dict:
+def warm_up(system) -> dict:
     """Take the untimed steps; the first counts operations, the last memory.
 
     Matrix products, convolutions and attention are counted, forward and backward, with
     two operations per multiply-add; the FFT and pointwise operations are not.
     """
-    flop = count_flop(contestant)
-    live = count_live_memory(contestant)
-    views = contestant.num_views
-    audio = contestant.setting.batch * contestant.setting.seconds * views
-    gflop = flop / 1e9 if contestant.countable else math.nan
+    flop = count_flop(system)
+    live = count_live_memory(system)
+    views = system.num_views
+    audio = system.setting.batch * system.setting.seconds * views
+    gflop = flop / 1e9 if system.countable else math.nan
     return {
         "views": views,
-        "parameters": contestant.num_parameters,
+        "parameters": system.num_parameters,
         "gflop_per_audio_s": gflop / audio,
         "live_mib": live / 2**20,
     }
 
 
-def count_flop(contestant) -> int:
+def count_flop(system) -> int:
     """Take a step; returns its operations, forward and backward."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode, flop_registry
@@ -91,25 +95,25 @@ def count_flop(contestant) -> int:
         on_cpu = getattr(aten, f"{name}_for_cpu{suffix}")
         flop_registry[on_cpu] = flop_registry[getattr(aten, name + suffix)]
     with FlopCounterMode(display=False) as counter:
-        contestant.step(contestant.draw())
+        system.step(system.draw())
     return counter.get_total_flops()
 
 
-def count_live_memory(contestant) -> int:
+def count_live_memory(system) -> int:
     """Take a step; returns the most bytes that tensors had at one time."""
     from espnet_uniwav.lab.benchmark.live_memory import LiveMemory
 
-    optimizer = contestant.optimizer
+    optimizer = system.optimizer
     state = optimizer.state.values() if optimizer else []
-    tensors = [contestant.speech, *contestant.model.parameters()]
-    tensors += contestant.model.buffers()
+    tensors = [system.speech, *system.model.parameters()]
+    tensors += system.model.buffers()
     tensors += [v for own in state for v in own.values() if hasattr(v, "grad")]
     with LiveMemory(tensors) as memory:
-        contestant.step(contestant.draw())
+        system.step(system.draw())
     return memory.peak
 
 
-def measure(contestant, num_steps: int) -> dict:
+def measure(system, num_steps: int) -> dict:
     """Time a few steps.
 
     Returns:
@@ -119,16 +123,16 @@ def measure(contestant, num_steps: int) -> dict:
     Raises:
         FloatingPointError: If the result of the last step is not finite.
     """
-    batches = [contestant.draw() for _ in range(num_steps)]
-    device = contestant.setting.device
+    batches = [system.draw() for _ in range(num_steps)]
+    device = system.setting.device
     synchronize(device)
     wall, cpu = time.perf_counter(), time.process_time()
     for batch in batches:
-        result = contestant.step(batch)
+        result = system.step(batch)
     synchronize(device)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if not math.isfinite(result.float().sum().item()):
-        raise FloatingPointError(f"{type(contestant).__name__}: the loss is not finite")
+        raise FloatingPointError(f"{type(system).__name__}: the loss is not finite")
     return {"wall": wall, "cpu": cpu, "peak_mib": peak_memory(device) / 2**20}
 
 

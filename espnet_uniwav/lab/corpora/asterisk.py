@@ -25,15 +25,15 @@ import numpy as np
 from tqdm import tqdm
 
 from espnet_uniwav.cli.command import run_script
-from espnet_uniwav.io.audio import write_speech
+from espnet_uniwav.io.audio import SAMPLE_RATE, write_speech
 from espnet_uniwav.io.jobs import process_all
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.corpora.split import hash_share
+from espnet_uniwav.io.tables import write_tsv
 from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 SOUNDS = "usr/share/asterisk/sounds"
-SAMPLE_RATE = 16000
 MIN_SECONDS = 0.4
 DEV_SHARE = 0.05
 COLUMNS = ("utt", "speaker", "path", "seconds", "text", "split", "gender", "language")
@@ -87,12 +87,10 @@ def fetch(languages: list[str], folder: Path, processes: int) -> None:
     """Downloads, unpacks and decodes languages into DIR/xx.
 
     Raises:
-        FetchError: a program or a package is not available.
+        OSError: a program or a package is not available.
     """
     if importlib.util.find_spec("G722") is None:
-        raise FetchError(
-            _advise("the Python package G722 is missing (pip install G722)")
-        )
+        raise OSError(_advise("the Python package G722 is missing (pip install G722)"))
     packages = folder / ".packages"
     packages.mkdir(parents=True, exist_ok=True)
     names = [f"asterisk-core-sounds-{name}" for name in languages]
@@ -110,7 +108,7 @@ def download(names: list[str], packages: Path) -> None:
     """
     for program in ("apt-get", "dpkg"):
         if shutil.which(program) is None:
-            raise FetchError(_advise(f"{program} is not on this machine"))
+            raise OSError(_advise(f"{program} is not on this machine"))
     options: list[str] = []
     for name in tqdm(names, desc="download", unit="package"):
         result = _apt(["download", name], options, packages)
@@ -121,7 +119,7 @@ def download(names: list[str], packages: Path) -> None:
             result.stderr += update.stderr
         if result.returncode != 0:
             said = " ".join(result.stderr.split())[:500] or "nothing"
-            raise FetchError(_advise(f"apt-get cannot download {name}: {said}"))
+            raise OSError(_advise(f"apt-get cannot download {name}: {said}"))
         _unpack(name, packages)
 
 
@@ -129,7 +127,7 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
     """Decodes one language; its transcripts.tsv is written last and marks the end."""
     voice = next((unpacked / SOUNDS).glob(f"{language}_*"), None)
     if voice is None:
-        raise FetchError(_advise(f"no {SOUNDS}/{language}_* in the package {language}"))
+        raise OSError(_advise(f"no {SOUNDS}/{language}_* in the package {language}"))
     docs = unpacked / f"usr/share/doc/asterisk-core-sounds-{language}"
     texts = read_texts(docs / f"core-sounds-{language}.txt.gz")
     prompts = sorted(voice.rglob("*.g722"))
@@ -138,7 +136,7 @@ def convert(language: str, unpacked: Path, folder: Path, processes: int) -> None
     items, rows = {str(prompt): prompt for prompt in prompts}, []
     for own in process_all(prepare, items, processes, f"decode {language}"):
         if own.reason:
-            raise FetchError(f"{own.name}: {own.reason}")
+            raise OSError(f"{own.name}: {own.reason}")
         rows.append(own.value)
     notice = folder / "LICENSE"
     terms = (docs / "copyright").read_text(encoding="utf-8")
@@ -223,10 +221,7 @@ def _read_rows(folder: Path) -> list[dict]:
 
 def _write_rows(rows: list[dict], path: Path) -> None:
     """Writes a table atomically."""
-    lines = ["\t".join(COLUMNS)] + [
-        "\t".join(row.get(key, "") for key in COLUMNS) for row in rows
-    ]
-    write_text(path, "\n".join(lines) + "\n")
+    write_tsv(path, COLUMNS, ([row.get(key, "") for key in COLUMNS] for row in rows))
 
 
 def _apt(words: list[str], options: list[str], folder: Path):
@@ -251,7 +246,7 @@ def _unpack(name: str, packages: Path) -> None:
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode != 0:
             archive.unlink()
-            raise FetchError(_advise(f"dpkg cannot unpack {archive}: {result.stderr}"))
+            raise OSError(_advise(f"dpkg cannot unpack {archive}: {result.stderr}"))
 
 
 def _advise(problem: str) -> str:

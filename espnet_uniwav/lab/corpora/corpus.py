@@ -17,7 +17,7 @@ from espnet_uniwav.io.source import ENTRY
 from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".sph")
-SPLITS = {
+SPLIT_OF = {
     "train": "train",
     "dev": "dev",
     "valid": "dev",
@@ -27,13 +27,9 @@ SPLITS = {
 }
 
 
-class CorpusError(ValueError):
-    """The corpus as a whole cannot be used; the message says how to fix it."""
-
-
 @dataclass(frozen=True)
-class Utterance:
-    """One stretch of a recording, from `start` to `end` in seconds (None: its end).
+class Cut:
+    """An utterance: part of a recording, `start` to `end` in seconds (None: its end).
 
     An empty `split` means that the corpus does not define one.
     """
@@ -51,7 +47,7 @@ class Recording:
     """An audio file, or a shell command that ends in a pipe, and its utterances."""
 
     source: str
-    utterances: tuple[Utterance, ...]
+    utterances: tuple[Cut, ...]
 
     @property
     def is_command(self) -> bool:
@@ -75,34 +71,34 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
         ignore: audio below this folder is not part of the corpus (our own output).
 
     Raises:
-        CorpusError: the folder does not exist or lists no audio.
-        ValueError: a table of it cannot be read.
+        ValueError: the folder does not exist or lists no audio, or a table of it
+            cannot be read.
     """
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
-        raise CorpusError(
+        raise ValueError(
             f"corpus {folder} {found}: expected a folder with {_audio_names()} files, "
             f"with a {TABLE}, or a Kaldi data folder (wav.scp)"
         )
-    kaldi = [name for name in SPLITS if (folder / name / "wav.scp").is_file()]
+    kaldi = [name for name in SPLIT_OF if (folder / name / "wav.scp").is_file()]
     if (folder / "wav.scp").is_file():
-        recordings, skips = read_kaldi(folder)
+        recordings, skips = list_kaldi(folder)
     elif (folder / TABLE).is_file():
-        recordings, skips = read_table(folder)
+        recordings, skips = list_transcripts(folder)
     elif kaldi:
         recordings, skips = _read_kaldi_splits(folder, kaldi)
     else:
-        recordings, skips = read_folder(folder, ignore), []
+        recordings, skips = list_folder(folder, ignore), []
     recordings, doubles = _drop_duplicates(recordings)
     if not recordings and not skips:
-        raise CorpusError(
+        raise ValueError(
             f"corpus {folder} holds no audio: expected {_audio_names()} files in it or "
             f"below it, or entries in its wav.scp or {TABLE}; is it the right folder?"
         )
     return recordings, skips + doubles
 
 
-def read_folder(folder: Path, ignore: Path) -> list[Recording]:
+def list_folder(folder: Path, ignore: Path) -> list[Recording]:
     """Takes every audio file below a folder; the speaker is the parent folder."""
     recordings = []
     for path in _audio_files(folder, ignore):
@@ -115,7 +111,7 @@ def read_folder(folder: Path, ignore: Path) -> list[Recording]:
     return recordings
 
 
-def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
+def list_transcripts(folder: Path) -> tuple[list[Recording], list[Skip]]:
     """Reads `transcripts.tsv`; speaker, text and split are optional columns.
 
     Raises:
@@ -127,7 +123,7 @@ def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
     for row in rows:
         path = os.path.abspath(folder / row["path"])
         utt = clean_id(row.get("utt") or Path(row["path"]).stem)
-        split = SPLITS.get(row.get("split", "").strip().lower(), "")
+        split = SPLIT_OF.get(row.get("split", "").strip().lower(), "")
         if splits_given and not split:
             reason = f"unknown split: {row['split']!r}, expected train, dev or test"
             skips.append(Skip(utt, path, reason))
@@ -137,7 +133,7 @@ def read_table(folder: Path) -> tuple[list[Recording], list[Skip]]:
     return recordings, skips
 
 
-def read_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Skip]]:
+def list_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Skip]]:
     """Reads a Kaldi data folder: wav.scp and, if there, segments, utt2spk, text."""
     sources = dict(_columns(folder / "wav.scp"))
     speakers = dict(_columns(folder / "utt2spk"))
@@ -184,13 +180,13 @@ def _utterance(utt: str, speaker: str = "", text: str = "", split: str = ""):
         and not utt.startswith((speaker + "-", speaker + "_"))
     ):
         utt = f"{speaker}-{utt}"
-    return Utterance(utt, speaker or utt, " ".join(text.split()), split)
+    return Cut(utt, speaker or utt, " ".join(text.split()), split)
 
 
 def _read_kaldi_splits(folder: Path, names: list[str]):
     recordings, skips = [], []
     for name in names:
-        found, bad = read_kaldi(folder / name, SPLITS[name])
+        found, bad = list_kaldi(folder / name, SPLIT_OF[name])
         recordings += found
         skips += bad
     return recordings, skips

@@ -14,13 +14,19 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet_uniwav.io.audio import write_speech
+from espnet_uniwav.io.audio import SAMPLE_RATE, write_speech
 from espnet_uniwav.io.pipe import Pipe
-from espnet_uniwav.io.samples import NotAudio, Sound, read_sound, to_mono, to_rate
+from espnet_uniwav.io.samples import (
+    NotAudio,
+    Sound,
+    check_finite,
+    read_sound,
+    to_mono,
+    to_rate,
+)
 from espnet_uniwav.io.source import Entry, as_source
-from espnet_uniwav.lab.corpora.corpus import Recording, Skip, Utterance
+from espnet_uniwav.lab.corpora.corpus import Cut, Recording, Skip
 
-SAMPLE_RATE = 16000
 SILENCE_FLOOR = 5e-4
 
 
@@ -107,9 +113,10 @@ def decode(recording: Recording) -> Decoded:
         raise BadAudio(str(error)) from error
     if len(sound.samples) == 0:
         raise BadAudio("empty: no sample could be decoded")
-    if not np.isfinite(sound.samples).all():
-        bad = int(np.count_nonzero(~np.isfinite(sound.samples)))
-        raise BadAudio(f"not finite: {bad} NaN or infinite samples")
+    try:
+        check_finite(sound.samples)
+    except ValueError as error:
+        raise BadAudio(f"not finite: {error}") from error
     samples, changes = _convert(sound)
     if not isinstance(source, Path):
         archive = isinstance(source, Entry)
@@ -147,7 +154,7 @@ def _convert(sound: Sound) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _cut(
-    utterance: Utterance,
+    utterance: Cut,
     recording: Recording,
     decoded: Decoded,
     limits: Limits,

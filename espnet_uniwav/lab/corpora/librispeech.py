@@ -21,14 +21,14 @@ from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.audio import seconds_of
 from espnet_uniwav.io.download import Archive, DownloadError, download, extract
 from espnet_uniwav.io.input import BLANKS, read_lines
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import locked
-from espnet_uniwav.lab.corpora.split import hash_share
 from espnet_uniwav.lab.corpora.transcripts import (
     TABLE,
-    Row,
+    Transcript,
     describe,
-    read_table,
-    write_table,
+    read_transcripts,
+    write_transcripts,
 )
 
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2", "test": "test-clean"}
@@ -76,7 +76,7 @@ def build(
     """
     folder = librispeech or fetch(downloads or out / "downloads")
     own = read_librispeech(folder, all)
-    others = [row for other in more for row in read_table(other)]
+    others = [row for other in more for row in read_transcripts(other)]
     if not any(row.split == "test" for row in own):
         given = any(row.split == "test" for row in others)
         then = "that of --more" if given else "the recipes draw one from train"
@@ -85,7 +85,7 @@ def build(
     if not any(row.split == "dev" for row in rows):
         rows = hold_out(rows, folder)
     warn_of_shared_speakers(rows)
-    return f"{write_table(out, rows)}\n{describe(rows)}"
+    return f"{write_transcripts(out, rows)}\n{describe(rows)}"
 
 
 def fetch(folder: Path) -> Path:
@@ -115,7 +115,7 @@ def fetch(folder: Path) -> Path:
     return home
 
 
-def read_librispeech(folder: Path, everything: bool = False) -> list[Row]:
+def read_librispeech(folder: Path, everything: bool = False) -> list[Transcript]:
     """Read train-clean-5, dev-clean-2 and test-clean, from either layout.
 
     Args:
@@ -139,7 +139,7 @@ def read_librispeech(folder: Path, everything: bool = False) -> list[Row]:
     return _read_copy(folder, everything)
 
 
-def read_part(root: Path, part: str, split: str = "") -> list[Row]:
+def read_part(root: Path, part: str, split: str = "") -> list[Transcript]:
     """Read one part of LibriSpeech; speakers are readers, not chapters.
 
     Args:
@@ -163,11 +163,13 @@ def read_part(root: Path, part: str, split: str = "") -> list[Row]:
             audio = path.with_name(f"{utt}.flac").absolute()
             speaker = utt.partition("-")[0]
             seconds = seconds_of(audio)
-            rows.append(Row(utt, speaker, str(audio), seconds, text, split, part))
+            rows.append(
+                Transcript(utt, speaker, str(audio), seconds, text, split, part)
+            )
     return rows
 
 
-def hold_out(rows: list[Row], folder: Path) -> list[Row]:
+def hold_out(rows: list[Transcript], folder: Path) -> list[Transcript]:
     """Move speakers of train-clean-5, drawn by hash, to dev, and print them.
 
     Raises:
@@ -188,7 +190,7 @@ def hold_out(rows: list[Row], folder: Path) -> list[Row]:
     return [replace(r, split="dev") if r.speaker in chosen else r for r in rows]
 
 
-def drop_duplicates(rows: Iterable[Row]) -> list[Row]:
+def drop_duplicates(rows: Iterable[Transcript]) -> list[Transcript]:
     """Keep the first row of every utterance; print the number of duplicates."""
     kept, count = {}, 0
     for row in rows:
@@ -199,7 +201,7 @@ def drop_duplicates(rows: Iterable[Row]) -> list[Row]:
     return list(kept.values())
 
 
-def warn_of_shared_speakers(rows: Iterable[Row]) -> None:
+def warn_of_shared_speakers(rows: Iterable[Transcript]) -> None:
     """Print speakers that are both in train and in dev or test."""
     speakers = {False: set(), True: set()}
     for row in rows:
@@ -208,7 +210,7 @@ def warn_of_shared_speakers(rows: Iterable[Row]) -> None:
         print(f"WARNING: speakers of dev or test are also in train: {shared}")
 
 
-def _read_parts(root: Path) -> list[Row]:
+def _read_parts(root: Path) -> list[Transcript]:
     rows = []
     for split, part in PARTS.items():
         if split != "test" or (root / part).is_dir():
@@ -216,11 +218,11 @@ def _read_parts(root: Path) -> list[Row]:
     return rows
 
 
-def _read_copy(folder: Path, everything: bool) -> list[Row]:
+def _read_copy(folder: Path, everything: bool) -> list[Transcript]:
     """Rows of a corpus folder: those with a source of LibriSpeech, or all."""
     split_of = {part: split for split, part in PARTS.items()}
     rows = []
-    for row in read_table(folder):
+    for row in read_transcripts(folder):
         split = split_of.get(_part(row), row.split if everything else "")
         if split:
             rows.append(replace(row, split=split))
@@ -229,7 +231,7 @@ def _read_copy(folder: Path, everything: bool) -> list[Row]:
     return rows
 
 
-def _part(row: Row) -> str:
+def _part(row: Transcript) -> str:
     """Part of LibriSpeech of a source: `ls_test_clean_40x4` is from test-clean."""
     name = row.source.replace("_", "-").removeprefix("ls-")
     return PARTS["test"] if name.startswith(PARTS["test"]) else name

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_script
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.kaldi import write_data_folder
 from espnet_uniwav.lab.corpora.librispeech import read_part
-
-SAMPLE_RATE = 16000
 
 
 def prepare(corpus: Path, out: Path, parts: Sequence[str]) -> None:

@@ -31,13 +31,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from espnet_uniwav.cli.command import run_script
-from espnet_uniwav.io.kaldi import write_data_folder
+from espnet_uniwav.io.audio import SAMPLE_RATE
+from espnet_uniwav.io.kaldi import hash_share, write_data_folder
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.corpora.corpus import CorpusError, Recording, Skip, read_corpus
-from espnet_uniwav.lab.corpora.decode import SAMPLE_RATE, Limits, Piece, prepare
-from espnet_uniwav.lab.corpora.split import assign_splits, hash_share
+from espnet_uniwav.io.tables import write_tsv
+from espnet_uniwav.lab.corpora.corpus import Recording, Skip, read_corpus
+from espnet_uniwav.lab.corpora.decode import Limits, Piece, prepare
+from espnet_uniwav.lab.corpora.split import assign_splits
+from espnet_uniwav.lab.corpora.transcripts import SPLITS
 
-SPLIT_NAMES = ("train", "dev", "test")
 TOKENS = ("<blank>", "<unk>", "<sos/eos>")
 CHUNK = 64
 
@@ -65,7 +67,7 @@ def build(
         nj: Threads; None: one per core.
 
     Raises:
-        CorpusError: an option is of no use; nothing, or not enough, is usable.
+        ValueError: nothing, or not enough, is usable.
     """
     _check_options(min_seconds, max_seconds, dev_share, test_share)
     recordings, skips = read_corpus(corpus, ignore=out)
@@ -79,7 +81,7 @@ def build(
     write_skips(skips, out / "skipped.tsv")
     pieces = assign_splits(pieces, {"dev": dev_share, "test": test_share})
     _check_enough(pieces, skips, corpus, out)
-    for name in SPLIT_NAMES:
+    for name in SPLITS:
         write_kaldi([p for p in pieces if p.split == name], out / name)
     write_text(out / "token_list", "\n".join(TOKENS) + "\n")
     _report(pieces, skips, out)
@@ -98,10 +100,8 @@ def write_kaldi(pieces: list[Piece], folder: Path) -> None:
 
 def write_skips(skips: list[Skip], path: Path) -> None:
     """Lists the entries left out, with the columns utt, path and reason."""
-    lines = ["utt\tpath\treason\n"]
-    lines += [f"{skip.utt}\t{skip.path}\t{skip.reason}\n" for skip in skips]
-    text = "".join(lines).encode(errors="replace").decode()  # odd bytes in paths
-    write_text(path, text)
+    rows = ((skip.utt, skip.path, skip.reason) for skip in skips)
+    write_tsv(path, ("utt", "path", "reason"), rows)
 
 
 def _prepare_all(
@@ -134,13 +134,13 @@ def _check_options(
     min_seconds: float, max_seconds: float, dev_share: float, test_share: float
 ) -> None:
     if not 0 < min_seconds < max_seconds / 2:
-        raise CorpusError(
+        raise ValueError(
             f"--min_seconds {min_seconds} --max_seconds {max_seconds}: "
             "expected 0 < min_seconds < max_seconds / 2"
         )
     shares = dev_share, test_share
     if min(shares) <= 0 or sum(shares) >= 1:
-        raise CorpusError(
+        raise ValueError(
             f"--dev_share {shares[0]} --test_share {shares[1]}: expected both above 0 "
             "and their sum below 1"
         )
@@ -154,12 +154,12 @@ def _check_enough(
     kinds = _count_kinds(skips)
     listed = f"; every case is listed in {out / 'skipped.tsv'}" if skips else ""
     if not pieces:
-        raise CorpusError(
+        raise ValueError(
             f"corpus {corpus}: none of {total} utterances is usable ({kinds}){listed}"
         )
     have = Counter(piece.split for piece in pieces)
     if not have["train"] or not have["dev"]:
-        raise CorpusError(
+        raise ValueError(
             f"corpus {corpus}: {have['train']} usable utterances for train and "
             f"{have['dev']} for dev, of {total}: expected at least one each{listed}"
         )
@@ -172,7 +172,7 @@ def _check_enough(
 
 
 def _report(pieces: list[Piece], skips: list[Skip], out: Path) -> None:
-    for name in SPLIT_NAMES:
+    for name in SPLITS:
         part = [piece for piece in pieces if piece.split == name]
         hours = sum(piece.samples for piece in part) / SAMPLE_RATE / 3600
         speakers = len({piece.speaker for piece in part})

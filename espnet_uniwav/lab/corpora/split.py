@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.lab.corpora.decode import Piece
 
 MIN_SPEAKERS = 10
-
-
-def hash_share(name: str) -> float:
-    """Maps a name to a number in [0, 1) that looks random and never changes."""
-    digest = hashlib.sha256(name.encode("utf-8", "replace")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def assign_splits(pieces: list[Piece], shares: dict[str, float]) -> list[Piece]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.kaldi import read_table, refuse_segments, write_data_folder
-from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import write_tsv
 
 TABLES = ("wav.scp", "utt2spk", "speech_shape")
 
@@ -40,9 +40,7 @@ def keep_texts(data: Path, out: Path, match: str = "") -> str:
         copy_folder(data / split, out / split, kept)
         left_out += [(utt, split, reason) for utt, reason in reasons.items()]
         said.append(f"{split:5} {len(kept):6} utterances, {len(reasons)} left out")
-    rows = [("utt", "split", "reason"), *left_out]
-    lines = ("\t".join(row) + "\n" for row in rows)
-    write_text(out / "left_out.tsv", "".join(lines))
+    write_tsv(out / "left_out.tsv", ("utt", "split", "reason"), left_out)
     return "\n".join(said)
 
 

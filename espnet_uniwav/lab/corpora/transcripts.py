@@ -6,7 +6,6 @@ seconds, text (may be empty), split (train, dev or test), source (which corpus).
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,8 +13,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from espnet_uniwav.io.audio import seconds_of
-from espnet_uniwav.io.input import read_rows
-from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import TSV, read_rows, write_tsv
 
 TABLE = "transcripts.tsv"
 SPLITS = ("train", "dev", "test")
@@ -23,7 +21,7 @@ NUM_SOURCES = 5
 
 
 @dataclass(frozen=True)
-class Row:
+class Transcript:
     """One utterance in its own file. ``seconds`` is its duration."""
 
     utt: str
@@ -35,7 +33,7 @@ class Row:
     source: str
 
 
-def read_table(folder: str | Path) -> list[Row]:
+def read_transcripts(folder: str | Path) -> list[Transcript]:
     """Read a corpus folder; paths become absolute.
 
     Only the columns path and split are required. By default utt is the name of the
@@ -68,26 +66,20 @@ def read_cells(
     path = Path(folder) / TABLE
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; is {folder} a corpus folder?")
-    columns, rows = read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE)
-    if missing := sorted(set(needed) - set(columns)):
-        raise ValueError(
-            f"{path}: expected the columns {' and '.join(needed)}, separated by tabs, "
-            f"found {', '.join(columns)}; add {', '.join(missing)}"
-        )
-    return [(place, {key: row[key] or "" for key in columns}) for place, row in rows]
+    return read_rows(path, needed, **TSV)[1]
 
 
-def write_table(folder: str | Path, rows: Iterable[Row]) -> Path:
+def write_transcripts(folder: str | Path, rows: Iterable[Transcript]) -> Path:
     """Write a corpus folder's table atomically."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    head = "\t".join(field.name for field in fields(Row))
-    lines = ("\t".join(_format(value) for value in astuple(row)) for row in rows)
-    write_text(folder / TABLE, "\n".join([head, *lines]) + "\n")
+    columns = [field.name for field in fields(Transcript)]
+    cells = ([_format(value) for value in astuple(row)] for row in rows)
+    write_tsv(folder / TABLE, columns, cells)
     return folder / TABLE
 
 
-def describe(rows: Sequence[Row]) -> str:
+def describe(rows: Sequence[Transcript]) -> str:
     """One line per split: utterances, hours, speakers, and the largest sources."""
     lines = []
     for split in SPLITS:
@@ -104,7 +96,7 @@ def describe(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _read_row(place: str, row: dict) -> Row:
+def _read_row(place: str, row: dict) -> Transcript:
     path, split = row["path"], row["split"]
     if not path:
         raise ValueError(f"{place}: expected a path, found none")
@@ -114,12 +106,12 @@ def _read_row(place: str, row: dict) -> Row:
     folder = Path(file).parent
     path = os.path.abspath(folder / path)
     utt = row.get("utt") or Path(path).stem
-    return Row(
+    return Transcript(
         utt,
         row.get("speaker") or utt,
         path,
         _seconds(place, row.get("seconds"), path),
-        row.get("text") or "",
+        row.get("text", ""),
         split,
         row.get("source") or folder.resolve().name,
     )

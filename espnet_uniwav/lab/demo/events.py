@@ -11,8 +11,8 @@ from pathlib import Path
 import gradio as gr
 
 from espnet_uniwav.io.audio import to_int16
+from espnet_uniwav.lab.demo.stopwatch import Stopwatch
 from espnet_uniwav.lab.demo.tabs import Answer
-from espnet_uniwav.lab.demo.watch import Watch
 
 
 def named(name: str) -> dict:
@@ -31,7 +31,7 @@ def on_click(
     Args:
         button: The button.
         work: A method of ``Tabs``; its name is that of the event in the API.
-        inputs: Components, for the arguments but ``say``.
+        inputs: Components, for the arguments but ``progress``.
         shown: Name -> component, see ``outputs``.
     """
     first = next(iter(shown.values()))
@@ -45,15 +45,15 @@ def on_click(
 
 
 def answering(work: Callable[..., Answer], names: Sequence[str]) -> Callable:
-    """The work of a tab as Gradio calls it: ``say`` is Gradio's progress."""
+    """The work of a tab as Gradio calls it: ``progress`` is Gradio's progress."""
 
     @functools.wraps(work)
     def answer(*values):
-        with Watch(work.__self__.models) as watch:
+        with Stopwatch(work.__self__.models) as watch:
             found = explained(work, *values)
-        shown = {**vars(found), "said": watch.report(found.seconds)}
+        shown = {**vars(found), "status": watch.report(found.seconds)}
         if found.note:
-            shown["said"] = f"{found.note}. {shown['said']}"
+            shown["status"] = f"{found.note}. {shown['status']}"
         if found.speech is not None:
             samples = explained(to_int16, "the answer", found.speech)
             shown["speech"] = (found.sample_rate, samples)
@@ -62,7 +62,7 @@ def answering(work: Callable[..., Answer], names: Sequence[str]) -> Callable:
 
     signature = inspect.signature(work)
     parameters = [
-        own.replace(default=gr.Progress()) if own.name == "say" else own
+        own.replace(default=gr.Progress()) if own.name == "progress" else own
         for own in signature.parameters.values()
     ]
     answer.__signature__ = signature.replace(parameters=parameters)

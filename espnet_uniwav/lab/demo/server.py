@@ -1,4 +1,4 @@
-"""The server of the page: on this machine alone, unless asked otherwise."""
+"""The server of the page: on this machine alone by default."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ except ImportError as error:
         f'the page needs Gradio: pip install "espnet_uniwav[demo]" ({error})'
     ) from error
 
-from espnet_uniwav.lab.demo.models import Models
-from espnet_uniwav.lab.demo.page import build_page
+from espnet_uniwav.lab.demo.blocks import build_page
+from espnet_uniwav.lab.demo.model_loader import Models
 from espnet_uniwav.lab.demo.tabs import Tabs
 
 # The browser loads nothing from other machines, whatever Gradio's page asks for.

@@ -14,19 +14,16 @@ from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
-from espnet_uniwav.io.audio import read_speech, seconds_of
-from espnet_uniwav.lab.demo.models import Models
-from espnet_uniwav.lab.demo.pictures import figure, spectrograms
-from espnet_uniwav.lab.report.codes import code_rows
+from espnet_uniwav.io.audio import SAMPLE_RATE, read_speech, seconds_of
+from espnet_uniwav.lab.demo.figures import code_rows, figure, spectrograms
+from espnet_uniwav.lab.demo.model_loader import Models
 from espnet_uniwav.lab.report.line_charts import weight_bars
 
-# Hz, where no model says which.
-RATE = 16000
 # More than anybody says in a second.
 CHARACTERS_PER_SECOND = 25
 LOADING, GENERATING = "Loading the model (once)", "Generating"
 
-Say = Callable[[float, str], object]
+Progress = Callable[[float, str], object]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Answer:
     """
 
     speech: np.ndarray | None = None
-    sample_rate: int = RATE
+    sample_rate: int = SAMPLE_RATE
     pictures: str = ""
     codes: str = ""
     note: str = ""
@@ -53,15 +50,15 @@ class Answer:
         return 0.0 if self.speech is None else len(self.speech) / self.sample_rate
 
 
-def silently(share: float, what: str) -> None:
+def no_progress(share: float, what: str) -> None:
     """Show no progress."""
 
 
 class Tabs:
     """One method per tab. Recordings are paths, or None if there is none.
 
-    All of them raise ValueError, OSError or ImportError, saying what to do. ``say`` is
-    told the progress: a share and what is being done.
+    All of them raise ValueError, OSError or ImportError, saying what to do.
+    ``progress`` is called with a share and what is being done.
 
     Args:
         models: The models.
@@ -79,7 +76,7 @@ class Tabs:
         speed: float = 1.0,
         num_steps: int | None = None,
         seed: int = 0,
-        say: Say = silently,
+        progress: Progress = no_progress,
     ) -> Answer:
         """Speak a text in the voice of a prompt, or in the model's own.
 
@@ -93,14 +90,14 @@ class Tabs:
             )
         if prompt:
             self._check(prompt)
-        say(0.0, LOADING)
+        progress(0.0, LOADING)
         synthesizer = self.models.synthesizer()
         chunks = []
         settings = dict(speed=speed, num_steps=_whole(num_steps), seed=int(seed or 0))
         for chunk in synthesizer.stream(text, prompt, prompt_text, **settings):
             chunks.append(chunk)
             share = min(len(chunks) / (len(chunks) + 1), 0.95)
-            say(share, f"{GENERATING}; sentences done: {len(chunks)}")
+            progress(share, f"{GENERATING}; sentences done: {len(chunks)}")
         speech, rate = np.concatenate(chunks), synthesizer.sample_rate
         pictures = spectrograms({"Generated": (speech, [])}, rate)
         return Answer(speech, rate, pictures)
@@ -115,9 +112,9 @@ class Tabs:
     def mark(self, recording: str | None, start: float, end: float) -> str:
         """Picture of a recording with its gap."""
         self._check(recording)
-        speech = read_speech(recording, RATE)
+        speech = read_speech(recording, SAMPLE_RATE)
         gap = [(min(start, end), max(start, end))]
-        return spectrograms({"Recording, with the gap": (speech, gap)}, RATE)
+        return spectrograms({"Recording, with the gap": (speech, gap)}, SAMPLE_RATE)
 
     def fill(
         self,
@@ -126,13 +123,13 @@ class Tabs:
         end: float,
         num_steps: int = Sampling.num_steps,
         seed: int = 0,
-        say: Say = silently,
+        progress: Progress = no_progress,
     ) -> Answer:
         """Replace a gap of a recording by generated speech."""
         self._check(recording)
-        say(0.0, LOADING)
+        progress(0.0, LOADING)
         model = self.models.generator()
-        say(0.3, GENERATING)
+        progress(0.3, GENERATING)
         rate = model.features.spec.sample_rate
         speech = read_speech(recording, rate)
         gap = (min(start, end), max(start, end))
@@ -144,7 +141,7 @@ class Tabs:
             int(seed or 0),
             where=Path(recording).name,
         )
-        say(0.9, "Drawing")
+        progress(0.9, "Drawing")
         filled = filled.numpy()
         versions = {"Recording": (speech, [gap]), "Filled": (filled, [gap])}
         note = f"{seconds:.2f} of {len(speech) / rate:.2f} s are generated"
@@ -159,19 +156,19 @@ class Tabs:
         speed: float = 1.0,
         num_steps: int | None = None,
         seed: int = 0,
-        say: Say = silently,
+        progress: Progress = no_progress,
     ) -> Answer:
         """Replace words of a recording, in its own voice."""
         self._check(recording)
         steps = _whole(num_steps)
         options = SpeakingOptions(SPEAKING.but(num_steps=steps), int(seed or 0), speed)
-        say(0.0, "Finding the words in the recording")
+        progress(0.0, "Finding the words in the recording")
         phones, stretch = align_words(recording, text, replace)
-        say(0.2, LOADING)
+        progress(0.2, LOADING)
         synthesizer = self.models.synthesizer()
         sampling = synthesizer.sampling.but(num_steps=steps)
         options = dataclasses.replace(options, sampling=sampling)
-        say(0.5, GENERATING)
+        progress(0.5, GENERATING)
         rate = synthesizer.sample_rate
         speech = read_speech(recording, rate)
         edited = replace_stretch(synthesizer, speech, phones, stretch, by, options)
@@ -190,20 +187,20 @@ class Tabs:
         prompt: str | None = None,
         num_steps: int = SPEAKING.num_steps,
         seed: int = 0,
-        say: Say = silently,
+        progress: Progress = no_progress,
     ) -> Answer:
         """Encode a recording to codes and decode them, perhaps in another voice."""
         self._check(recording)
         if prompt:
             self._check(prompt)
-        say(0.0, LOADING)
+        progress(0.0, LOADING)
         model = self.models.tokenizer(tokenizer)
         rate = model.sample_rate
         speech = read_speech(recording, rate)
         voice = torch.from_numpy(read_speech(prompt, rate)) if prompt else None
-        say(0.3, "Encoding")
+        progress(0.3, "Encoding")
         codes, own = model.encode_one(torch.from_numpy(speech))
-        say(0.5, GENERATING)
+        progress(0.5, GENERATING)
         settings = dict(num_steps=int(num_steps), seed=int(seed or 0))
         speakers = None if prompt else own[None]
         decoded = model.decode(
@@ -214,14 +211,14 @@ class Tabs:
         pictures = spectrograms(versions, rate)
         return Answer(decoded, rate, pictures, **_describe(model, codes))
 
-    def look(self, recording: str | None, say: Say = silently) -> Answer:
+    def look(self, recording: str | None, progress: Progress = no_progress) -> Answer:
         """Spectrogram and codes of a recording, if given, and the layer weights."""
         pictures, codes = "", {}
-        say(0.0, LOADING)
+        progress(0.0, LOADING)
         if recording:
             self._check(recording)
-            speech = read_speech(recording, RATE)
-            pictures = spectrograms({"Spectrogram": (speech, [])}, RATE)
+            speech = read_speech(recording, SAMPLE_RATE)
+            pictures = spectrograms({"Spectrogram": (speech, [])}, SAMPLE_RATE)
         if recording and self.models.tokenizers:
             model = self.models.tokenizer(next(iter(self.models.tokenizers)))
             speech = torch.from_numpy(read_speech(recording, model.sample_rate))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from espnet_uniwav.core.ssl.dinosr import COLLAPSE_SHARE
 from espnet_uniwav.lab.report.line_charts import Line, chart, codebook_colours
@@ -60,6 +59,34 @@ OTHERS = {
         "Should stay at zero. Bad: any growth; lower the learning rate.",
     ),
 }
+# Tag, without the number of the codebook -> title and caption.
+CODEBOOKS = {
+    "target_perplexity": (
+        "Target perplexity",
+        "Effective number of codes of the teacher in a batch, of {size}. It should "
+        "rise and stay high. Bad: a line near 1, where one code takes all frames. "
+        "Codebook 0 is that of the lowest target layer. The dashed line is where the "
+        "training, which averages over epochs, would report a collapse.",
+    ),
+    "prediction_perplexity": (
+        "Prediction perplexity",
+        "The same for the student's predictions. It begins near the number of codes "
+        "(uniform predictions), drops, then should approach the target's. Bad: far "
+        "below the target's for long.",
+    ),
+    "codes_used": (
+        "Share of codes used in the epoch",
+        "Codes that won at least one frame of the training epoch. Good: above one half "
+        "for every codebook. Bad: below the dashed line for two epochs, which the "
+        "training reports as collapse.",
+    ),
+    "entropy": (
+        "Normalised entropy of the epoch",
+        "How evenly the codes are used over an epoch: 1 is evenly, 0 is one code for "
+        "all. Good: above 0.6. Bad: at or below the dashed line, a perplexity of "
+        f"{100 * COLLAPSE_SHARE:.0f} % of the codes.",
+    ),
+}
 
 
 def objective_figures(curves: Curves, codebook_size: int) -> list[Figure]:
@@ -93,78 +120,36 @@ def objective_figures(curves: Curves, codebook_size: int) -> list[Figure]:
 
 def codebook_figures(curves: Curves, codebook_size: int) -> list[Figure]:
     """Use and perplexity of every codebook over time, with the line of collapse."""
-    figures = [
-        *_perplexities(curves.train or curves.valid, codebook_size),
-        *_use(curves.valid, codebook_size),
-    ]
-    return [figure for figure in figures if figure]
-
-
-def _perplexities(scalars: Scalars, codebook_size: int) -> list[Figure | None]:
-    """Perplexity of the targets and of the predictions in a batch."""
     floor = COLLAPSE_SHARE * codebook_size
-    return [
-        _codebooks(
-            scalars,
-            "target_perplexity",
-            "Target perplexity",
-            f"Effective number of codes of the teacher in a batch, of {codebook_size}. "
-            "It should rise and stay high. Bad: a line near 1, where one code takes "
-            "all frames. Codebook 0 is that of the lowest target layer. The "
-            "dashed line is where the training, which averages over epochs, would "
-            "report a collapse.",
-            lambda lines: chart(
-                lines, "codes", reference=(floor, COLLAPSE_LABEL), from_zero=True
-            ),
-        ),
-        _codebooks(
-            scalars,
-            "prediction_perplexity",
-            "Prediction perplexity",
-            "The same for the student's predictions. It begins near the number of "
-            "codes (uniform predictions), drops, then should approach the target's. "
-            "Bad: far below the target's for long.",
-            lambda lines: chart(
-                lines, "codes", reference=(floor, COLLAPSE_LABEL), from_zero=True
-            ),
-        ),
-    ]
-
-
-def _use(scalars: Scalars, codebook_size: int) -> list[Figure | None]:
-    """Codes used in an epoch, and how evenly."""
-    entropy_floor = max(0.0, 1.0 + math.log(COLLAPSE_SHARE) / math.log(codebook_size))
-    return [
-        _codebooks(
-            scalars,
-            "codes_used",
-            "Share of codes used in the epoch",
-            "Codes that won at least one frame of the training epoch. Good: above one "
-            "half for every codebook. Bad: below the dashed line for two epochs, which "
-            "the training reports as collapse.",
-            lambda lines: chart(
-                lines,
-                "codes used",
+    even = max(0.0, 1.0 + math.log(COLLAPSE_SHARE) / math.log(codebook_size))
+    batches, epochs = curves.train or curves.valid, curves.valid
+    perplexity = dict(ylabel="codes", reference=(floor, COLLAPSE_LABEL))
+    settings = {
+        "target_perplexity": (batches, perplexity),
+        "prediction_perplexity": (batches, perplexity),
+        "codes_used": (
+            epochs,
+            dict(
+                ylabel="codes used",
                 reference=(COLLAPSE_SHARE, COLLAPSE_LABEL),
                 percent=True,
-                from_zero=True,
             ),
         ),
-        _codebooks(
-            scalars,
-            "entropy",
-            "Normalised entropy of the epoch",
-            "How evenly the codes are used over an epoch: 1 is evenly, 0 is one code "
-            "for all. Good: above 0.6. Bad: at or below the dashed line, a perplexity "
-            f"of {100 * COLLAPSE_SHARE:.0f} % of the codes.",
-            lambda lines: chart(
-                lines,
-                "entropy / log(codes)",
-                reference=(entropy_floor, f"collapse, {entropy_floor:.2f}"),
-                from_zero=True,
+        "entropy": (
+            epochs,
+            dict(
+                ylabel="entropy / log(codes)", reference=(even, f"collapse, {even:.2f}")
             ),
         ),
-    ]
+    }
+    figures = []
+    for tag, (scalars, setting) in settings.items():
+        title, caption = CODEBOOKS[tag]
+        if lines := _codebook_lines(scalars, tag):
+            picture = chart(lines, from_zero=True, **setting)
+            caption = caption.format(size=codebook_size)
+            figures.append(Figure(picture, caption, title))
+    return figures
 
 
 def other_figures(curves: Curves) -> list[Figure]:
@@ -196,20 +181,12 @@ def _train_and_valid(
     return lines
 
 
-def _codebooks(
-    scalars: Scalars,
-    tag: str,
-    title: str,
-    caption: str,
-    draw: Callable[[list[Line]], str],
-) -> Figure | None:
+def _codebook_lines(scalars: Scalars, tag: str) -> list[Line]:
+    """A line for every codebook that has values."""
     number = 0
     while f"{tag}_{number}" in scalars:
         number += 1
-    if not number:
-        return None
     colours = codebook_colours(number)
-    lines = [
+    return [
         Line(f"codebook {k}", scalars[f"{tag}_{k}"], colours[k]) for k in range(number)
     ]
-    return Figure(draw(lines), caption, title)

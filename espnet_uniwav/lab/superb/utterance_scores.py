@@ -11,10 +11,9 @@ from sklearn.metrics import roc_curve
 
 from espnet_uniwav.io.input import fields, read_lines
 from espnet_uniwav.io.kaldi import read_table
-from espnet_uniwav.lab.score.word_errors import bootstrap_interval, error_rate
+from espnet_uniwav.lab.score.bootstrap import error_rate, estimate_rate, percentiles
 from espnet_uniwav.lab.superb.folders import read_utterances
 from espnet_uniwav.lab.superb.tasks import TASKS
-from espnet_uniwav.lab.superb.utterances import LayoutError
 
 RESAMPLES = 500
 
@@ -38,7 +37,8 @@ class Counts:
             np.bincount(ids, weights=values[chosen])
             for values in (self.hits, self.totals)
         )
-        return bootstrap_interval(hits, totals)
+        _, low, high = estimate_rate(hits, totals)
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ class Trials:
             rates.append(
                 equal_error_rate(self.same[chosen], self.scores[chosen], weights)
             )
-        low, high = np.nanpercentile(rates, [2.5, 97.5])
-        return float(low), float(high)
+        return percentiles(rates)
 
 
 def equal_error_rate(same, scores, weights=None) -> float:
@@ -97,7 +96,7 @@ def read_counts(task: str, run: Path, data: Path, split: str) -> dict:
         Name of the metric -> `Counts`, or `Trials` for EER.
 
     Raises:
-        LayoutError: predictions are missing, or are not of these data.
+        ValueError: predictions are missing, or are not of these data.
     """
     spec = TASKS[task]
     found = read_table(run / spec.outputs.format(spec.splits[split]))
@@ -106,7 +105,7 @@ def read_counts(task: str, run: Path, data: Path, split: str) -> dict:
     wanted = {n for n, u in read_utterances(data).items() if u["split"] == split}
     if wanted != set(found):
         odd = sorted(wanted ^ set(found))[0]
-        raise LayoutError(
+        raise ValueError(
             f"{run}: {len(found)} predictions for the {len(wanted)} {split} utterances "
             f"of {data}, for example {odd}: the data have changed, name a new folder "
             "for the runs"
@@ -132,7 +131,7 @@ def _read_trials(found: dict, run: Path, data: Path, split: str) -> Trials:
         label, *paths = fields(line)
         pair = tuple("-".join(Path(p).with_suffix("").parts[-3:]) for p in paths)
         if "_".join(pair) not in found:
-            raise LayoutError(f"{run}: no score for the trial {pair} of {data}")
+            raise ValueError(f"{run}: no score for the trial {pair} of {data}")
         names.append(pair)
         same.append(int(label))
         scores.append(float(found["_".join(pair)]))

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
 
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.kaldi import read_table, refuse_segments
 from espnet_uniwav.lab.corpora.texts import normalise
-
-SAMPLE_RATE = 16000
-SPLITS = ("train", "dev", "test")
-
-
-class LayoutError(ValueError):
-    """The data cannot be laid out for a task; the message says how to fix it."""
+from espnet_uniwav.lab.corpora.transcripts import SPLITS
 
 
 @dataclass(frozen=True)
-class Utterance:
+class SuperbUtterance:
     """One recording of one speaker, 16 kHz mono.
 
     Attributes:
@@ -45,18 +39,18 @@ class Utterance:
     groups: tuple[str, ...] = ()
 
 
-def read_folders(folder: Path, groups: dict[str, str]) -> list[Utterance]:
+def read_folders(folder: Path, groups: dict[str, str]) -> list[SuperbUtterance]:
     """Reads `train`, `dev` and `test` below a folder.
 
     Args:
-        folder: what `ssl1/espnet_uniwav.lab.corpora.prepare` writes.
+        folder: what `espnet_uniwav.lab.corpora.prepare` writes.
         groups: name -> regular expression; a speaker belongs to a group if a line
             of wav.scp of theirs matches it, and their utterances with them.
 
     Raises:
-        FileNotFoundError, ValueError: a table is missing, or cannot be read.
-        LayoutError: an audio file is missing, audio is not 16 kHz mono, a pattern
-            matches nothing, or two ids become one name.
+        FileNotFoundError, ValueError: a table or an audio file is missing or cannot be
+            read, audio is not 16 kHz mono, a pattern matches nothing, or two ids
+            become one name.
     """
     found = [utt for split in SPLITS for utt in _read_split(folder / split, split)]
     members = {name: _members(found, name, regex) for name, regex in groups.items()}
@@ -64,26 +58,16 @@ def read_folders(folder: Path, groups: dict[str, str]) -> list[Utterance]:
     _check_unique("speaker names", {item.speaker for item in found})
     twice = [utt for utt, count in Counter(u.utt for u in found).items() if count > 1]
     if twice:
-        raise LayoutError(f"{folder}: utterance {twice[0]} is in two splits")
+        raise ValueError(f"{folder}: utterance {twice[0]} is in two splits")
     return [
-        Utterance(
-            **{
-                **vars(item),
-                "groups": tuple(g for g in groups if item.speaker in members[g]),
-            }
-        )
-        for item in found
+        replace(u, groups=tuple(g for g in groups if u.speaker in members[g]))
+        for u in found
     ]
 
 
 def safe_name(name: str) -> str:
     """Makes an id that survives S3PRL, which cuts at dots, dashes kept."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)
-
-
-def hash_order(names) -> list[str]:
-    """Sorts names into an order that looks random and never changes."""
-    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
 def clean_text(text: str) -> str:
@@ -93,7 +77,7 @@ def clean_text(text: str) -> str:
     return " ".join(normalise(text))
 
 
-def by_speaker(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
+def by_speaker(utterances: list[SuperbUtterance]) -> dict[str, list[SuperbUtterance]]:
     """Speaker -> their utterances, both sorted."""
     groups = defaultdict(list)
     for item in sorted(utterances, key=lambda item: item.utt):
@@ -101,12 +85,12 @@ def by_speaker(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
     return dict(sorted(groups.items()))
 
 
-def _read_split(folder: Path, split: str) -> list[Utterance]:
+def _read_split(folder: Path, split: str) -> list[SuperbUtterance]:
     refuse_segments(folder)
     paths = read_table(folder / "wav.scp")
     texts, speakers = (read_table(folder / name) for name in ("text", "utt2spk"))
     return [
-        Utterance(
+        SuperbUtterance(
             utt=utt,
             name=safe_name(utt),
             speaker=_speaker_of(utt, speakers, folder),
@@ -122,29 +106,30 @@ def _read_split(folder: Path, split: str) -> list[Utterance]:
 
 def _speaker_of(utt: str, speakers: dict[str, str], folder: Path) -> str:
     if not speakers.get(utt):
-        raise LayoutError(f"{folder / 'utt2spk'}: no speaker for utterance {utt}")
+        raise ValueError(f"{folder / 'utt2spk'}: no speaker for utterance {utt}")
     return speakers[utt]
 
 
 def _count_samples(utt: str, path: str) -> int:
     if not Path(path).is_file():
-        raise LayoutError(
+        raise ValueError(
             f"utterance {utt}: no audio file {path}; expected a file, not a command: "
             "espnet_uniwav.lab.corpora.prepare writes files"
         )
     info = soundfile.info(path)
     if (info.samplerate, info.channels) != (SAMPLE_RATE, 1):
-        raise LayoutError(
+        raise ValueError(
             f"utterance {utt}: {path} has {info.samplerate} Hz and {info.channels} "
-            f"channels, expected {SAMPLE_RATE} Hz mono: data.prepare converts"
+            f"channels, expected {SAMPLE_RATE} Hz mono: "
+            "espnet_uniwav.lab.corpora.prepare converts"
         )
     return info.frames
 
 
-def _members(found: list[Utterance], name: str, regex: str) -> set[str]:
+def _members(found: list[SuperbUtterance], name: str, regex: str) -> set[str]:
     members = {u.speaker for u in found if re.search(regex, f"{u.utt} {u.path}")}
     if not members:
-        raise LayoutError(f"--groups {name}={regex}: no line of a wav.scp matches")
+        raise ValueError(f"--groups {name}={regex}: no line of a wav.scp matches")
     return members
 
 
@@ -152,7 +137,7 @@ def _check_unique(what: str, names: set[str]) -> None:
     doubles = [n for n, c in Counter(map(safe_name, names)).items() if c > 1]
     if doubles:
         same = sorted(name for name in names if safe_name(name) == doubles[0])
-        raise LayoutError(
+        raise ValueError(
             f"{what} {same[0]} and {same[1]} both become {doubles[0]} in S3PRL's "
             "layout: rename one"
         )

@@ -13,13 +13,12 @@ import soundfile
 import torch
 
 from espnet_uniwav.integrations.s3prl.sox_effects import apply_effects_tensor
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import atomic_write
 from espnet_uniwav.lab.superb.folders import link, write_lines, write_utterances
 from espnet_uniwav.lab.superb.utterances import (
-    LayoutError,
-    Utterance,
+    SuperbUtterance,
     by_speaker,
-    hash_order,
     safe_name,
 )
 
@@ -34,7 +33,7 @@ EFFECTS = (
 LENGTHS = Path(".wav_lengths/Voxceleb1_length.pt")
 
 
-def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
+def write_asv(utterances: list[SuperbUtterance], out: Path) -> list[str]:
     """Writes a VoxCeleb1 tree, trials of dev and of test, and the cache of lengths.
 
     Utterances with less than half a second of sound are left out.
@@ -47,7 +46,7 @@ def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
         What was done, in lines for the user.
 
     Raises:
-        LayoutError: a split has not enough speakers.
+        ValueError: a split has not enough speakers.
     """
     sound = {item.utt: count_sound(item) for item in utterances}
     items = [item for item in utterances if sound[item.utt] >= MIN_SOUND]
@@ -55,7 +54,7 @@ def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
     train = [item for item in items if item.split == "train"]
     speakers = _count_speakers(train)
     if speakers < 2:
-        raise LayoutError(
+        raise ValueError(
             f"task asv: train has {speakers} speakers, expected two or more: give a "
             "corpus with several, or leave asv out of --tasks"
         )
@@ -76,14 +75,14 @@ def write_asv(utterances: list[Utterance], out: Path) -> list[str]:
     return report
 
 
-def count_sound(item: Utterance) -> int:
+def count_sound(item: SuperbUtterance) -> int:
     """Samples that remain after S3PRL's data set has cut the silence."""
     samples, rate = soundfile.read(item.path, dtype="float32", always_2d=True)
     speech = torch.from_numpy(samples.T)
     return apply_effects_tensor(speech, rate, list(EFFECTS))[0].shape[1]
 
 
-def make_trials(items: list[Utterance], split: str) -> list[tuple]:
+def make_trials(items: list[SuperbUtterance], split: str) -> list[tuple]:
     """Pairs of one speaker, and for each a pair of two speakers.
 
     All pairs among (at most ten) utterances of a speaker are taken. The partner from
@@ -93,7 +92,7 @@ def make_trials(items: list[Utterance], split: str) -> list[tuple]:
     Returns:
         (1 or 0, one utterance, the other), as many of 1 as of 0.
     """
-    chosen = {speaker: _few(own) for speaker, own in by_speaker(items).items()}
+    chosen = {speaker: _choose(own) for speaker, own in by_speaker(items).items()}
     trials, used = [], set()
     for speaker, own in chosen.items():
         others = [
@@ -109,11 +108,11 @@ def make_trials(items: list[Utterance], split: str) -> list[tuple]:
                 if frozenset((one.utt, u.utt)) not in used
             }
             if free:
-                other = free[hash_order(free)[0]]
+                other = free[min(free, key=hash_share)]
                 used.add(frozenset((one.utt, other.utt)))
                 trials += [(1, one, two), (0, one, other)]
     if not trials:
-        raise LayoutError(
+        raise ValueError(
             f"task asv: {split} has {len(chosen)} speakers and no two utterances of "
             "one speaker beside another speaker of the same group: expected two "
             "speakers with two utterances each, or leave asv out of --tasks"
@@ -121,19 +120,13 @@ def make_trials(items: list[Utterance], split: str) -> list[tuple]:
     return trials
 
 
-def _few(items: list[Utterance]) -> list[Utterance]:
+def _choose(items: list[SuperbUtterance]) -> list[SuperbUtterance]:
     """At most ten of a speaker's utterances."""
-    first = set(hash_order(item.utt for item in items)[:TRIAL_UTTERANCES])
+    first = sorted((item.utt for item in items), key=hash_share)[:TRIAL_UTTERANCES]
     return [item for item in items if item.utt in first]
 
 
-def _few(items: list[Utterance]) -> list[Utterance]:
-    """At most ten of a speaker's utterances."""
-    first = set(hash_order(item.utt for item in items)[:TRIAL_UTTERANCES])
-    return [item for item in items if item.utt in first]
-
-
-def _link(item: Utterance, out: Path) -> Path:
+def _link(item: SuperbUtterance, out: Path) -> Path:
     part = "dev" if item.split == "train" else "test"
     folder = out / "VoxCeleb1" / part / "wav" / safe_name(item.speaker) / "0"
     return Path(link(item, folder))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +22,16 @@ from espnet_uniwav.lab.align.items import (
     Item,
     make_items,
 )
-from espnet_uniwav.lab.score.resampling import PERCENTILES, draw
+from espnet_uniwav.lab.report.page import Figure, Section, Table
+from espnet_uniwav.lab.report.pictures import to_data_uri
+from espnet_uniwav.lab.score.bootstrap import Estimate, draw, percentiles
+from espnet_uniwav.lab.understand.charts import (
+    LayerPanel,
+    draw_panels,
+    make_panel,
+    save_panels,
+)
+from espnet_uniwav.lab.understand.layer_scores import read_scores, write_scores
 from espnet_uniwav.lab.understand.states import Frames
 
 PHONE, *CONTEXT, SPEAKER = COLUMNS[3:]
@@ -29,7 +39,16 @@ WITHIN, ACROSS = "within", "across"
 MEASURES = [f"{unit}_{speaker}" for unit in UNITS for speaker in (WITHIN, ACROSS)]
 CHANCE = 0.5
 MAX_GROUP, MAX_X_ACROSS = 10, 5
-NOTHING = (float("nan"),) * 3
+NOTHING = Estimate(*[float("nan")] * 3)
+TABLE, PICTURE = "abx.csv", "abx.png"
+CAPTION = (
+    "How often a phone is closer to another phone than to one of its own kind "
+    "(fastabx, as in ZeroSpeech: angular distance, dynamic time warping). Triphones "
+    "are compared in equal contexts, phonemes in any. Good: below the raw features and "
+    "the random encoder, and hardly higher across speakers than within one. Bad: near "
+    "chance, or much higher across speakers, where voices decide. Bars hold 95 %, "
+    "speakers drawn again."
+)
 
 
 @dataclass(frozen=True)
@@ -39,15 +58,14 @@ class AbxScore:
     Attributes:
         system: Name of the model.
         layer: Name of the layer, see ``States``.
-        errors: Error rate by measure, a share, and its 95 % interval; NaN where there
-            is nothing to compare.
+        errors: Error rate by measure, a share; NaN where there is nothing to compare.
         facts: More columns for the table.
         seconds: Time it took.
     """
 
     system: str
     layer: str
-    errors: dict[str, tuple[float, float, float]]
+    errors: dict[str, Estimate]
     facts: dict = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -55,14 +73,13 @@ class AbxScore:
     def row(self) -> dict:
         """Its line of the table."""
         row = {"system": self.system, "layer": self.layer}
-        for measure, values in self.errors.items():
-            names = measure, f"{measure}_low", f"{measure}_high"
-            row.update(zip(names, values))
+        for measure, error in self.errors.items():
+            row.update(zip(_columns(measure), error))
         return {**row, **self.facts}
 
     def __str__(self) -> str:
         said = ", ".join(
-            f"{title(m)} {100 * error:.1f} %" for m, (error, *_) in self.errors.items()
+            f"{title(m)} {100 * e.value:.1f} %" for m, e in self.errors.items()
         )
         place = f"{self.system}, {self.layer}"
         return f"{place}: phone ABX errors: {said} ({self.seconds:.0f} s)"
@@ -109,7 +126,7 @@ class AbxScorer:
         seconds = time.perf_counter() - start
         return AbxScore(system, layer, errors, self.facts, seconds)
 
-    def _error(self, unit: str, speaker: str, states: np.ndarray) -> tuple:
+    def _error(self, unit: str, speaker: str, states: np.ndarray) -> Estimate:
         """Compare triphones in equal contexts, phonemes in any."""
         import polars
         from fastabx import (
@@ -165,9 +182,7 @@ def locate(items: list[Item], frames: Frames) -> list[tuple[Item, int, int]]:
     return located
 
 
-def error_rate(
-    pairs: np.ndarray, speakers: np.ndarray, errors: np.ndarray
-) -> tuple[float, float, float]:
+def error_rate(pairs: np.ndarray, speakers: np.ndarray, errors: np.ndarray) -> Estimate:
     """Average the errors of cells over each pair of phones, then over pairs.
 
     Args:
@@ -176,7 +191,7 @@ def error_rate(
         errors: (C,) shares.
 
     Returns:
-        The error rate, and its 95 % interval: speakers drawn again.
+        The error rate; speakers are drawn again for its interval.
     """
     pairs, speakers = (np.unique(x, return_inverse=True)[1] for x in (pairs, speakers))
     sums, counts = np.zeros((2, pairs.max() + 1, speakers.max() + 1))
@@ -186,9 +201,98 @@ def error_rate(
     totals = draws @ counts.T
     rates = np.where(totals > 0, draws @ sums.T / np.maximum(totals, 1), np.nan)
     value, *again = np.nanmean(rates, axis=1)
-    return float(value), *np.percentile(again, PERCENTILES).tolist()
+    return Estimate(float(value), *percentiles(again))
 
 
 def title(measure: str) -> str:
     """A measure in words."""
     return f"{measure.replace('_', ' ')} speaker" + "s" * measure.endswith(ACROSS)
+
+
+def write_abx(folder: Path, scores: list[AbxScore]) -> None:
+    """Write table and picture in the place of earlier ones; without scores neither."""
+    rows = [score.row for score in scores]
+    (folder / TABLE).unlink(missing_ok=True)
+    if rows:
+        write_scores(folder / TABLE, rows)
+    save_panels(make_panels(rows), folder / PICTURE)
+
+
+def add_abx(section: Section, folder: Path) -> None:
+    """Show what ``write_abx`` wrote, if it did."""
+    if not (folder / TABLE).is_file():
+        return
+    rows = read_scores(folder / TABLE, ("system", "layer", *MEASURES))
+    if panels := make_panels(rows):
+        picture = to_data_uri(draw_panels(panels))
+        section.figures.append(Figure(picture, CAPTION, "Phone ABX"))
+    section.tables.append(
+        Table(
+            f"Phone ABX, errors in % ({rows[0]['items']:,.0f} items of "
+            f"{rows[0]['utterances']:.0f} utterances, chance {100 * CHANCE:.0f} %)",
+            ["system", "layer", *map(title, MEASURES)],
+            [
+                [row["system"], row["layer"], *(_cell(row, m) for m in MEASURES)]
+                for row in rows
+            ],
+        )
+    )
+
+
+def make_panels(rows: list[dict]) -> list[LayerPanel]:
+    """What to draw of each measure that has values."""
+    return [
+        make_panel(
+            title(measure),
+            "errors",
+            rows,
+            _columns(measure),
+            chance=CHANCE,
+            percent=True,
+        )
+        for measure in MEASURES
+        if not np.isnan([row[measure] for row in rows]).all()
+    ]
+
+
+def abx_notes(scores: list, num_aligned: int) -> list[str]:
+    """Say what was not compared, and which layer of each system has fewest errors.
+
+    Args:
+        scores: Of any measures.
+        num_aligned: Utterances that could be compared.
+    """
+    scores = [score for score in scores if isinstance(score, AbxScore)]
+    if not scores:
+        return []
+    notes, first = [], scores[0]
+    if (found := first.facts["utterances"]) < num_aligned:
+        notes.append(
+            f"Phone ABX is measured on {found} of {num_aligned} utterances, since it "
+            "needs all of their frames. A larger --max_frames takes more."
+        )
+    if empty := [m for m in MEASURES if np.isnan(first.errors[m].value)]:
+        notes.append(
+            f"Phone ABX is not measured for {' and '.join(map(title, empty))}: nothing "
+            "to compare. Use more utterances of each speaker, and several speakers."
+        )
+    for system in dict.fromkeys(score.system for score in scores):
+        own = [score for score in scores if score.system == system]
+        best = {m: min(own, key=lambda score: score.errors[m].value) for m in MEASURES}
+        said = ", ".join(
+            f"{title(m)} {100 * score.errors[m].value:.1f} % ({score.layer})"
+            for m, score in best.items()
+            if not np.isnan(score.errors[m].value)
+        )
+        if said:
+            notes.append(f"Phone ABX, fewest errors of {system}: {said}.")
+    return notes
+
+
+def _columns(measure: str) -> tuple[str, str, str]:
+    """Of the table: value and limits of the interval."""
+    return measure, f"{measure}_low", f"{measure}_high"
+
+
+def _cell(row: dict, measure: str) -> str:
+    return f"{Estimate(*(100 * row[name] for name in _columns(measure))):.1f}"

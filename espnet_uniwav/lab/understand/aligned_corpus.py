@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_uniwav.apps.phones.ctm import Segment, read_ctm
-from espnet_uniwav.io.kaldi import MIN_UTTERANCES, Utterance, read_data_folder, spread
+from espnet_uniwav.io.kaldi import (
+    MIN_UTTERANCES,
+    Utterance,
+    read_data_folder,
+    thin_by_speaker,
+)
 
 PHONES_FILE = "phones.ctm"
 
@@ -67,7 +72,7 @@ def read_corpus(
             f"{folder}: none of {len(found)} utterances is in the alignments, which "
             f"hold {len(alignments)} others; align this folder with `uniwav align`"
         )
-    chosen = spread(aligned if aligned_only else found, count)
+    chosen = thin_by_speaker(aligned if aligned_only else found, count)
     names = {u.name for u in chosen}
     own = {name: value for name, value in alignments.items() if name in names}
     return Corpus(folder, chosen, own)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from espnet_uniwav.lab.report import pictures
 from espnet_uniwav.lab.report.pictures import (
@@ -16,9 +15,11 @@ from espnet_uniwav.lab.report.pictures import (
     GREEN,
     GREY,
     ORANGE,
+    PERCENT,
     PURPLE,
     RED,
     SKY,
+    draw_level,
 )
 
 RANDOM, RAW = "random encoder", "raw features"
@@ -26,7 +27,6 @@ COLOURS = (BLUE, GREEN, PURPLE, SKY, RED)
 PANEL = (5.6, 3.3)
 # Space for z and codes, which are not layers.
 APART = 1.5
-PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
 
 
 @dataclass
@@ -147,18 +147,12 @@ def draw_panel(axes: Axes, panel: LayerPanel) -> None:
     for line in panel.lines:
         _draw_line(axes, line, places, panel.apart)
     if panel.reference is not None:
-        _draw_level(axes, panel.reference)
+        _draw_reference(axes, panel.reference)
     if panel.chance is not None:
-        axes.axhline(
-            panel.chance,
-            color=pictures.GREY,
-            linestyle=(0, (1, 2)),
-            linewidth=1.2,
-            label="chance",
-        )
+        draw_level(axes, panel.chance, "chance", dashes=(1, 2))
     axes.set_xticks(list(places.values()), names)
     axes.grid(False, axis="x")
-    axes.set(xlabel="layer (0 is the input of the first)", ylabel=panel.ylabel)
+    axes.set(xlabel=pictures.LAYERS, ylabel=panel.ylabel)
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if panel.percent:
         axes.yaxis.set_major_formatter(PERCENT)
@@ -190,14 +184,8 @@ def _draw_line(
     )
 
 
-def _draw_level(axes: Axes, line: LayerLine) -> None:
-    axes.axhline(
-        line.values[0],
-        color=line.colour,
-        linestyle=(0, (4, 3)),
-        linewidth=1.2,
-        label=line.label,
-    )
+def _draw_reference(axes: Axes, line: LayerLine) -> None:
+    draw_level(axes, line.values[0], line.label, line.colour)
     axes.axhspan(
         line.lows[0], line.highs[0], color=line.colour, alpha=0.15, linewidth=0
     )

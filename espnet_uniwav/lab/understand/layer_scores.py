@@ -2,29 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.apps.phones.ctm import Segment
+from espnet_uniwav.apps.phones.ctm import SILENCE, Segment, frame_labels
 from espnet_uniwav.apps.tokenizer.kmeans import kmeans
-from espnet_uniwav.lab.understand.frame_labels import NONE, phone_labels, speaker_labels
+from espnet_uniwav.io.kaldi import MIN_UTTERANCES
+from espnet_uniwav.io.tables import read_rows, write_csv
+from espnet_uniwav.lab.score.bootstrap import best_difference, draw, mean_interval
 from espnet_uniwav.lab.understand.mutual_information import (
     chance_information,
     mutual_information,
 )
-from espnet_uniwav.lab.understand.num_units import choose_clusters
 from espnet_uniwav.lab.understand.probe import chance, probe, probe_halves
 from espnet_uniwav.lab.understand.states import Frames
 
 PHONES, SPEAKERS = "phones", "speakers"
 INFORMATION, PROBE = "mutual_information", "probe"
 NUM_RUNS = 4
+UNLABELLED = ""
+MOST_CLUSTERS = 1024
+FRAMES_PER_CLUSTER = 300
+
+
+def phone_labels(frames: Frames, alignments: dict[str, list[Segment]]) -> np.ndarray:
+    """(N,) phone at the centre of each kept frame.
+
+    Empty without an alignment, and in silence, which can be detected by loudness alone.
+    """
+    labels = []
+    for utterance, length, kept in zip(frames.utterances, frames.lengths, frames.kept):
+        segments = alignments.get(utterance.name)
+        if segments is None:
+            labels.append(np.full(len(kept), UNLABELLED))
+        else:
+            labels.append(frame_labels(segments, length, frames.frame_rate)[kept])
+    labels = np.concatenate(labels)
+    return np.where(labels == SILENCE, UNLABELLED, labels)
+
+
+def speaker_labels(frames: Frames) -> np.ndarray:
+    """(N,) speaker of each kept frame; empty for speakers of under four utterances.
+
+    With fewer, speaker and utterance cannot be distinguished.
+    """
+    counts = Counter(u.speaker for u in frames.utterances if u.speaker)
+    enough = {speaker for speaker, count in counts.items() if count >= MIN_UTTERANCES}
+    names = (
+        u.speaker if u.speaker in enough else UNLABELLED for u in frames.utterances
+    )
+    return np.array(list(names))[frames.owner]
+
+
+def choose_clusters(num_frames: int) -> int:
+    """Choose the largest power of two, 2 to 1,024, with 300 frames per cluster.
+
+    The paper's 1,024 need 307,200 frames, 1.7 hours at 50 Hz. With more clusters than
+    this, the table of units and labels is so sparse that its plug-in and its held-out
+    information are far apart.
+    """
+    wanted = max(num_frames // FRAMES_PER_CLUSTER, 2)
+    return min(2 ** (wanted.bit_length() - 1), MOST_CLUSTERS)
 
 
 @dataclass(frozen=True)
-class Score:
+class LayerScore:
     """One layer of one system, measured once.
 
     The value is sum(sums) / sum(counts) over utterances, averaged over runs.
@@ -99,7 +145,7 @@ class LayerScorer:
         layer: str,
         states: np.ndarray,
         fit_states: np.ndarray | None = None,
-    ) -> Iterator[Score]:
+    ) -> Iterator[LayerScore]:
         """Score one layer.
 
         Args:
@@ -118,7 +164,7 @@ class LayerScorer:
         )
         for target, labels in self.labels.items():
             place = (target, system, layer)
-            known = labels != NONE
+            known = labels != UNLABELLED
             frames = labels[known], self.owner[known]
             yield self._information(place, units[:, known], *frames)
             if target == SPEAKERS:
@@ -126,16 +172,18 @@ class LayerScorer:
             elif self.fit_labels is not None and fit_states is not None:
                 yield self._phone_probe(place, fit_states, states[known], *frames)
 
-    def score_codes(self, system: str, name: str, codes: np.ndarray) -> Iterator[Score]:
+    def score_codes(
+        self, system: str, name: str, codes: np.ndarray
+    ) -> Iterator[LayerScore]:
         """Score the codes (N,) of the held-out frames, without clustering."""
         for target, labels in self.labels.items():
-            known = labels != NONE
+            known = labels != UNLABELLED
             place = (target, system, name)
             yield self._information(
                 place, codes[None, known], labels[known], self.owner[known]
             )
 
-    def _information(self, place, units, labels, owner) -> Score:
+    def _information(self, place, units, labels, owner) -> LayerScore:
         codes = np.unique(labels, return_inverse=True)[1]
         runs = [mutual_information(run, codes, owner) for run in units]
         entropy = runs[0].entropy
@@ -150,30 +198,30 @@ class LayerScorer:
             **_sizes(labels, owner),
         }
         sums = np.stack([run.sums for run in runs])
-        return Score(INFORMATION, *place, sums, runs[0].counts, facts)
+        return LayerScore(INFORMATION, *place, sums, runs[0].counts, facts)
 
-    def _phone_probe(self, place, fit_states, states, labels, owner) -> Score:
-        known = self.fit_labels != NONE
+    def _phone_probe(self, place, fit_states, states, labels, owner) -> LayerScore:
+        known = self.fit_labels != UNLABELLED
         fit_labels = self.fit_labels[known]
         right = probe(fit_states[known], fit_labels, states, labels)
         facts = {"chance": chance(fit_labels, labels), "fit_frames": len(fit_labels)}
         return _share(place, right, labels, owner, facts)
 
-    def _speaker_probe(self, place, states, labels, owner) -> Score:
+    def _speaker_probe(self, place, states, labels, owner) -> LayerScore:
         right = probe_halves(states, labels, owner, self.seed)
         facts = {"chance": chance(labels, labels), "fit_frames": len(labels) // 2}
         return _share(place, right, labels, owner, facts)
 
 
-def _share(place, right, labels, owner, facts: dict) -> Score:
+def _share(place, right, labels, owner, facts: dict) -> LayerScore:
     utterances = np.unique(owner, return_inverse=True)[1]
     sums, counts = np.bincount(utterances, weights=right), np.bincount(utterances)
     facts = {**facts, **_sizes(labels, owner)}
-    return Score(PROBE, *place, sums[None], counts, facts)
+    return LayerScore(PROBE, *place, sums[None], counts, facts)
 
 
 def _num_classes(labels: np.ndarray) -> int:
-    return len(np.unique(labels[labels != NONE]))
+    return len(np.unique(labels[labels != UNLABELLED]))
 
 
 def _sizes(labels: np.ndarray, owner: np.ndarray) -> dict:
@@ -182,3 +230,86 @@ def _sizes(labels: np.ndarray, owner: np.ndarray) -> dict:
         "frames": len(labels),
         "utterances": len(np.unique(owner)),
     }
+
+
+def score_rows(scores: list[LayerScore], measure: str) -> list[dict]:
+    """One line per layer with value and 95 % interval, in the order of the scores."""
+    rows = []
+    for score in scores:
+        if score.measure == measure:
+            draws = draw(len(score.counts))
+            low, high = mean_interval(score.sums, score.counts, draws)
+            row = {"target": score.target, "system": score.system}
+            row.update(layer=score.layer, value=score.value, low=low, high=high)
+            rows.append({**row, **score.facts})
+    return rows
+
+
+def difference_rows(scores: list[LayerScore]) -> list[dict]:
+    """Compare the best layer of each system with that of every later system."""
+    groups: dict[tuple[str, str], dict[str, list[LayerScore]]] = {}
+    for s in scores:
+        groups.setdefault((s.measure, s.target), {}).setdefault(s.system, []).append(s)
+    rows = []
+    for (measure, target), systems in groups.items():
+        names = list(systems)
+        for i, system in enumerate(names):
+            for other in names[i + 1 :]:
+                row = {"measure": measure, "target": target}
+                row.update(_compare(systems[system], systems[other]))
+                rows.append(row)
+    return rows
+
+
+def _compare(scores: list[LayerScore], others: list[LayerScore]) -> dict:
+    counts = scores[0].counts
+    difference = best_difference(
+        np.stack([s.sums for s in scores]),
+        np.stack([s.sums for s in others]),
+        counts,
+        draw(len(counts)),
+    )
+    best, other = (max(group, key=lambda s: s.value) for group in (scores, others))
+    return {
+        "system": best.system,
+        "layer": best.layer,
+        "against": other.system,
+        "against_layer": other.layer,
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+    }
+
+
+def write_scores(path: Path, rows: list[dict]) -> None:
+    """Write rows with equal or growing keys as CSV, numbers with five digits."""
+    write_csv(path, ({k: _round(v) for k, v in row.items()} for row in rows))
+
+
+def read_scores(path: Path, needed: Iterable[str] = ("target", "system")) -> list[dict]:
+    """Read a table of ``write_scores``; numbers are parsed.
+
+    Args:
+        path: Table to read.
+        needed: Columns that it must have.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has a header line without these columns; it may be empty.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such table; make it with `uniwav understand`"
+        )
+    _, rows = read_rows(path, needed if path.read_bytes().strip() else ())
+    return [{name: _parse(name, cell) for name, cell in r.items()} for _, r in rows]
+
+
+def _round(value):
+    return f"{value:.5g}" if isinstance(value, float) else value
+
+
+def _parse(name: str, cell: str):
+    if name.endswith(("target", "system", "layer", "measure", "against")):
+        return cell
+    return float(cell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,9 @@ import numpy as np
 from espnet_uniwav.apps.tokenizer.files import read_codes
 from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.io.kaldi import spread
+from espnet_uniwav.io.kaldi import thin_by_speaker
 from espnet_uniwav.io.output import check_output
-from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer
-from espnet_uniwav.lab.understand.abx_page import abx_notes
+from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer, abx_notes
 from espnet_uniwav.lab.understand.aligned_corpus import (
     Corpus,
     has_fastabx,
@@ -24,7 +24,7 @@ from espnet_uniwav.lab.understand.aligned_corpus import (
     read_corpus,
 )
 from espnet_uniwav.lab.understand.charts import RANDOM, RAW
-from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScorer, Score
+from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScore, LayerScorer
 from espnet_uniwav.lab.understand.section import write_understanding
 from espnet_uniwav.lab.understand.states import FEATURES, States, collect_states
 
@@ -81,13 +81,13 @@ def understand(
     fit = None
     if fit_data and alignments:
         fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
-    notes = list(_say(missing_parts(held_out, fit, abx)))
+    notes = list(_print(missing_parts(held_out, fit, abx)))
     abx = abx and has_fastabx() and bool(alignments)
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
-    parts = held_out, fit, max_frames, conf, abx, device
-    scores = list(_say(_score_all(make_systems(checkpoint, seed), codes, *parts)))
-    scores.sort(key=lambda score: score.system == RAW)
-    notes += _say(abx_notes(scores, len(held_out.alignments)))
+    measurement = Measurement(held_out, fit, max_frames, conf, abx)
+    found = measurement.score_all(make_systems(checkpoint, seed), codes, device)
+    scores = sorted(_print(found), key=lambda score: score.system == RAW)
+    notes += _print(abx_notes(scores, len(held_out.alignments)))
     write_understanding(output, scores, notes, shlex.join(sys.argv))
     return f"{output}: {len(scores)} scores"
 
@@ -110,73 +110,78 @@ def make_systems(
     yield RANDOM, untrained_model(checkpoints[0][1], seed)
 
 
-def _score_all(
-    systems: Iterator[tuple[str, UniWav]],
-    codes: Sequence[NamedFolder],
-    held_out: Corpus,
-    fit: Corpus | None,
-    max_frames: int,
-    conf: dict,
-    abx: bool,
-    device: str,
-) -> Iterator[Score | AbxScore]:
-    """Score all systems; the raw features and codes with the first one."""
-    for number, (name, model) in enumerate(systems):
-        first = number == 0
-        more = codes if first else ()
-        yield from score_system(
-            name, model.to(device), held_out, fit, max_frames, first, more, conf, abx
-        )
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured of every system.
 
-
-def score_system(
-    name: str,
-    model: UniWav,
-    held_out: Corpus,
-    fit: Corpus | None,
-    max_frames: int,
-    with_raw: bool,
-    codes: Sequence[NamedFolder],
-    conf: dict,
-    abx: bool = False,
-) -> Iterator[Score | AbxScore]:
-    """Score all layers of a system.
-
-    Args:
-        name: Of the system.
-        model: On its device.
+    Attributes:
         held_out: Measured on.
         fit: Fitted on.
         max_frames: Of either.
-        with_raw: Score the raw features too.
-        codes: To be scored too.
         conf: Further arguments of ``LayerScorer``.
         abx: Measure phone ABX too.
     """
-    states = collect_states(model, held_out.utterances, max_frames)
-    alignments, fit_states = dict(held_out.alignments), None
-    if fit is not None:
-        alignments.update(fit.alignments)
-        fit_states = collect_states(model, fit.utterances, max_frames)
-    fit_frames = fit_states.frames if fit_states else None
-    scorer = LayerScorer(states.frames, alignments, fit_frames, **conf)
-    for system, layer, values in _layers(name, states, with_raw):
-        fit_values = fit_states.layers[layer] if fit_states else None
-        yield from scorer.score(system, layer, values, fit_values)
-    for own, folder in codes:
-        for k, found in enumerate(states.frames.pick(read_codes(folder))):
-            yield from scorer.score_codes(own, f"code {k + 1}", found)
-    if not abx:
-        return
-    if (step := states.frames.step) > 1:
-        aligned = [u for u in held_out.utterances if u.name in held_out.alignments]
-        whole = spread(aligned, len(aligned) // step)
-        states = fit_states = None  # The room of the new ones.
-        states = collect_states(model, whole)
-    device = next(model.parameters()).device
-    abx_scorer = AbxScorer(states.frames, alignments, conf["seed"], device)
-    for place in _layers(name, states, with_raw):
-        yield abx_scorer.score(*place)
+
+    held_out: Corpus
+    fit: Corpus | None
+    max_frames: int
+    conf: dict
+    abx: bool = False
+
+    def score_all(
+        self,
+        systems: Iterable[tuple[str, UniWav]],
+        codes: Sequence[NamedFolder],
+        device: str,
+    ) -> Iterator[LayerScore | AbxScore]:
+        """Score all systems; the raw features and codes with the first one."""
+        for number, (name, model) in enumerate(systems):
+            more = dict(with_raw=True, codes=codes) if number == 0 else {}
+            yield from self.score(name, model.to(device), **more)
+
+    def score(
+        self,
+        name: str,
+        model: UniWav,
+        with_raw: bool = False,
+        codes: Sequence[NamedFolder] = (),
+    ) -> Iterator[LayerScore | AbxScore]:
+        """Score all layers of a system.
+
+        Args:
+            name: Of the system.
+            model: On its device.
+            with_raw: Score the raw features too.
+            codes: To be scored too.
+        """
+        states = collect_states(model, self.held_out.utterances, self.max_frames)
+        alignments, fit_states = dict(self.held_out.alignments), None
+        if self.fit is not None:
+            alignments.update(self.fit.alignments)
+            fit_states = collect_states(model, self.fit.utterances, self.max_frames)
+        fit_frames = fit_states.frames if fit_states else None
+        scorer = LayerScorer(states.frames, alignments, fit_frames, **self.conf)
+        for system, layer, values in _layers(name, states, with_raw):
+            fit_values = fit_states.layers[layer] if fit_states else None
+            yield from scorer.score(system, layer, values, fit_values)
+        for own, folder in codes:
+            for k, found in enumerate(states.frames.pick(read_codes(folder))):
+                yield from scorer.score_codes(own, f"code {k + 1}", found)
+        if not self.abx:
+            return
+        if (step := states.frames.step) > 1:
+            aligned = [
+                u
+                for u in self.held_out.utterances
+                if u.name in self.held_out.alignments
+            ]
+            fewer = thin_by_speaker(aligned, len(aligned) // step)
+            states = fit_states = None  # The room of the new ones.
+            states = collect_states(model, fewer)
+        device = next(model.parameters()).device
+        abx_scorer = AbxScorer(states.frames, alignments, self.conf["seed"], device)
+        for place in _layers(name, states, with_raw):
+            yield abx_scorer.score(*place)
 
 
 def _layers(
@@ -190,7 +195,7 @@ def _layers(
             yield RAW, layer, values
 
 
-def _say(found: Iterable) -> Iterator:
+def _print(found: Iterable) -> Iterator:
     """Print what comes, as it comes."""
     for one in found:
         print(one, flush=True)

@@ -9,8 +9,8 @@ import numpy as np
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.lab.report.page import Figure, Section, Table
 from espnet_uniwav.lab.report.pictures import to_data_uri
-from espnet_uniwav.lab.understand.abx import AbxScore
-from espnet_uniwav.lab.understand.abx_page import add_abx, write_abx
+from espnet_uniwav.lab.score.bootstrap import Estimate
+from espnet_uniwav.lab.understand.abx import AbxScore, add_abx, write_abx
 from espnet_uniwav.lab.understand.charts import (
     LayerPanel,
     draw_panels,
@@ -22,13 +22,11 @@ from espnet_uniwav.lab.understand.layer_scores import (
     PHONES,
     PROBE,
     SPEAKERS,
-    Score,
-)
-from espnet_uniwav.lab.understand.layer_tables import (
+    LayerScore,
     difference_rows,
-    read_rows,
+    read_scores,
     score_rows,
-    write_rows,
+    write_scores,
 )
 
 NOTES, COMMAND, DIFFERENCES = "notes.txt", "command.txt", "differences.csv"
@@ -75,7 +73,7 @@ LEAD = (
 
 
 def write_understanding(
-    folder: Path, scores: list[Score | AbxScore], notes: list[str], command: str
+    folder: Path, scores: list[LayerScore | AbxScore], notes: list[str], command: str
 ) -> None:
     """Write tables and pictures, and what is missing.
 
@@ -87,14 +85,14 @@ def write_understanding(
     """
     folder.mkdir(parents=True, exist_ok=True)
     errors = [score for score in scores if isinstance(score, AbxScore)]
-    scores = [score for score in scores if isinstance(score, Score)]
+    scores = [score for score in scores if isinstance(score, LayerScore)]
     for measure in (INFORMATION, PROBE):
         rows = score_rows(scores, measure)
-        write_rows(table_path(folder, measure), rows)
+        write_scores(table_path(folder, measure), rows)
         panels = make_panels(rows, measure)
         save_panels(list(panels.values()), folder / f"{measure}.png")
     write_abx(folder, errors)
-    write_rows(folder / DIFFERENCES, difference_rows(scores))
+    write_scores(folder / DIFFERENCES, difference_rows(scores))
     write_text(folder / NOTES, "".join(f"{n}\n" for n in notes))
     write_text(folder / COMMAND, f"{command}\n")
 
@@ -113,10 +111,10 @@ def understanding_section(folder: str | Path) -> Section:
         )
     section = Section("What the layers know", lead=LEAD)
     section.notes = notes.read_text(encoding="utf-8").splitlines()
-    if differences := read_rows(folder / DIFFERENCES):
+    if differences := read_scores(folder / DIFFERENCES):
         section.tables.append(_difference_table(differences))
     for measure in (INFORMATION, PROBE):
-        rows = read_rows(table_path(folder, measure))
+        rows = read_scores(table_path(folder, measure))
         for target, panel in make_panels(rows, measure).items():
             picture = to_data_uri(draw_panels([panel]))
             section.figures.append(
@@ -203,7 +201,5 @@ def _difference_table(rows: list[dict]) -> Table:
 
 def _with_interval(row: dict, name: str, measure: str, sign: str = "") -> str:
     scale, digits = (1.0, 3) if measure == INFORMATION else (100.0, 1)
-    value, low, high = (
-        f"{scale * row[key]:{sign}.{digits}f}" for key in (name, "low", "high")
-    )
-    return f"{value} ({low} to {high})"
+    value = Estimate(*(scale * row[key] for key in (name, "low", "high")))
+    return f"{value:{sign}.{digits}f}"

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from espnet_uniwav.apps.phones.ctm import Segment
-from espnet_uniwav.lab.align.published import AlignmentTable, TableAligner
+from espnet_uniwav.lab.align.alignment_table import TableAligner
 
 WORDS = [(0.0, 0.25, ""), (0.25, 0.5, "hi"), (0.5, 0.8, "<unk>"), (0.9, 1.2, "sp")]
 PHONES = [
@@ -37,9 +37,9 @@ def align(tmp_path):
     soundfile.write(path, np.zeros(20000), 16000)
 
     def align(*tiers, text="HI YOU"):
-        table = AlignmentTable(write(tmp_path / "a.tsv", *tiers))
+        aligner = TableAligner(write(tmp_path / "a.tsv", *tiers))
         utterance = SimpleNamespace(name="s1-u1", path=path, text=text)
-        return TableAligner(table)(utterance)
+        return aligner(utterance)
 
     return align
 
@@ -86,7 +86,7 @@ def test_what_is_wrong_is_named(align, words, phones, said):
 
 
 def test_utterances_of_the_table_and_of_the_data(tmp_path):
-    aligner = TableAligner(AlignmentTable(write(tmp_path / "a.tsv")))
+    aligner = TableAligner(write(tmp_path / "a.tsv"))
     with pytest.raises(ValueError, match="a.tsv has no line of it"):
         aligner(SimpleNamespace(name="s2-u1", path="", text=""))
     assert list(aligner.unused()) == ["s1-u1"]
@@ -94,7 +94,7 @@ def test_utterances_of_the_table_and_of_the_data(tmp_path):
 
 def test_no_table(tmp_path):
     with pytest.raises(FileNotFoundError, match="a.tsv: no such file"):
-        AlignmentTable(tmp_path / "a.tsv")
+        TableAligner(tmp_path / "a.tsv")
     (tmp_path / "a.tsv").write_text("utt\tstart\n")
     with pytest.raises(ValueError, match="expected the columns utt, .*found utt, s"):
-        AlignmentTable(tmp_path / "a.tsv")
+        TableAligner(tmp_path / "a.tsv")

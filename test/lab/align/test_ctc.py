@@ -14,8 +14,8 @@ from espnet_uniwav.lab.align.ctc import (
     CTCAligner,
     align_tokens,
     are_phones,
+    extend_tokens,
     join_words,
-    spread,
     word_of,
 )
 
@@ -88,7 +88,7 @@ def test_too_long_a_text_is_an_error():
 
 def test_gaps_are_shared_up_to_the_reach():
     starts, ends = np.array([0.5, 0.9, 2.0]), np.array([0.6, 1.0, 2.1])
-    starts, ends = spread(starts, ends, 2.15, reach=0.2)
+    starts, ends = extend_tokens(starts, ends, 2.15, reach=0.2)
     np.testing.assert_allclose(starts, [0.3, 0.75, 1.8])
     np.testing.assert_allclose(ends, [0.75, 1.2, 2.125])
 

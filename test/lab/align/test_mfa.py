@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from espnet_uniwav.apps.phones.ctm import Segment
-from espnet_uniwav.lab.align.mfa import MFAAligner, TextGrids
+from espnet_uniwav.lab.align.mfa import MFAAligner
 from espnet_uniwav.lab.align.tiers import phone_label
 
 textgrid = pytest.importorskip("praatio.textgrid")
@@ -43,7 +43,7 @@ def make_utterance(folder, name="s1-u1", speaker="s1", seconds=1.25):
 
 
 def align(folder, utterance):
-    return MFAAligner(TextGrids(folder))(utterance)
+    return MFAAligner(folder)(utterance)
 
 
 @pytest.mark.parametrize("layout", ["long_textgrid", "short_textgrid"])
@@ -85,13 +85,13 @@ def test_ipa_stays(label):
 )
 def test_files_are_found_in_every_layout(tmp_path, place, name, speaker):
     path = write_grid(tmp_path / f"g/{place}.TextGrid")
-    assert TextGrids(tmp_path / "g").find(name, speaker) == path
+    assert MFAAligner(tmp_path / "g").find(name, speaker) == path
 
 
 def test_the_same_stem_of_two_speakers(tmp_path):
     first = write_grid(tmp_path / "g/s1/u1.TextGrid")
     second = write_grid(tmp_path / "g/s2/u1.TextGrid")
-    grids = TextGrids(tmp_path / "g")
+    grids = MFAAligner(tmp_path / "g")
     assert grids.find("s1-u1", "s1") == first
     assert grids.find("s2-u1", "s2") == second
     with pytest.raises(ValueError, match="more than one TextGrid.*s1.*s2"):
@@ -130,12 +130,12 @@ def test_what_is_wrong_is_named(tmp_path):
         align(tmp_path / "g", make_utterance(tmp_path, "x-u2", "x"))
     path.unlink()
     with pytest.raises(FileNotFoundError, match="TextGrid.*found none"):
-        TextGrids(tmp_path / "g")
+        MFAAligner(tmp_path / "g")
 
 
 def test_files_of_no_utterance_are_told(tmp_path):
     write_grid(tmp_path / "g/s1-u1.TextGrid")
     write_grid(tmp_path / "g/s2/u9.TextGrid")
-    aligner = MFAAligner(TextGrids(tmp_path / "g"))
+    aligner = MFAAligner(tmp_path / "g")
     aligner(make_utterance(tmp_path))
     assert aligner.unused() == {"s2/u9.TextGrid": "belongs to no utterance"}

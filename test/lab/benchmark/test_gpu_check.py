@@ -101,17 +101,17 @@ def test_the_largest_batch_is_found_to_an_eighth(limit):
 
 
 def test_memory_that_runs_out_is_no_error(monkeypatch):
-    class Contestant:
+    class System:
         optimizer = torch.optim.SGD(make_decoder().parameters(), lr=0.1)
         setting = SMALL.setting(SMALL.sizes[0], "fp32")
 
-        def use(self, setting):
+        def set_audio(self, setting):
             assert setting.batch == 3
 
         def step(self, batch):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    assert check_training.fits(SMALL, Contestant(), 3) is False
+    assert check_training.fits(SMALL, System(), 3) is False
 
 
 def test_draws_are_those_of_the_cpu():

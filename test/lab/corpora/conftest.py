@@ -1,4 +1,4 @@
-"""Fixtures that prepare corpora in this process."""
+"""A corpus with good files."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_table_without_path_is_an_error(prepare, corpus):
     result = prepare(corpus)
     assert result.status == 1
     assert (
-        "transcripts.tsv: expected the columns path, separated by tabs, found utt, file"
+        "transcripts.tsv: expected the columns path, divided by '\\t', found utt, file"
         in result.words
     )
 

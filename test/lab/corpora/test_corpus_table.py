@@ -6,33 +6,39 @@ import numpy as np
 import pytest
 import soundfile
 
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.lab.corpora.decode import Piece
-from espnet_uniwav.lab.corpora.split import assign_splits, hash_share
-from espnet_uniwav.lab.corpora.transcripts import Row, describe, read_table, write_table
+from espnet_uniwav.lab.corpora.split import assign_splits
+from espnet_uniwav.lab.corpora.transcripts import (
+    Transcript,
+    describe,
+    read_transcripts,
+    write_transcripts,
+)
 
-ROW = Row("s-a", "s", "/in/a.wav", 1.25, "HELLO YOU", "train", "x")
+ROW = Transcript("s-a", "s", "/in/a.wav", 1.25, "HELLO YOU", "train", "x")
 
 
 def test_round_trip(tmp_path):
-    rows = [ROW, Row("s-b", "s", "/in/b.wav", 2.0, "", "dev", "y")]
-    path = write_table(tmp_path / "new/out", rows)
+    rows = [ROW, Transcript("s-b", "s", "/in/b.wav", 2.0, "", "dev", "y")]
+    path = write_transcripts(tmp_path / "new/out", rows)
     assert path == tmp_path / "new/out/transcripts.tsv"
-    assert read_table(path.parent) == rows
+    assert read_transcripts(path.parent) == rows
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_columns_that_may_be_missing(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
     (tmp_path / "transcripts.tsv").write_text("path\tsplit\na.wav\tdev\n")
-    (row,) = read_table(tmp_path)
+    (row,) = read_transcripts(tmp_path)
     path = str(tmp_path / "a.wav")
-    assert row == Row("a", "a", path, 0.5, "", "dev", tmp_path.name)
+    assert row == Transcript("a", "a", path, 0.5, "", "dev", tmp_path.name)
 
 
 @pytest.mark.parametrize(
     "table, said",
     [
-        ("utt\tpath\na\tb\n", "expected the columns path and split.*add split"),
+        ("utt\tpath\na\tb\n", "expected the columns path, split.*add split"),
         ("path\tsplit\na.wav\tvalid\n", "line 2: expected train, dev or .*'valid'"),
         ("path\tsplit\n\ttrain\n", "line 2: expected a path"),
         ("path\tsplit\tseconds\na\ttrain\tx\n", "line 2: expected seconds, found 'x'"),
@@ -42,16 +48,18 @@ def test_columns_that_may_be_missing(tmp_path):
 def test_what_is_wrong_is_named(tmp_path, table, said):
     (tmp_path / "transcripts.tsv").write_text(table)
     with pytest.raises((ValueError, FileNotFoundError), match=said):
-        read_table(tmp_path)
+        read_transcripts(tmp_path)
 
 
 def test_no_table(tmp_path):
     with pytest.raises(FileNotFoundError, match="transcripts.tsv: no such file"):
-        read_table(tmp_path)
+        read_transcripts(tmp_path)
 
 
 def test_description():
-    rows = [Row(str(i), "s", "", 360.0, "", "train", f"x{i % 6}") for i in range(10)]
+    rows = [
+        Transcript(str(i), "s", "", 360.0, "", "train", f"x{i % 6}") for i in range(10)
+    ]
     train, dev, test = describe(rows).splitlines()
     assert train.split()[:6] == ["train", "10", "utterances", "1.00", "h", "1"]
     assert train.endswith("and 1 more sources") and "x0 2, " in train

@@ -12,7 +12,7 @@ from file_server import serve
 
 from espnet_uniwav.io.download import Archive
 from espnet_uniwav.lab.corpora import librispeech
-from espnet_uniwav.lab.corpora.transcripts import SPLITS, Row, read_table
+from espnet_uniwav.lab.corpora.transcripts import SPLITS, Transcript, read_transcripts
 
 COLUMNS = ("utt", "speaker", "path", "seconds", "text", "split", "source")
 READERS = {
@@ -62,7 +62,7 @@ def copy(tmp_path):
 def build(tmp_path):
     def run(*argv):
         librispeech.main([str(tmp_path / "out"), *map(str, argv)])
-        rows = read_table(tmp_path / "out")
+        rows = read_transcripts(tmp_path / "out")
         return {s: {r.utt for r in rows if r.split == s} for s in SPLITS}
 
     return run
@@ -75,8 +75,8 @@ def test_layout(build, tmp_path, capsys, below):
     assert found["train"] == {"11-1-0000", "11-2-0000", "12-1-0000", "12-2-0000"}
     assert found["dev"] == {"21-1-0000", "21-2-0000"}
     assert found["test"] == {"31-1-0000", "31-2-0000"}
-    row = next(r for r in read_table(tmp_path / "out") if r.utt == "11-2-0000")
-    assert row == Row(
+    row = next(r for r in read_transcripts(tmp_path / "out") if r.utt == "11-2-0000")
+    assert row == Transcript(
         "11-2-0000",
         "11",
         str(root / "train-clean-5/11/2/11-2-0000.flac"),
@@ -158,7 +158,7 @@ def test_all_and_more(build, copy, tmp_path):
     assert found["dev"] == {"n-0"} and found["test"] == {"t-0", "o-0"}
     found = build("--librispeech", copy, "--all", "--more", more)
     assert found["train"] == {f"{s}-0" for s in "abcdemv"}
-    rows = {row.utt: row for row in read_table(tmp_path / "out")}
+    rows = {row.utt: row for row in read_transcripts(tmp_path / "out")}
     assert rows["v-0"].source == "vctk" and rows["m-0"].source == "x"
     assert rows["m-0"].path == str(more / "audio/m-0.opus")
 

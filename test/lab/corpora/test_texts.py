@@ -1,10 +1,9 @@
-"""Which texts are kept, and how many minutes."""
+"""Which texts are kept."""
 
 from __future__ import annotations
 
 import pytest
 
-from espnet_uniwav.lab.corpora import subset
 from espnet_uniwav.lab.corpora import texts as data_texts
 
 
@@ -45,31 +44,9 @@ def test_no_text_at_all(tmp_path):
         run(data_texts, tmp_path / "in", tmp_path / "out")
 
 
-def test_minutes_of_a_folder(tmp_path):
-    """Half of forty utterances of a second; the smaller subset is in the larger."""
-    write_folder(tmp_path / "in", {f"{n % 4}{n}": "AB" for n in range(40)})
-    (tmp_path / "in/alignment").write_text(
-        "".join(f"{n % 4}{n} 2 3\n" for n in range(40))
-    )
-    kept = []
-    for seconds in (10, 20):
-        out = tmp_path / str(seconds)
-        run(subset, tmp_path / "in", out, seconds / 60)
-        kept.append((out / "text").read_text().splitlines())
-        assert len((out / "alignment").read_text().splitlines()) == seconds
-    assert [len(lines) for lines in kept] == [10, 20]
-    assert set(kept[0]) < set(kept[1])
-    with pytest.raises(SystemExit, match="holds 0.7 minutes: ask for fewer"):
-        run(subset, tmp_path / "in", tmp_path / "out", 1)
-
-
 def test_parts_of_recordings_are_refused(tmp_path):
     for split in ("train", "dev", "test"):
         write_folder(tmp_path / "in" / split, {"a1": "ONE"})
     (tmp_path / "in/train/segments").write_text("a1 r 0 1\n")
-    for words in (
-        (data_texts, tmp_path / "in", tmp_path / "out"),
-        (subset, tmp_path / "in/train", tmp_path / "out", 1),
-    ):
-        with pytest.raises(SystemExit, match="segments: expected a file for every"):
-            run(*words)
+    with pytest.raises(SystemExit, match="segments: expected a file for every"):
+        run(data_texts, tmp_path / "in", tmp_path / "out")

@@ -14,7 +14,7 @@ from espnet_uniwav.apps.tokenizer.fit import fit_tokenizer  # noqa: E402
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer  # noqa: E402
 from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
-from espnet_uniwav.lab.demo.models import Models  # noqa: E402
+from espnet_uniwav.lab.demo.model_loader import Models  # noqa: E402
 from espnet_uniwav.lab.demo.tabs import Tabs  # noqa: E402
 
 TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]

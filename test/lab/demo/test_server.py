@@ -16,8 +16,8 @@ pytest.importorskip("gradio")
 from espnet_uniwav.io import folder as storage  # noqa: E402
 from espnet_uniwav.io.audio import to_int16  # noqa: E402
 from espnet_uniwav.lab.demo import server  # noqa: E402
-from espnet_uniwav.lab.demo.models import Models  # noqa: E402
-from espnet_uniwav.lab.demo.page import build_page  # noqa: E402
+from espnet_uniwav.lab.demo.blocks import build_page  # noqa: E402
+from espnet_uniwav.lab.demo.model_loader import Models  # noqa: E402
 from espnet_uniwav.lab.demo.tabs import Tabs  # noqa: E402
 
 HERE = ("127.0.0.1", "::1", "localhost")

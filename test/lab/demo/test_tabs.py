@@ -19,9 +19,9 @@ from espnet_uniwav.cli.commands import PRETRAINED, VOICE
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io import folder as storage
 from espnet_uniwav.io.folder import write_folder
-from espnet_uniwav.lab.demo.models import Models
+from espnet_uniwav.lab.demo.model_loader import Models
+from espnet_uniwav.lab.demo.stopwatch import Stopwatch
 from espnet_uniwav.lab.demo.tabs import CHARACTERS_PER_SECOND, Tabs
-from espnet_uniwav.lab.demo.watch import Watch
 
 
 def original(path):
@@ -30,7 +30,7 @@ def original(path):
 
 def test_speak(tabs, folder):
     said = []
-    alone = tabs.speak("AB\nCD", num_steps=1, say=lambda *own: said.append(own))
+    alone = tabs.speak("AB\nCD", num_steps=1, progress=lambda *own: said.append(own))
     assert [what for _, what in said][1:] == [
         "Generating; sentences done: 1",
         "Generating; sentences done: 2",
@@ -164,7 +164,7 @@ def test_the_page_uses_the_models_of_the_commands(folder, tmp_path, monkeypatch)
 def test_steps_are_those_of_the_voice(tabs, tmp_path, conf, steps):
     """On the sliders of the page; a model without a configuration has none."""
     pytest.importorskip("gradio")
-    from espnet_uniwav.lab.demo.page import build_page
+    from espnet_uniwav.lab.demo.blocks import build_page
 
     path = tabs.models.tts
     if conf is not None:
@@ -260,7 +260,7 @@ def test_a_vocoder_is_used_by_all(folder, tmp_path, tabs):
 
 
 def test_watch_tells_loading_apart_and_collects_our_warnings(tabs, monkeypatch):
-    with Watch(tabs.models) as watch:
+    with Stopwatch(tabs.models) as watch:
         tabs.models.generator()
         logging.warning("from elsewhere")
         record = logging.LogRecord(
@@ -280,6 +280,6 @@ def test_watch_tells_loading_apart_and_collects_our_warnings(tabs, monkeypatch):
         "0.50 s of computing for 2.00 s of speech: real-time factor 0.25; before that, "
         f"{watch.loading:.1f} s to load the model.\n\nNote: the text fits badly"
     )
-    with Watch(tabs.models) as watch:
+    with Stopwatch(tabs.models) as watch:
         tabs.models.generator()
     assert watch.report(0.0).endswith(" s of computing.")

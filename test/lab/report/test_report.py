@@ -19,12 +19,10 @@ from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.kaldi import Utterance, read_data_folder
 from espnet_uniwav.lab.report.experiment import parse_timespan, read_experiment
+from espnet_uniwav.lab.report.held_out import choose_utterances
 from espnet_uniwav.lab.report.page import Page, Section, render_page
 from espnet_uniwav.lab.report.report import read_table
 from espnet_uniwav.lab.report.scalars import read_curves, read_scalars
-from espnet_uniwav.lab.score.infilling_rows import (
-    choose_utterances,
-)
 
 report = command("report")
 

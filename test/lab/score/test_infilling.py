@@ -24,8 +24,13 @@ from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.audio import read_speech, write_speech
 from espnet_uniwav.lab.score import infilling as score
-from espnet_uniwav.lab.score.infilling import Cache, Protocol, Scorer
-from espnet_uniwav.lab.score.infilling_table import markdown, parse_grid, score_table
+from espnet_uniwav.lab.score.infilling import (
+    InfillingScorer,
+    Protocol,
+    format_table,
+    parse_grid,
+    score_table,
+)
 
 infill_main = command("infill")
 
@@ -257,8 +262,8 @@ def test_score_table_caches_what_needs_no_model(model, data, tmp_path):
     tables, calls = [], []
     for _ in range(2):
         judge = StubJudge([u.speech for u in utterances])
-        cache = Cache(tmp_path / "cache.json")
-        scorer = Scorer(model.features, utterances, judge, cache)
+        cache = tmp_path / "cache.json"
+        scorer = InfillingScorer(model.features, utterances, judge, cache)
         sampling = [Sampling(num_steps=1)]
         tables.append(score_table(scorer, model, protocols, sampling))
         calls.append(judge.calls)
@@ -269,8 +274,8 @@ def test_score_table_caches_what_needs_no_model(model, data, tmp_path):
     assert [row.wer for row in rows[:2]] == [0.0, 25.0]
     assert rows[0].distance == rows[1].distance == 0.0 < rows[2].distance
     assert rows[0].words == 12 and len(rows) == 10
-    assert [d.points for d in differences] == [0.0] * 4
-    assert "| utterance mean | 25.0 (25.0 to 25.0) |" in markdown(rows)
+    assert [d.points.value for d in differences] == [0.0] * 4
+    assert "| utterance mean | 25.0 (25.0 to 25.0) |" in format_table(rows)
 
 
 def test_parse_grid():

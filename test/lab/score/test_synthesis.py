@@ -14,16 +14,15 @@ from espnet_uniwav.apps.tts.lines import Line
 from espnet_uniwav.core.checkpoint import save_features
 from espnet_uniwav.core.features import NeuralCodec
 from espnet_uniwav.lab.report.page import load_sections
-from espnet_uniwav.lab.score import scores
-from espnet_uniwav.lab.score.compare import NEEDED
-from espnet_uniwav.lab.score.score_table import means
-from espnet_uniwav.lab.score.scores import (
+from espnet_uniwav.lab.score import speech_scores
+from espnet_uniwav.lab.score.speech import NEEDED, means
+from espnet_uniwav.lab.score.speech_scores import (
     CODED,
     COPY,
     RECORDING,
     STRANGER,
-    Judges,
-    Score,
+    SpeechScore,
+    SpeechScorer,
     strangers,
 )
 from espnet_uniwav.lab.score.word_errors import Errors
@@ -52,7 +51,7 @@ class FakeJudge:
 @pytest.fixture
 def judged(monkeypatch):
     for name in ("WhisperJudge", "SpeakerJudge", "NaturalnessJudge"):
-        monkeypatch.setattr(scores, name, FakeJudge)
+        monkeypatch.setattr(speech_scores, name, FakeJudge)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     FakeJudge.asked = 0
 
@@ -159,14 +158,14 @@ def test_packages_are_named(lines, monkeypatch):
 
 
 def make_score(edits, words, similarity):
-    return Score(Errors(edits, words, 0, 1), "", similarity, 3.0, 1.0)
+    return SpeechScore(Errors(edits, words, 0, 1), "", similarity, 3.0, 1.0)
 
 
 def test_means_weigh_words():
     found = means([make_score(1, 2, 0.4), make_score(0, 8, 0.8)])
     assert found["WER %"].value == 10 and found["WER %"].high == 50
     assert found["similarity"].value == pytest.approx(0.6)
-    assert str(found["DistillMOS"]) == "3.00 (3.00 to 3.00)"
+    assert format(found["DistillMOS"], ".2f") == "3.00 (3.00 to 3.00)"
 
 
 def test_differences_are_paired():
@@ -174,8 +173,8 @@ def test_differences_are_paired():
     base = [make_score(k, 10, 0.1 * k) for k in range(8)]
     better = [make_score(k + 1, 10, 0.1 * k + 0.2) for k in range(8)]
     found = means(better, base)
-    assert str(found["WER %"]) == "10.0 (10.0 to 10.0)"
-    assert str(found["similarity"]) == "0.200 (0.200 to 0.200)"
+    assert format(found["WER %"], ".1f") == "10.0 (10.0 to 10.0)"
+    assert format(found["similarity"], ".3f") == "0.200 (0.200 to 0.200)"
 
 
 def test_baseline_pairs_the_utterances(lines, judged, capsys):
@@ -217,6 +216,6 @@ def test_real_judges(tmp_path):
     soundfile.write(tmp_path / "noise.wav", noise, RATE, subtype="FLOAT")
     path = str(tmp_path / "noise.wav")
     line = Line("a", "hello", prompt=path, reference=path, speaker="x")
-    score = Judges().judge(noise, line)
+    score = SpeechScorer().score(noise, line)
     assert score.similarity == pytest.approx(1, abs=1e-3)
     assert score.naturalness < 2.5 and score.errors.words == 1

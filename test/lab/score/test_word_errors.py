@@ -8,13 +8,10 @@ import torch
 from factories import SHARED
 
 from espnet_uniwav.io.audio import read_speech
-from espnet_uniwav.lab.score.word_errors import (
-    WhisperJudge,
-    bootstrap_interval,
-    count_errors,
-    error_rate,
-    normalise,
-)
+from espnet_uniwav.lab.corpora.texts import normalise
+from espnet_uniwav.lab.score.bootstrap import Estimate, error_rate, estimate_rate
+from espnet_uniwav.lab.score.judges import WhisperJudge
+from espnet_uniwav.lab.score.word_errors import count_errors
 
 
 def test_normalise_and_count_errors():
@@ -30,9 +27,13 @@ def test_normalise_and_count_errors():
 def test_error_rate_totals_and_interval():
     assert error_rate([1, 0], [1, 9]) == pytest.approx(10.0)
     assert math.isnan(error_rate([], []))
-    low, high = bootstrap_interval([1, 0, 2, 1], [10, 10, 10, 10])
-    assert low < 10.0 < high
-    assert bootstrap_interval([1, 1], [10, 10]) == (10.0, 10.0)
+    assert f"{estimate_rate([1, 0, 2, 1], [10, 10, 10, 10]):.4f}" == (
+        "10.0000 (2.5000 to 17.5000)"
+    )
+    assert estimate_rate([1, 1], [10, 10]) == Estimate(10.0, 10.0, 10.0)
+    assert f"{estimate_rate([3, 1, 0, 2, 5], [9, 4, 7, 8, 6]):.4f}" == (
+        "32.3529 (11.7647 to 58.3750)"
+    )
 
 
 @pytest.mark.integration

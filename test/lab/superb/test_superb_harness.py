@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
-from espnet_uniwav.lab.superb import kept_features, phone_dataset
+from espnet_uniwav.lab.superb import feature_cache, phone_dataset
 
 
 class Upstream(nn.Module):
@@ -31,9 +31,8 @@ def wavs(*lengths):
 
 
 def test_kept_states_are_those_of_the_upstream():
-    kept = kept_features
     batch, upstream = wavs(50, 30, 40), Upstream()
-    model = kept.KeptUpstream(upstream, kept.Store(1e6))
+    model = feature_cache.CachedUpstream(upstream, feature_cache.FeatureCache(1e6))
     expected = upstream(batch)["hidden_states"]
     for _ in range(2):
         found = model(batch)["hidden_states"]
@@ -43,11 +42,10 @@ def test_kept_states_are_those_of_the_upstream():
 
 
 def test_a_full_store_asks_again_and_another_upstream_empties_it():
-    kept = kept_features
     batch, upstream = wavs(50, 30), Upstream()
-    store = kept.Store(2 * 50 * 4)
+    store = feature_cache.FeatureCache(2 * 50 * 4)
     store.clear(owner="one")
-    model = kept.KeptUpstream(upstream, store)
+    model = feature_cache.CachedUpstream(upstream, store)
     model(batch)
     found = model(batch)["hidden_states"]
     assert upstream.asked == [50, 30, 30]

@@ -16,12 +16,12 @@ from superb_case import speech, write_corpus
 from espnet_uniwav.lab.superb import (
     folders,
     identification,
+    layout,
     phones,
-    prepare,
     transcribed,
     verification,
 )
-from espnet_uniwav.lab.superb.utterances import Utterance, read_folders
+from espnet_uniwav.lab.superb.utterances import SuperbUtterance, read_folders
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def utterances(corpus):
 
 def make(count=6, speakers=4, split="test", **overrides):
     return [
-        Utterance(
+        SuperbUtterance(
             f"s{who}-{i}",
             f"s{who}-{i}",
             f"s{who}",
@@ -180,7 +180,7 @@ def test_asv_leaves_out_silence_and_writes_the_lengths_s3prl_reads(
 def fail(*argv) -> str:
     """The message with which the script ends, in one line."""
     with pytest.raises(SystemExit) as ended:
-        prepare.main([str(value) for value in argv])
+        layout.main([str(value) for value in argv])
     assert len(ended.value.code.splitlines()) == 1
     return ended.value.code
 

@@ -9,14 +9,15 @@ import torch
 from espnet_uniwav.apps.phones.ctm import Segment
 from espnet_uniwav.io.kaldi import Utterance
 from espnet_uniwav.lab.align.items import COLUMNS, UNITS, Item, make_items
+from espnet_uniwav.lab.score.bootstrap import Estimate
 from espnet_uniwav.lab.understand.abx import (
     MEASURES,
     AbxScore,
     AbxScorer,
+    abx_notes,
     error_rate,
     locate,
 )
-from espnet_uniwav.lab.understand.abx_page import abx_notes
 from espnet_uniwav.lab.understand.charts import RANDOM
 from espnet_uniwav.lab.understand.section import (
     understanding_section,
@@ -144,7 +145,7 @@ def test_one_speaker_has_nothing_across(tmp_path):
 
 
 def made_up(system, layer, error):
-    errors = {measure: (error, error - 0.01, error + 0.01) for measure in MEASURES}
+    errors = {m: Estimate(error, error - 0.01, error + 0.01) for m in MEASURES}
     return AbxScore(system, layer, errors, {"items": 10, "utterances": 3})
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from espnet_uniwav.lab.score.resampling import draw, interval
+from espnet_uniwav.lab.score.bootstrap import draw, mean_interval
 from espnet_uniwav.lab.understand.mutual_information import (
     SMOOTHING,
     chance_information,
@@ -137,7 +137,7 @@ def test_the_interval_covers():
         mutual_information(*speak(seed, joint, utterances=40)) for seed in range(100)
     ]
     expected = np.mean([f.held_out for f in found])
-    intervals = [interval(f.sums[None], f.counts, draws) for f in found]
+    intervals = [mean_interval(f.sums[None], f.counts, draws) for f in found]
     hits = sum(low <= expected <= high for low, high in intervals)
     assert 88 <= hits <= 99
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from espnet_uniwav.apps.tokenizer.kmeans import kmeans
-from espnet_uniwav.lab.score.resampling import best_difference, draw, interval
-from espnet_uniwav.lab.understand.num_units import choose_clusters
+from espnet_uniwav.lab.score.bootstrap import best_difference, draw, mean_interval
+from espnet_uniwav.lab.understand.layer_scores import choose_clusters
 from espnet_uniwav.lab.understand.probe import chance, probe, probe_halves
 
 
@@ -88,7 +88,7 @@ def test_intervals_cover():
         counts = rng.integers(20, 80, size=50)
         rates = rng.beta(6, 4, size=50)
         right = rng.binomial(counts, rates)[None]
-        low, high = interval(right, counts, draw(50, 0, 300))
+        low, high = mean_interval(right, counts, draw(50, 0, 300))
         hits += low <= 0.6 <= high
     assert 178 <= hits <= 199
 
@@ -101,15 +101,15 @@ def test_a_paired_difference_is_sharper_than_two_intervals():
     difference, low, high = best_difference(layers, other, np.ones(60), draw(60))
     assert difference == pytest.approx(layers[1].mean() - other.mean())
     assert 0.25 < low < difference < high < 0.35
-    assert np.diff(interval(other[0], np.ones(60), draw(60))) > 0.3
+    assert np.diff(mean_interval(other[0], np.ones(60), draw(60))) > 0.3
 
 
 def test_runs_that_differ_widen_the_interval():
     rng = np.random.default_rng(0)
     sums = np.tile(rng.standard_normal(50), (4, 1))
-    equal = interval(sums, np.ones(50), draw(50))
+    equal = mean_interval(sums, np.ones(50), draw(50))
     sums = sums + np.array([[-1.5], [-0.5], [0.5], [1.5]])
-    different = interval(sums, np.ones(50), draw(50))
+    different = mean_interval(sums, np.ones(50), draw(50))
     assert np.mean(different) == pytest.approx(np.mean(equal), abs=0.05)
     # The standard deviation of a mean of four runs, drawn again.
     wider = np.sqrt(np.diff(different) ** 2 - np.diff(equal) ** 2)

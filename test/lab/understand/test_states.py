@@ -9,9 +9,9 @@ import torch
 from factories import make_model, make_speech
 
 from espnet_uniwav.apps.phones.ctm import Segment
-from espnet_uniwav.io.kaldi import Utterance, spread
+from espnet_uniwav.io.kaldi import Utterance, thin_by_speaker
 from espnet_uniwav.lab.understand.aligned_corpus import missing_parts, read_corpus
-from espnet_uniwav.lab.understand.frame_labels import phone_labels, speaker_labels
+from espnet_uniwav.lab.understand.layer_scores import phone_labels, speaker_labels
 from espnet_uniwav.lab.understand.states import (
     Frames,
     collect_states,
@@ -130,10 +130,14 @@ def test_a_corpus_is_all_utterances_or_what_is_aligned(tmp_path):
 def test_a_choice_of_utterances_keeps_groups_of_speakers():
     utterances = make_utterances(*"aaaaaaaabbbbccccddddeeee")
     utterances.sort(key=lambda u: (u.speaker, u.name))
-    assert spread(utterances, None) == spread(utterances, 99) == utterances
-    chosen = [u.speaker for u in spread(utterances[::-1], 12)]
+    assert (
+        thin_by_speaker(utterances, None)
+        == thin_by_speaker(utterances, 99)
+        == utterances
+    )
+    chosen = [u.speaker for u in thin_by_speaker(utterances[::-1], 12)]
     assert chosen == list("aaaabbbbdddd")
-    assert len(spread(utterances, 1)) == 4
+    assert len(thin_by_speaker(utterances, 1)) == 4
 
 
 def test_what_cannot_be_measured_is_said(tmp_path):

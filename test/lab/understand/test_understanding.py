@@ -16,8 +16,7 @@ from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io.kaldi import Utterance, read_table
 from espnet_uniwav.lab.report.page import Page, render_page
 from espnet_uniwav.lab.understand.abx import MEASURES
-from espnet_uniwav.lab.understand.layer_scores import LayerScorer
-from espnet_uniwav.lab.understand.layer_tables import read_rows
+from espnet_uniwav.lab.understand.layer_scores import LayerScorer, read_scores
 from espnet_uniwav.lab.understand.section import understanding_section
 from espnet_uniwav.lab.understand.states import Frames
 
@@ -88,7 +87,7 @@ def measured(folder):
 
 
 def values(measured, measure, target, system):
-    rows = read_rows(measured / f"{measure}.csv")
+    rows = read_scores(measured / f"{measure}.csv")
     return {
         row["layer"]: row
         for row in rows
@@ -139,7 +138,7 @@ def test_several_checkpoints_share_their_references(folder, tmp_path):
     checkpoint = folder / "tiny/checkpoint"
     options = ["--checkpoint", f"one={checkpoint}", f"two={checkpoint}"]
     output = run(folder, tmp_path, *options)
-    rows = read_rows(output / "probe.csv")
+    rows = read_scores(output / "probe.csv")
     systems = [row["system"] for row in rows]
     names = ["one"] * 5 + ["two"] * 5 + ["random encoder"] * 5 + ["raw features"]
     assert systems == names
@@ -147,7 +146,7 @@ def test_several_checkpoints_share_their_references(folder, tmp_path):
 
 
 def test_best_layers_are_compared(measured):
-    rows = read_rows(measured / "differences.csv")
+    rows = read_scores(measured / "differences.csv")
     pairs = [(row["system"], row["against"]) for row in rows[:3]]
     assert pairs == [
         ("tiny", "random encoder"),
@@ -258,7 +257,7 @@ def test_abx_of_every_layer(folder, tmp_path):
     pytest.importorskip("fastabx")
     options = ["--abx", "--clusters", "8", "--alignment", str(folder / "dev_alignment")]
     run(folder, tmp_path, *options)
-    rows = read_rows(tmp_path / "abx.csv", MEASURES)
+    rows = read_scores(tmp_path / "abx.csv", MEASURES)
     layers = ["0", "1", "2", "3", "z"]
     assert [row["layer"] for row in rows] == [*layers, *layers, "features"]
     assert rows[-1]["system"] == "raw features"
@@ -268,7 +267,7 @@ def test_abx_of_every_layer(folder, tmp_path):
     run(folder, tmp_path, *options, "--max_frames", "200")
     notes = understanding_section(tmp_path).notes
     assert any("measured on 4 of 8 utterances" in note for note in notes)
-    rows = read_rows(tmp_path / "abx.csv", MEASURES)
+    rows = read_scores(tmp_path / "abx.csv", MEASURES)
     assert rows[-1]["phoneme_within"] < 0.15 and np.isnan(rows[-1]["phoneme_across"])
 
 
@@ -301,7 +300,7 @@ def test_codes(folder, tmp_path):
     options = ["--alignment", str(folder / "dev_alignment"), "--clusters", "8"]
     options += ["--runs", "1", "--codes", f"ours={tmp_path / 'codes'}"]
     out = run(folder, tmp_path / "out", *options)
-    rows = read_rows(out / "mutual_information.csv")
+    rows = read_scores(out / "mutual_information.csv")
     found = {
         (row["layer"], row["target"]): (row["value"], row["entropy"], row["clusters"])
         for row in rows

@@ -12,7 +12,6 @@ OUT/skipped.tsv.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import soundfile
 from tqdm import tqdm
 
 from espnet_uniwav.cli.command import run_script
+from espnet_uniwav.io.kaldi import hash_share
 from espnet_uniwav.io.output import write_text
 
 PARTS = ("small", "medium", "large", "unlab-6k", "unlab-60k")
@@ -51,7 +51,7 @@ def write_segments(
             f"{corpus}: expected PART/SPEAKER/BOOK/NAME.flac with a part of "
             f"{', '.join(PARTS)}, found none"
         )
-    speakers = sorted({path.parts[-3] for path in recordings}, key=draw)
+    speakers = sorted({path.parts[-3] for path in recordings}, key=hash_share)
     held_out = set(speakers[: max(round(dev_share * len(speakers)), 1)])
     if len(held_out) == len(speakers):
         raise ValueError(f"{corpus}: expected two speakers or more, found one")
@@ -74,11 +74,6 @@ def write_segments(
     if len(skipped) == len(recordings):
         raise ValueError(f"{said}: {out / 'skipped.tsv'} says why")
     return said
-
-
-def draw(speaker: str) -> str:
-    """An order of speakers, the same on every machine."""
-    return hashlib.sha256(speaker.encode()).hexdigest()
 
 
 def read_activity(path: Path) -> list[tuple[float, float]]:

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_uniwav.apps.phones.ctm import read_ctm
+from espnet_uniwav.apps.phones.ctm import Segment, read_ctm
 from espnet_uniwav.cli.command import run_script
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.input import read_lines
 from espnet_uniwav.io.kaldi import read_table
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.align.frame_tokens import frame_tokens
-
-SAMPLE_RATE = 16000
 
 
 def write_tokens(
@@ -53,6 +51,48 @@ def write_tokens(
 def main(argv: list[str] | None = None) -> None:
     """Run the script."""
     run_script(write_tokens, "data alignment token_list out", argv)
+
+
+def frame_tokens(
+    words: list[Segment],
+    num_frames: int,
+    frame_rate: float,
+    index: dict[str, int],
+    blank: int = 0,
+    space: str = "<space>",
+) -> np.ndarray:
+    """Spread the characters of every word evenly over its time.
+
+    This is crude, but enough for a network to learn how characters sound, before CTC
+    finds the exact positions.
+
+    Args:
+        words: Segments of one utterance, sorted by time.
+        num_frames: Frames T.
+        frame_rate: Frames per second (Hz).
+        index: Token -> number.
+        blank: Number for frames without a word.
+        space: Token for the last empty frame before each word except the first.
+
+    Returns:
+        (T,) numbers of tokens.
+
+    Raises:
+        ValueError: If a character is not in the index.
+    """
+    tokens = np.full(num_frames, blank)
+    for number, word in enumerate(words):
+        if unknown := sorted(set(word.label) - set(index)):
+            raise ValueError(
+                f"character {unknown[0]!r} of {word.label!r} is not in the token list"
+            )
+        borders = np.linspace(word.start, word.end, len(word.label) + 1) * frame_rate
+        borders = borders.round().astype(int)
+        if number and 0 < borders[0] <= num_frames:
+            tokens[borders[0] - 1] = index[space]
+        for character, start, end in zip(word.label, borders[:-1], borders[1:]):
+            tokens[start : max(end, start + 1)] = index[character]
+    return tokens
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ in points, and as a share of the baseline's errors.
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import sys
 from collections import Counter, defaultdict
@@ -23,12 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from espnet_uniwav.io.kaldi import read_table
-from espnet_uniwav.io.output import atomic_write
-from espnet_uniwav.lab.score.word_errors import (
-    bootstrap_interval,
-    count_errors,
-    error_rate,
-)
+from espnet_uniwav.io.tables import markdown, write_csv
+from espnet_uniwav.lab.score.bootstrap import estimate_rate
+from espnet_uniwav.lab.score.word_errors import count_errors
 
 COLUMNS = ("system", "group", "runs", "utterances", "metric", "rate", "low", "high")
 METRICS = {"CER": ("char_edits", "chars"), "WER": ("word_edits", "words")}
@@ -64,8 +60,7 @@ def main() -> None:
     ]
     if args.csv:
         args.csv.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(args.csv) as f:
-            csv.writer(f).writerows([COLUMNS, *rows])
+        write_csv(args.csv, (dict(zip(COLUMNS, row)) for row in rows))
     print_markdown(rows, list(groups))
     if args.baseline:
         print()
@@ -108,7 +103,7 @@ def rates(name: str, group: str, runs: list[dict], utts: list[str]) -> list[tupl
     rows = []
     for metric in METRICS:
         wrong, total = counts(runs, utts, metric)
-        values = (f"{value:.2f}" for value in with_interval(wrong, total))
+        values = (f"{value:.2f}" for value in estimate_rate(wrong, total))
         rows.append((name, group, len(runs), len(utts), metric, *values))
     return rows
 
@@ -120,21 +115,16 @@ def counts(runs: list[dict], utts: list[str], metric: str) -> tuple:
     return wrong.mean(axis=0), np.array([getattr(runs[0][u], units) for u in utts])
 
 
-def with_interval(edits, total) -> tuple[float, float, float]:
-    """Rate and its 95 % interval, in percent."""
-    return error_rate(edits, total), *bootstrap_interval(edits, total)
-
-
 def print_markdown(rows: list[tuple], groups: list[str]) -> None:
     """One line per system, one pair of columns per group."""
     cells = {row[:2] + row[4:5]: "{} ({} to {})".format(*row[5:]) for row in rows}
     columns = [(group, metric) for group in groups for metric in ("CER", "WER")]
     header = [f"{group}: {metric} %" for group, metric in columns]
-    print("| system | runs | " + " | ".join(header) + " |")
-    print("|---" * (len(columns) + 2) + "|")
-    for name, runs in dict((row[0], row[2]) for row in rows).items():
-        values = [cells[name, group, metric] for group, metric in columns]
-        print(f"| {name} | {runs} | " + " | ".join(values) + " |")
+    lines = [
+        [name, runs, *(cells[name, group, metric] for group, metric in columns)]
+        for name, runs in dict((row[0], row[2]) for row in rows).items()
+    ]
+    print(markdown(["system", "runs", *header], lines))
 
 
 def print_differences(systems: dict, baseline: str, groups: dict) -> None:
@@ -147,13 +137,10 @@ def print_differences(systems: dict, baseline: str, groups: dict) -> None:
             for name in systems:
                 less = counts(systems[name], utts, metric)[0] - base
                 for units in (total, base):
-                    value = "{:.2f} ({:.2f} to {:.2f})"
-                    lines[name].append(value.format(*with_interval(less, units)))
-    print(f"| minus {baseline} | " + " | ".join(head) + " |")
-    print("|---" * (len(head) + 1) + "|")
-    for name, values in lines.items():
-        if name != baseline:
-            print(f"| {name} | " + " | ".join(values) + " |")
+                    lines[name].append(f"{estimate_rate(less, units):.2f}")
+    del lines[baseline]
+    rows = [[name, *values] for name, values in lines.items()]
+    print(markdown([f"minus {baseline}", *head], rows))
 
 
 if __name__ == "__main__":

@@ -18,19 +18,17 @@ from espnet_uniwav.apps.infill.recording import load_generator
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.output import check_output
+from espnet_uniwav.io.tables import write_csv
 from espnet_uniwav.lab.score.infilling import (
-    Cache,
+    InfillingScorer,
     Protocol,
-    Scorer,
+    csv_rows,
+    format_table,
     load_utterances,
-)
-from espnet_uniwav.lab.score.infilling_table import (
-    markdown,
     parse_grid,
     score_table,
-    write_csv,
 )
-from espnet_uniwav.lab.score.word_errors import WhisperJudge
+from espnet_uniwav.lab.score.judges import WhisperJudge
 
 
 def score_infill(
@@ -78,15 +76,15 @@ def score_infill(
         data, model.features, num_utterances, max(spans)
     )
     judge = None if no_whisper else WhisperJudge(beam_size, cpu_threads)
-    scorer = Scorer(model.features, utterances, judge, Cache(cache), save_wavs)
+    scorer = InfillingScorer(model.features, utterances, judge, cache, save_wavs)
     protocols = [Protocol(span, share, seed) for span in spans]
     rows, differences = score_table(scorer, model.to(device), protocols, settings, seed)
-    write_csv(output, rows)
-    print(markdown(rows))
+    write_csv(output, csv_rows(rows))
+    print(format_table(rows))
     for d in differences:
         print(
             f"{1000 * d.span:.0f} ms: {d.system} minus {d.filler}: {d.points:+.1f} "
-            f"points of WER ({d.low:+.1f} to {d.high:+.1f})"
+            "points of WER"
         )
     return (
         f"{len(utterances)} utterances scored, {len(skipped)} left out (too short or "

@@ -1,11 +1,10 @@
 """Estimate GPU memory and hours of a configuration from measured steps.
 
     python -m espnet_uniwav.lab.benchmark.steps --size 12x768 --dtype bf16 \
-        --conf conf/train_base.yaml --contestants uniwav --seconds 15 --batch 1 \
+        --conf conf/train_base.yaml --systems uniwav --seconds 15 --batch 1 \
         --csv one.csv
     ... --batch 3 --csv three.csv
-    python -m espnet_uniwav.lab.benchmark.expect one.csv three.csv \
-        --conf conf/train_base.yaml --num_gpus 4
+    python local/expect.py one.csv three.csv --conf conf/train_base.yaml --num_gpus 4
 
 Memory is a straight line through the peaks of the tensors in two batches or more; a
 process on a GPU needs about 1 GiB besides. Hours: a table of a
@@ -16,37 +15,35 @@ GPU is taken at its word; in one of a CPU the operations are what counts, done a
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import sys
 from pathlib import Path
 
+from espnet_uniwav.io.audio import SAMPLE_RATE
 from espnet_uniwav.io.config import resolve
-from espnet_uniwav.lab.benchmark.setting import SAMPLE_RATE
+from espnet_uniwav.io.tables import read_rows
+from espnet_uniwav.lab.benchmark.steps import SYSTEMS
 
 # bf16 matrix products without sparsity, TFLOP/s, by the makers' data sheets.
 GPUS = {"v100": 125, "rtx4090": 165, "a100": 312, "h100": 989, "h200": 989}
-OURS = "UniWav (ours), wav to update"
-CHECKPOINTED = "UniWav, activation checkpointing"
 
 
-def read_rows(paths: list[Path], contestant: str) -> list[dict]:
-    """Read the rows of one contestant.
+def read_steps(paths: list[Path], system: str) -> list[dict]:
+    """Read the rows of one system.
 
     Raises:
         ValueError: If fewer than two batches were measured, or not with one size.
     """
     rows = []
     for path in paths:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows += [r for r in csv.DictReader(file) if r["contestant"] == contestant]
+        rows += [row for _, row in read_rows(path)[1] if row["system"] == system]
     audio = {float(row["batch"]) * float(row["seconds"]) for row in rows}
     kinds = {(row["size"], row["dtype"], row["device"]) for row in rows}
     if len(audio) < 2 or len(kinds) > 1:
         raise ValueError(
-            f"{', '.join(map(str, paths))}: expected '{contestant}' with two batches "
+            f"{', '.join(map(str, paths))}: expected '{system}' with two batches "
             f"or more and one size, type and device, found {len(audio)} of "
-            f"{sorted(kinds)}: measure with benchmark.py --batch"
+            f"{sorted(kinds)}: measure with --batch"
         )
     return rows
 
@@ -73,12 +70,12 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("tables", type=Path, nargs="+", help="CSV files of benchmark.py")
+    add("tables", type=Path, nargs="+", help="CSV files of the steps")
     add("--conf", type=Path, required=True, help="its batch and its updates count")
     add("--gpu", choices=GPUS, default="a100", help="for tables of a CPU")
     add("--num_gpus", type=int, default=1)
     add("--utilisation", type=float, default=0.3, help="of the GPU's peak; assumed")
-    add("--checkpointing", action="store_true", help="of the contestant with it")
+    add("--checkpointing", action="store_true", help="of the system with it")
     return parser
 
 
@@ -87,7 +84,8 @@ def main() -> None:
     args = get_parser().parse_args()
     try:
         conf = resolve(args.conf)
-        rows = read_rows(args.tables, CHECKPOINTED if args.checkpointing else OURS)
+        system = SYSTEMS["uniwav_checkpointing" if args.checkpointing else "uniwav"]
+        rows = read_steps(args.tables, system.title)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     fixed, slope = fit_memory(rows)

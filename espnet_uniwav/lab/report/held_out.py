@@ -1,25 +1,74 @@
-"""Held-out utterances in four versions: original, masked, filled in, vocoded copy."""
+"""Held-out utterances as original, masked, filled in, and copied by the features."""
 
 from __future__ import annotations
 
-import hashlib
+from pathlib import Path
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from espnet_uniwav.apps.infill.filling import (
-    fill_model,
-    span_mask,
-)
+from espnet_uniwav.apps.infill.filling import fill_model, span_mask
 from espnet_uniwav.apps.vocoder.splicing import runs
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.audio import read_speech, seconds_of
-from espnet_uniwav.io.kaldi import Utterance
+from espnet_uniwav.io.kaldi import Utterance, hash_share, read_data_folder
 from espnet_uniwav.io.source import Source
-from espnet_uniwav.lab.report.page import Clip, Row
-from espnet_uniwav.lab.report.pictures import audio_data_uri, mel_decibels, spectrogram
+from espnet_uniwav.lab.report.page import Row, Section
+from espnet_uniwav.lab.report.pictures import make_clips
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 8.0
+NO_CHECKPOINT = "No checkpoint given: export one and pass it with --checkpoint."
+NO_DECODER = (
+    "This checkpoint has no decoder (it was trained without the flow_matching loss), "
+    "so it cannot infill."
+)
+
+
+def utterance_section(
+    model,
+    wav_scp: str | Path | None,
+    count: int,
+    sampling: Sampling,
+    share: float = 0.3,
+    span: float = 0.2,
+    seed: int = 0,
+) -> Section:
+    """Held-out utterances with players and spectrograms.
+
+    Args:
+        model: ``UniWav`` in eval mode, or None.
+        wav_scp: ``wav.scp`` of a Kaldi data folder, or None.
+        count: Utterances to show.
+        sampling: Solver settings.
+        share: Share of frames to hide.
+        span: Seconds of one hidden span.
+        seed: Seed of the choice, the masks and the noise.
+    """
+    section = Section(
+        "Held-out utterances",
+        lead=f"{100 * share:.0f} % of the frames are hidden in spans of "
+        f"{1000 * span:.0f} ms (orange bars) and filled in by the model from their "
+        f"context ({sampling}). All but the original are synthesised by the "
+        "same inversion of the features, so the copy on the right is the upper bound "
+        "of infilling. Colours show 0 (bright) to 70 dB (dark) below the original's "
+        "peak, the same scale within a row. Good: harmonics and formants continue "
+        "through the spans. Bad: spans that stay dark, smear into a "
+        "constant colour, or begin and end with a hard edge.",
+    )
+    if model is None or wav_scp is None:
+        section.notes.append(
+            NO_CHECKPOINT if model is None else "No utterances given: pass --wav_scp."
+        )
+    elif getattr(model, "decoder", None) is None:
+        section.notes.append(NO_DECODER)
+    else:
+        chosen = choose_utterances(read_data_folder(wav_scp), count, seed)
+        if len(chosen) < count:
+            section.notes.append(f"Only {len(chosen)} utterances could be read.")
+        bar = tqdm(chosen, desc="report", unit="utt", disable=None)
+        section.rows = [make_row(model, u, sampling, share, span, seed) for u in bar]
+    return section
 
 
 def choose_utterances(
@@ -33,7 +82,7 @@ def choose_utterances(
     Raises:
         ValueError: If none of the files can be read.
     """
-    ranked = sorted(utterances, key=lambda u: _hash(u.name, seed))
+    ranked = sorted(utterances, key=lambda u: hash_share(f"{seed}/{u.name}"))
     chosen, spare = [], []
     for utterance in ranked:
         if len(chosen) == count:
@@ -85,40 +134,25 @@ def make_row(
         (first / spec.frame_rate, min(last / spec.frame_rate, seconds))
         for first, last in runs(mask)
     ]
-    versions = {"Original": (speech, [])}
-    for title, frames, marked in (
-        ("Masked", silent, gaps),
-        ("Filled in by the model", filled, gaps),
-        ("Copy by the features (ceiling)", x, []),
-    ):
-        versions[title] = features.invert_one(frames)[: len(speech)], marked
-    clips = _make_clips(versions, spec.sample_rate)
+    versions = {
+        title: (features.invert_one(frames)[: len(speech)].numpy(), marked)
+        for title, frames, marked in (
+            ("Masked", silent, gaps),
+            ("Filled in by the model", filled, gaps),
+            ("Copy by the features (ceiling)", x, []),
+        )
+    }
+    versions = {"Original": (speech.numpy(), []), **versions}
     title = (
         f"{utterance.name}, {seconds:.1f} s, {100 * mask.float().mean():.0f} % hidden"
     )
-    return Row(title, clips, utterance.text)
+    return Row(title, make_clips(versions, spec.sample_rate), utterance.text)
 
 
 def silence_frames(features, x: Tensor, mask: Tensor) -> Tensor:
     """Replace masked frames of x (T, F) by those of digital silence."""
     silence = features.extract_one(torch.zeros(len(x) * features.spec.hop_length))
     return torch.where(mask[:, None], silence[: len(x)], x)
-
-
-def _make_clips(versions: dict, sample_rate: int) -> list[Clip]:
-    peak = float(mel_decibels(versions["Original"][0].numpy(), sample_rate).max())
-    return [
-        Clip(
-            title,
-            audio_data_uri(speech.numpy(), sample_rate),
-            spectrogram(speech.numpy(), sample_rate, peak, spans),
-        )
-        for title, (speech, spans) in versions.items()
-    ]
-
-
-def _hash(name: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
 def _seconds_outside(path: Source) -> float | None:

@@ -1,12 +1,31 @@
-"""Pictures of a tokenizer's codes."""
+"""Pictures of the analysis, as HTML."""
 
 from __future__ import annotations
+
+import html
 
 import numpy as np
 
 from espnet_uniwav.lab.report import pictures
 
 WIDTH, HEIGHT_OF_ROW = 5.6, 0.45
+FIGURE = (
+    '<figure style="margin:0 0 .8em"><figcaption>{title}</figcaption>'
+    '<img src="{uri}" alt="{title}" style="width:100%;max-width:560px"></figure>'
+)
+
+
+def figure(title: str, uri: str) -> str:
+    """A picture under its title; ``uri`` is a ``data:`` address."""
+    return FIGURE.format(title=html.escape(title), uri=uri)
+
+
+def spectrograms(
+    versions: dict[str, tuple[np.ndarray, pictures.Spans]], rate: int
+) -> str:
+    """Spectrograms relative to the peak of the first, see ``pictures.spectrograms``."""
+    drawn = pictures.spectrograms(versions, rate)
+    return "".join(figure(title, uri) for title, uri in drawn.items())
 
 
 @pictures.styled

@@ -1,35 +1,36 @@
 """Where the time of a training step goes: operators by their own CPU or GPU time.
 
-python -m espnet_uniwav.lab.benchmark.profile_step --size 6x384 --seconds 40
+python local/profile_step.py --size 6x384 --seconds 40
 """
 
 from __future__ import annotations
 
 import argparse
 
+from espnet_uniwav.io.tables import markdown
 from espnet_uniwav.lab.benchmark import steps, worker
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The options of ``steps`` but one contestant, and how many rows to show."""
+    """The options of ``steps`` but one system, and how many rows to show."""
     parser = steps.get_parser()
     parser.description = __doc__
     parser.add_argument("--rows", type=int, default=12, help="operators to show")
-    parser.set_defaults(contestants=[steps.OURS], steps=1)
+    parser.set_defaults(systems=[steps.OURS], steps=1)
     return parser
 
 
-def profile(contestant, num_steps: int):
+def profile(system, num_steps: int):
     """Profile a few steps; returns the averages by operator."""
     import torch
     from torch.profiler import ProfilerActivity
 
     activities = [ProfilerActivity.CPU]
-    if contestant.setting.device == "cuda":
+    if system.setting.device == "cuda":
         activities.append(ProfilerActivity.CUDA)
     with torch.profiler.profile(activities=activities) as profiler:
         for _ in range(num_steps):
-            contestant.step(contestant.draw())
+            system.step(system.draw())
     return profiler.key_averages()
 
 
@@ -40,24 +41,24 @@ def format_profile(events, num_rows: int, device: str) -> str:
         for event in events
     }
     total = sum(time for time, _ in times.values())
-    lines = ["| operator | share % | ms | calls |", "|---|---|---|---|"]
+    rows = []
     for key in sorted(times, key=lambda key: -times[key][0])[:num_rows]:
         time, count = times[key]
-        cells = [key, f"{100 * time / total:.1f}", f"{time / 1000:.0f}", str(count)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, f"| all | 100 | {total / 1000:.0f} | |"])
+        rows.append([key, f"{100 * time / total:.1f}", f"{time / 1000:.0f}", count])
+    rows.append(["all", "100", f"{total / 1000:.0f}", ""])
+    return markdown(("operator", "share %", "ms", "calls"), rows)
 
 
 def main() -> None:
-    """Profile one contestant at every length."""
+    """Profile one system at every length."""
     args = get_parser().parse_args()
     for seconds in args.seconds:
         setting = {name: getattr(args, name) for name in steps.SETTING}
         setting["seconds"] = seconds
         worker.prepare_process(setting)
-        contestant = worker.build_contestant(args.contestants[0], setting)
-        worker.warm_up(contestant)
-        events = profile(contestant, args.steps)
+        system = worker.build_system(args.systems[0], setting)
+        worker.warm_up(system)
+        events = profile(system, args.steps)
         device = "cpu" if args.device == "cpu" else "device"
         print("{size}, {batch} x {seconds:g} s, {dtype}, {device}".format(**setting))
         print(format_profile(events, args.rows, device), flush=True)

@@ -1,4 +1,4 @@
-"""A model, its optimiser and one training step: what ``steps`` measures."""
+"""A model, its optimiser and one training step: what is measured."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from espnet_uniwav.lab.benchmark.setting import Setting, make_audio
 AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-class Contestant:
+class System:
     """A model, its optimiser and one training step."""
 
     countable = True  # by torch's counter, which knows no FFT
     num_views = 1  # of the audio in a step; speed is given per view
 
     def __init__(self, setting: Setting):
-        self.use(setting)
+        self.set_audio(setting)
         self.model = self.build().to(setting.device).train()
         weights = [p for p in self.model.parameters() if p.requires_grad]
         self.num_parameters = sum(p.numel() for p in weights)
@@ -26,8 +26,8 @@ class Contestant:
         scaled = setting.dtype == "fp16"
         self.scaler = torch.amp.GradScaler(setting.device, enabled=scaled)
 
-    def use(self, setting: Setting) -> None:
-        """Make the audio of a setting that the next steps learn from."""
+    def set_audio(self, setting: Setting) -> None:
+        """Make the audio of the next steps, as a setting says."""
         self.setting = setting
         self.speech = make_audio(setting).to(setting.device)
         self.lengths = torch.full((setting.batch,), setting.num_samples)

@@ -1,6 +1,6 @@
 """Lays data folders out as S3PRL's SUPERB tasks expect them.
 
-    python -m espnet_uniwav.lab.superb.prepare DATA OUT [--tasks pr asr sid asv]
+    python -m espnet_uniwav.lab.superb.layout DATA OUT [--tasks pr asr sid asv]
 
 DATA holds the Kaldi-style folders train, dev and test. Audio is linked, not copied.
 Every task has its own folder below OUT, with a list of its utterances, utterances.tsv.
@@ -16,7 +16,7 @@ from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.lab.superb.folders import fresh_folder
 from espnet_uniwav.lab.superb.identification import write_sid
 from espnet_uniwav.lab.superb.transcribed import write_asr, write_pr
-from espnet_uniwav.lab.superb.utterances import LayoutError, read_folders
+from espnet_uniwav.lab.superb.utterances import read_folders
 from espnet_uniwav.lab.superb.verification import write_asv
 
 WRITERS = {"pr": write_pr, "asr": write_asr, "sid": write_sid, "asv": write_asv}
@@ -40,7 +40,7 @@ def prepare(
         oov: Task pr: guess words that the lexicon lacks, or drop their utterances.
 
     Raises:
-        LayoutError, ValueError, OSError: Naming the file and what to do.
+        ValueError, OSError: Naming the file and what to do.
     """
     utterances = read_folders(data, dict(_parse_group(entry) for entry in groups))
     for task in tasks:
@@ -51,7 +51,7 @@ def prepare(
 def _parse_group(entry: str) -> tuple[str, str]:
     name, found, regex = entry.partition("=")
     if not (name and found and regex) or "," in name or name == "all":
-        raise LayoutError(
+        raise ValueError(
             f"--groups {entry}: expected NAME=REGEX, no comma in NAME, and not `all`"
         )
     return name, regex

@@ -6,16 +6,28 @@ import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from espnet_uniwav.apps.phones.alignment import write_folder
-from espnet_uniwav.io.jobs import conclude, process_all
-from espnet_uniwav.io.kaldi import read_data_folder, spread
+from espnet_uniwav.io.jobs import check_failures, process_all
+from espnet_uniwav.io.kaldi import read_data_folder, thin_by_speaker
 from espnet_uniwav.io.output import check_output
 
-# ``phones`` or ``tokens``; a function that makes the aligner; processes, as of
-# ``process_all``; what to call afterwards, which returns further failures to list.
-Method = tuple[str, Callable, int, Callable[[], dict]]
+
+class Method(NamedTuple):
+    """How a data folder is aligned.
+
+    Attributes:
+        unit: ``phones`` or ``tokens``.
+        make_aligner: Called once per process; returns a function of an utterance.
+        num_workers: Processes, see ``process_all``.
+        unused: Called at the end; alignments that belong to no utterance, with reasons.
+    """
+
+    unit: str
+    make_aligner: Callable
+    num_workers: int = 0
+    unused: Callable[[], dict] = dict
 
 
 def align(
@@ -53,34 +65,33 @@ def align(
         ValueError, OSError, ImportError: Naming the file and what to do.
     """
     check_output(output, folder=True)
-    utterances = spread(read_data_folder(data / "wav.scp"), num_utterances)
+    utterances = thin_by_speaker(read_data_folder(data / "wav.scp"), num_utterances)
     if not utterances:
         raise ValueError(f"{data / 'wav.scp'}: expected utterances, found none")
     if method == "pocketsphinx":
-        chosen = use_pocketsphinx(data, num_workers)
+        chosen = pocketsphinx_method(data, num_workers)
     elif method == "mfa":
-        chosen = use_mfa(textgrids)
+        chosen = mfa_method(textgrids)
     elif method == "table":
-        chosen = use_table(alignments)
+        chosen = table_method(alignments)
     else:
-        chosen = use_ctc(data, model, config, device)
-    unit, make_aligner, processes, left_over = chosen
+        chosen = ctc_method(data, model, config, device)
     aligned, reasons = {}, {}
     items = {utterance.name: utterance for utterance in utterances}
-    for own in process_all(make_aligner, items, processes, "align"):
+    for own in process_all(chosen.make_aligner, items, chosen.num_workers, "align"):
         if own.reason:
             reasons[own.name] = own.reason
         else:
             aligned[own.name] = own.value
     summary = f"{output}: {len(aligned)} of {len(utterances)} utterances aligned"
     failed = len(reasons)
-    if unused := left_over():
+    if unused := chosen.unused():
         summary += f"; {len(unused)} alignments belong to none of them"
-    write_folder(output, aligned, {**reasons, **unused}, unit)
-    return conclude(summary, output, len(aligned), failed, allow_failed)
+    write_folder(output, aligned, {**reasons, **unused}, chosen.unit)
+    return check_failures(summary, output, len(aligned), failed, allow_failed)
 
 
-def use_pocketsphinx(data: Path, num_workers: int | None) -> Method:
+def pocketsphinx_method(data: Path, num_workers: int | None) -> Method:
     """See ``PocketSphinxAligner``."""
     from espnet_uniwav.apps.phones.pocketsphinx_aligner import PocketSphinxAligner
 
@@ -88,49 +99,51 @@ def use_pocketsphinx(data: Path, num_workers: int | None) -> Method:
         num_workers = os.cpu_count() or 1
     if num_workers < 0:
         raise ValueError(f"--num_workers: expected 0 or more, found {num_workers}")
-    _need_package("pocketsphinx")
-    _need(data / "text")
-    return "phones", PocketSphinxAligner, num_workers, dict
+    _require_package("pocketsphinx")
+    _require_file(data / "text")
+    return Method("phones", PocketSphinxAligner, num_workers)
 
 
-def use_mfa(textgrids: Path | None) -> Method:
+def mfa_method(textgrids: Path | None) -> Method:
     """See ``MFAAligner``."""
-    from espnet_uniwav.lab.align.mfa import MFAAligner, TextGrids
+    from espnet_uniwav.lab.align.mfa import MFAAligner
 
     if textgrids is None:
         raise ValueError("--method mfa needs --textgrids FOLDER")
-    _need_package("praatio")
-    aligner = MFAAligner(TextGrids(textgrids))
-    return "phones", lambda: aligner, 0, aligner.unused
+    _require_package("praatio")
+    aligner = MFAAligner(textgrids)
+    return Method("phones", lambda: aligner, unused=aligner.unused)
 
 
-def use_table(alignments: Path | None) -> Method:
+def table_method(alignments: Path | None) -> Method:
     """See ``TableAligner``."""
-    from espnet_uniwav.lab.align.published import AlignmentTable, TableAligner
+    from espnet_uniwav.lab.align.alignment_table import TableAligner
 
     if alignments is None:
         raise ValueError("--method table needs --alignments FILE.tsv")
-    aligner = TableAligner(AlignmentTable(alignments))
-    return "phones", lambda: aligner, 0, aligner.unused
+    aligner = TableAligner(alignments)
+    return Method("phones", lambda: aligner, unused=aligner.unused)
 
 
-def use_ctc(data: Path, model: Path | None, config: Path | None, device: str) -> Method:
+def ctc_method(
+    data: Path, model: Path | None, config: Path | None, device: str
+) -> Method:
     """See ``CTCAligner``."""
     from espnet_uniwav.integrations.espnet.ctc_aligner import load_recogniser
     from espnet_uniwav.lab.align.ctc import CTCAligner
 
     if model is None:
         raise ValueError("--method ctc needs --model FOLDER, or FILE.pth")
-    _need(data / "text")
+    _require_file(data / "text")
     aligner = CTCAligner(load_recogniser(config, model, device))
-    return aligner.unit, lambda: aligner, 0, dict
+    return Method(aligner.unit, lambda: aligner)
 
 
-def _need(path: Path) -> None:
+def _require_file(path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; alignment needs the texts")
 
 
-def _need_package(name: str) -> None:
+def _require_package(name: str) -> None:
     if importlib.util.find_spec(name) is None:
         raise ImportError(f"this method needs the package {name}: pip install {name}")

@@ -8,7 +8,6 @@ import gradio as gr
 
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.lab.demo.events import explained, named, on_click
-from espnet_uniwav.lab.demo.parts import outputs, recording_input, settings
 from espnet_uniwav.lab.demo.tabs import Tabs
 
 LEAD = """# UniWav
@@ -69,7 +68,7 @@ def _speak(tabs: Tabs) -> None:
             )
             speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Speak", variant="primary")
-        shown = outputs("speech", "said", "pictures")
+        shown = outputs("speech", "status", "pictures")
     on_click(button, tabs.speak, [text, prompt, prompt_text, speed, steps, seed], shown)
 
 
@@ -84,7 +83,7 @@ def _fill(tabs: Tabs) -> None:
             marked = gr.HTML()
             _, steps, seed = settings(Sampling.num_steps, speed=False)
             button = gr.Button("Fill the gap", variant="primary")
-        shown = outputs("speech", "said", "pictures")
+        shown = outputs("speech", "status", "pictures")
     place, mark = _placing(tabs)
     gap = [recording, start, end]
     quiet = dict(show_progress="hidden")
@@ -130,7 +129,7 @@ def _edit(tabs: Tabs) -> None:
                 by = gr.Textbox(label="New words")
             speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Edit", variant="primary")
-        shown = outputs("speech", "said", "pictures")
+        shown = outputs("speech", "status", "pictures")
     inputs = [recording, text, replace, by, speed, steps, seed]
     on_click(button, tabs.edit, inputs, shown)
 
@@ -149,12 +148,12 @@ def _tokens(tabs: Tabs) -> None:
             prompt = recording_input("Voice to decode in; empty: any")
             _, steps, seed = settings(SPEAKING.num_steps, speed=False)
             button = gr.Button("Encode and decode", variant="primary")
-        shown = outputs("speech", "said", "pictures", "codes")
+        shown = outputs("speech", "status", "pictures", "codes")
     on_click(button, tabs.tokens, [recording, name, prompt, steps, seed], shown)
 
 
 def _look(tabs: Tabs) -> None:
-    names = ["said", "pictures"]
+    names = ["status", "pictures"]
     with gr.Row():
         with gr.Column():
             recording = recording_input("Recording; empty: the layer weights alone")
@@ -167,3 +166,49 @@ def _look(tabs: Tabs) -> None:
                 gr.Markdown("With `--tokenizer` the page shows codes, too.")
         shown = outputs(*names)
     on_click(button, tabs.look, [recording], shown)
+
+
+def recording_input(label: str) -> gr.Audio:
+    """A recording: a file, or from the microphone. Its value is a path."""
+    return gr.Audio(
+        label=label,
+        sources=["upload", "microphone"],
+        type="filepath",
+        buttons=["download"],
+    )
+
+
+def settings(num_steps: int, speed: bool = True) -> tuple:
+    """Speed (None if there is none), steps of the solver and seed, folded away."""
+    with gr.Accordion("Settings", open=False):
+        pace = gr.Slider(0.5, 2.0, 1.0, step=0.05, label="Speed") if speed else None
+        steps = gr.Slider(
+            1,
+            max(64, num_steps),
+            num_steps,
+            step=1,
+            label="Steps",
+            info="More: better and slower",
+        )
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+    return pace, steps, seed
+
+
+def outputs(*names: str) -> dict[str, gr.components.Component]:
+    """Where an answer is shown, in a column.
+
+    Args:
+        names: ``status``, or attributes of ``Answer``.
+    """
+    make = {
+        "speech": lambda: gr.Audio(
+            label="Result", interactive=False, buttons=["download"]
+        ),
+        "status": lambda: gr.Markdown(),
+        "pictures": lambda: gr.HTML(),
+        "codes": lambda: gr.Textbox(
+            label="Codes, a line for each codebook", lines=4, buttons=["copy"]
+        ),
+    }
+    with gr.Column():
+        return {name: make[name]() for name in names}

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 TRAINED_OR_OTHER = ("-f", "--upstream_trainable", "-s", "--upstream_feature_selection")
 
 
-class Store:
+class FeatureCache:
     """Hidden states of wavs, up to a size.
 
     Args:
@@ -29,7 +29,7 @@ class Store:
         self.clear()
 
     def clear(self, owner=None) -> None:
-        """Forgets everything if another upstream, or none, owns the store."""
+        """Removes everything if another upstream, or none, owns the cache."""
         if owner is None or owner != self.owner:
             self.bytes, self.states = 0, {}
         self.owner = owner
@@ -42,18 +42,18 @@ class Store:
             self.bytes += size
 
 
-class KeptUpstream(nn.Module):
-    """An upstream that is asked only once about a wav.
+class CachedUpstream(nn.Module):
+    """An upstream that runs once for each wav.
 
     Args:
         upstream: returns `hidden_states`, a list of L tensors (B, T, D).
-        store: of this upstream.
+        cache: of this upstream.
     """
 
-    def __init__(self, upstream: nn.Module, store: Store):
+    def __init__(self, upstream: nn.Module, cache: FeatureCache):
         super().__init__()
         self.upstream = upstream
-        self.store = store
+        self.cache = cache
 
     def get_downsample_rates(self, key: str) -> int:
         return self.upstream.get_downsample_rates(key)
@@ -72,9 +72,9 @@ class KeptUpstream(nn.Module):
     def _of(self, wav: Tensor) -> Tensor:
         """(L, T, D)."""
         key = hashlib.blake2b(wav.cpu().numpy().tobytes()).digest()
-        if key not in self.store.states:
+        if key not in self.cache.states:
             found = self.upstream([wav])["hidden_states"]
             states = torch.cat([layer.detach() for layer in found])
-            self.store.put(key, states)
+            self.cache.put(key, states)
             return states
-        return self.store.states[key]
+        return self.cache.states[key]

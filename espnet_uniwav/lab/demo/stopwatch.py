@@ -1,4 +1,4 @@
-"""What is said about an answer: time, real-time factor, warnings."""
+"""Status of an answer: time, real-time factor, warnings."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import time
 from pathlib import Path
 
 import espnet_uniwav
-from espnet_uniwav.lab.demo.models import Models
+from espnet_uniwav.lab.demo.model_loader import Models
 
 PACKAGE = Path(espnet_uniwav.__file__).parent
 
 
-class Watch(logging.Handler):
+class Stopwatch(logging.Handler):
     """A context that measures the time and collects our warnings.
 
     Args:
-        models: The seconds of loading one of them are told apart.
+        models: The seconds of loading one of them are counted separately.
     """
 
     def __init__(self, models: Models):
@@ -29,7 +29,7 @@ class Watch(logging.Handler):
         if Path(record.pathname).is_relative_to(PACKAGE):
             self.warnings.append(record.getMessage())
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Stopwatch:
         self._start, self._loaded = time.perf_counter(), self.models.loading
         logging.getLogger().addHandler(self)
         return self
@@ -45,12 +45,12 @@ class Watch(logging.Handler):
         Args:
             seconds: Of the speech that was written; 0: none.
         """
-        said = f"{self.spent:.2f} s of computing"
+        text = f"{self.spent:.2f} s of computing"
         if seconds:
-            said += (
+            text += (
                 f" for {seconds:.2f} s of speech: real-time factor "
                 f"{self.spent / seconds:.2f}"
             )
         if self.loading:
-            said += f"; before that, {self.loading:.1f} s to load the model"
-        return "\n\n".join([f"{said}.", *(f"Note: {own}" for own in self.warnings)])
+            text += f"; before that, {self.loading:.1f} s to load the model"
+        return "\n\n".join([f"{text}.", *(f"Note: {own}" for own in self.warnings)])

@@ -1,6 +1,6 @@
 """Keeps some minutes of a data folder, for recognition with few transcripts.
 
-    python -m espnet_uniwav.lab.corpora.subset DATA OUT MINUTES
+    python local/subset.py DATA OUT MINUTES
 
 Utterances are taken in the order of their hashes, the same on every machine, until
 MINUTES are reached; a larger subset holds every smaller one.
@@ -11,11 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_script
-from espnet_uniwav.io.kaldi import read_table, refuse_segments
+from espnet_uniwav.io.audio import SAMPLE_RATE
+from espnet_uniwav.io.kaldi import hash_share, read_table, refuse_segments
 from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.corpora.split import hash_share
 
-SAMPLE_RATE = 16000
 TABLES = ("wav.scp", "text", "utt2spk", "speech_shape", "alignment")
 
 
