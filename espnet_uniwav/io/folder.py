@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,18 @@ def _identify(weights: dict[str, Tensor], content: dict) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
+
+
+def copy_file(source: Path, folder: Path) -> str:
+    """Copy a file or folder that a model needs; returns its name in ``FILES``."""
+    target = folder / FILES / source.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        with atomic_path(target) as partial:
+            shutil.copyfile(source, partial)
+    return source.name
 
 
 def packaged_models() -> dict[str, Path]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from espnet_uniwav.io.input import fields, iter_lines
-from espnet_uniwav.io.output import atomic_write, naming
+from espnet_uniwav.io.output import atomic_write, output_errors
 
 
 def append_rows(path: str | Path, rows: str) -> None:
@@ -19,7 +19,7 @@ def append_rows(path: str | Path, rows: str) -> None:
     Raises:
         OSError: Naming the path, if it cannot be written.
     """
-    with naming(path), open(path, "ab", buffering=0) as file:
+    with output_errors(path), open(path, "ab", buffering=0) as file:
         size, rest = file.tell(), memoryview(rows.encode())
         try:
             while rest:

@@ -179,5 +179,5 @@ def test_an_export_replaces_an_older_one(world, tmp_path):
     before = read_model(out)
     assert finish(start("export", world, out, 1000)) == 2
     assert read_model(out) == before
-    with pytest.raises(ValueError, match="is a speech tokenizer"):
+    with pytest.raises(ValueError, match="found one of the kind tokenizer"):
         load_checkpoint(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +14,14 @@ from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint, save_chec
 from espnet_uniwav.core.features import without_local
 from espnet_uniwav.core.kinds import KINDS
 from espnet_uniwav.core.pretraining import OBJECTIVES, model_config, model_prefixes
-from espnet_uniwav.integrations.espnet.recogniser import export_recogniser
+from espnet_uniwav.integrations.espnet.recogniser import (
+    check_tokens,
+    export_recogniser,
+)
 from espnet_uniwav.integrations.espnet.text_tokenizer import describe_text
-from espnet_uniwav.io.folder import CONFIG, FILES
+from espnet_uniwav.io.folder import CONFIG, copy_file
 from espnet_uniwav.io.input import error_context, read_yaml
-from espnet_uniwav.io.output import atomic_path, check_output
+from espnet_uniwav.io.output import check_output
 from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.saved import read_state
 from espnet_uniwav.io.units import parse_rate
@@ -160,14 +162,7 @@ def _copy_files(speaking: dict, model: nn.Module, folder: Path) -> None:
         source = Path(part[key])
         if key == "vocoder" and not source.is_dir():
             continue  # the name of a packaged one, or ``none``
-        target = folder / FILES / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            with atomic_path(target) as partial:
-                shutil.copyfile(source, partial)
-        part[key] = source.name
+        part[key] = copy_file(source, folder)
 
 
 def _named(speaking: dict) -> Iterator[tuple[dict, str]]:
@@ -246,11 +241,7 @@ def synthesiser_config(args: dict) -> dict:
         Architecture of the ``UniWav``; ``synthesiser``: arguments of
         ``SynthesizerNetwork``; ``speaking``: what ``Synthesizer`` does by default.
     """
-    tokens = args["token_list"]
-    if not (
-        isinstance(tokens, (list, tuple)) and all(isinstance(t, str) for t in tokens)
-    ):
-        raise ValueError("token_list: expected a list of strings; fix it")
+    check_tokens(args["token_list"])
     conf = {k: v for k, v in args["tts_conf"].items() if v is not None}
     speaking = {key: conf[key] for key in SPEAKING if key in conf}
     network = {
@@ -260,7 +251,7 @@ def synthesiser_config(args: dict) -> dict:
     }
     return {
         **conf["architecture"],
-        "synthesiser": {"token_list": list(tokens), **network},
+        "synthesiser": {"token_list": list(args["token_list"]), **network},
         "speaking": {**speaking, "text": describe_text(args)},
     }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -18,9 +17,14 @@ from torch import nn
 from espnet_uniwav import plugin
 from espnet_uniwav.cli.command import load
 from espnet_uniwav.core.checkpoint import halved, read_checkpoint
-from espnet_uniwav.io.folder import CONFIG, FILES, load_strictly, write_folder
+from espnet_uniwav.io.folder import (
+    CONFIG,
+    FILES,
+    copy_file,
+    load_strictly,
+    write_folder,
+)
 from espnet_uniwav.io.input import error_context, read_yaml
-from espnet_uniwav.io.output import atomic_path
 from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.saved import read_state
 
@@ -70,7 +74,7 @@ def load_model(
     with error_context(config), weights_alone():
         args = argparse.Namespace(**args)
         built = _build(task, args)
-        _check_tokens(args.token_list)
+        check_tokens(args.token_list)
     own = built.state_dict()
     load_strictly(built, {k: v for k, v in weights.items() if k in own}, str(path))
     return built.to(device).eval(), args, task
@@ -99,12 +103,7 @@ def export_recogniser(
     args, folder = vars(args), Path(folder)
     with error_context(config):
         for part, key in _named(args):
-            source = Path(part[key])
-            target = folder / FILES / source.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(target) as partial:
-                shutil.copyfile(source, partial)
-            part[key] = source.name
+            part[key] = copy_file(Path(part[key]), folder)
     weights = halved(built) if half else built.state_dict()
     weights = {name: value.clone() for name, value in weights.items()}
     args = _strip_local_paths(args, config.parent)
@@ -148,7 +147,8 @@ def _build(task: type, args: argparse.Namespace) -> nn.Module:
     return model
 
 
-def _check_tokens(tokens) -> None:
+def check_tokens(tokens) -> None:
+    """Raise a ValueError if a list of tokens is something else."""
     if not (
         isinstance(tokens, (list, tuple)) and all(isinstance(t, str) for t in tokens)
     ):

@@ -163,7 +163,7 @@ def test_features_use_it_and_can_stop(folder):
 def test_other_features_are_refused(folder):
     with pytest.raises(ValueError, match="hop_length: expected 160, found 320"):
         use_vocoder(make_features(frame_rate=100), folder / "checkpoint")
-    with pytest.raises(ValueError, match="is no vocoder: make one"):
+    with pytest.raises(ValueError, match="kind vocoder .the vocoder1 recipe"):
         use_vocoder(make_features(), folder / "model")
     with pytest.raises(FileNotFoundError, match="gone"):
         use_vocoder(make_features(), folder / "gone")

@@ -8,6 +8,7 @@ import torch
 import yaml
 from factories import command, make_config, make_speech
 
+from espnet_uniwav import load
 from espnet_uniwav.core.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -165,7 +166,8 @@ def test_refuses(folder, data, tmp_path):
         NeuralCodec()
     with pytest.raises(FileNotFoundError, match="nowhere is no .* `uniwav codec`"):
         NeuralCodec(checkpoint="nowhere")
-    with pytest.raises(ValueError, match="is a feature space"):
+    assert load(folder).spec == NeuralCodec(folder).spec
+    with pytest.raises(ValueError, match="found one of the kind features"):
         load_checkpoint(folder)
     spec = NeuralCodec(checkpoint=str(folder)).spec
     without = NeuralCodec(**spec.conf, mean=spec.mean, std=spec.std)

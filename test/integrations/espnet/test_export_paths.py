@@ -17,6 +17,7 @@ from espnet2.tasks.asr import ASRTask  # noqa: E402
 from espnet2.tasks.ssl import SSLTask  # noqa: E402
 from ssl_case import make_args  # noqa: E402
 
+from espnet_uniwav import load  # noqa: E402
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.espnet.recogniser import load_model  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
@@ -76,6 +77,8 @@ def test_recogniser(tmp_path, recogniser):
     export([f"{tmp_path}/exp", f"{tmp_path}/out", "--whole"])
     assert_no_folder(tmp_path / "out", tmp_path)
     assert read_config(tmp_path / "out")["model"]["asr"]["token_list"] == TOKENS
+    with pytest.raises(ValueError, match="out is a recogniser: .*load_recogniser"):
+        load(tmp_path / "out")
     model, _, _ = load_model(tmp_path / "out")
     found = model.state_dict()
     assert found.keys() == recogniser.keys()

@@ -128,7 +128,7 @@ def test_packaged_models_and_tokenizers(folder, packaged, tmp_path):
 
 
 def test_a_pretrained_model_is_no_tokenizer(folder):
-    with pytest.raises(ValueError, match="is no tokenizer: make one"):
+    with pytest.raises(ValueError, match="kind tokenizer .`uniwav cluster` makes one"):
         build(folder, checkpoint=f"{folder}/checkpoint")
     with pytest.raises(ValueError, match="model_conf needs checkpoint"):
         build(folder)

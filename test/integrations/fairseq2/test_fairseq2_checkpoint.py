@@ -136,7 +136,7 @@ def test_another_kind_of_model_has_no_card(folder):
     config = yaml.safe_load(path.read_text())
     config["model"] = {"features": config["model"]["features"], "vocoder": {}}
     path.write_text(yaml.safe_dump(config))
-    with pytest.raises(ValueError, match="is a vocoder model"):
+    with pytest.raises(ValueError, match="is a vocoder"):
         load_folder(folder)
 
 
