@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+
 import torch
 
+from espnet_uniwav.core.ssl.mask import SpanMask
 from espnet_uniwav.lab.benchmark.setting import CONV_LAYERS
 from espnet_uniwav.lab.benchmark.system import System, build_espnet_model
 
@@ -151,3 +154,54 @@ class HuggingFaceWav2Vec2(System):
 
     def loss(self, **batch):
         return self.model(self.speech, **batch).loss
+
+
+class SpidrDinoSR(System):
+    """DinoSR of the package ``spidr`` (Poli et al. 2025), eager, without dropout.
+
+    It reads samples, and its teacher follows every step. Half of the frames are masked,
+    outside the clock as in its data loader, which needs further packages.
+    """
+
+    countable = False  # the counter fails at its teacher
+    config, model_class = "DinoSRConfig", "dinosr.DinoSR"
+
+    def build(self):
+        import spidr.config
+
+        self.masks = SpanMask(mask_prob=0.5, mask_length=10, exact=True)
+        config = getattr(spidr.config, self.config)(
+            encoder_embed_dim=self.setting.embed_dim,
+            encoder_num_layers=self.setting.num_layers,
+            encoder_num_heads=self.setting.num_heads,
+            encoder_ff_interm_features=self.setting.ffn_dim,
+            encoder_attention_dropout=0.0,
+            encoder_dropout=0.0,
+            encoder_layer_drop=0.0,
+            num_codebooks=round(self.setting.num_layers * 2 / 3),
+        )
+        self.number = 0
+        module, name = self.model_class.split(".")
+        return getattr(importlib.import_module(f"spidr.models.{module}"), name)(config)
+
+    def draw(self):
+        length = self.setting.num_conv_frames
+        mask = self.masks(torch.full((self.setting.batch,), length), length)
+        frames = mask.nonzero()[:, 1].view(len(mask), -1)
+        return {"mask_indices": frames.to(self.setting.device)}
+
+    def loss(self, mask_indices):
+        losses, _ = self.model(self.speech, mask_indices=mask_indices)
+        return losses.sum() / mask_indices.numel()
+
+    def step(self, batch):
+        loss = super().step(batch)
+        self.number += 1
+        self.model.update_ema(self.number)
+        return loss
+
+
+class SpidrSpidR(SpidrDinoSR):
+    """SpidR itself: a head for every layer of the student."""
+
+    config, model_class = "SpidRConfig", "spidr.SpidR"

@@ -73,6 +73,28 @@ class UniwavVisible4(UniwavVisible):
     num_views = 4
 
 
+def make_fast(conf: dict) -> None:
+    """Let the decoder read half of the frames, and the teacher compute in bfloat16."""
+    losses = {loss["name"]: loss["conf"] for loss in conf["loss"]}
+    losses["dinosr"]["teacher_bf16"] = True
+    losses["flow_matching"]["crop"] = 0.5
+
+
+class UniwavFast(Uniwav):
+    """The joint step with ``teacher_bf16: true`` and ``crop: 0.5``."""
+
+    def change(self, conf):
+        make_fast(conf)
+
+
+class UniwavVisibleFast(UniwavVisible):
+    """The same of an encoder that reads visible frames only."""
+
+    def change(self, conf):
+        super().change(conf)
+        make_fast(conf)
+
+
 class UniwavFromFeatures(Uniwav):
     """The same step on features extracted in advance."""
 

@@ -47,6 +47,12 @@ SYSTEMS = {
     "uniwav_visible_4": Entry(
         "UniWav, visible frames, a view of four", "ours.UniwavVisible4"
     ),
+    "uniwav_fast": Entry(
+        "UniWav, decoder on half of the frames, teacher in bf16", "ours.UniwavFast"
+    ),
+    "uniwav_visible_fast": Entry(
+        "UniWav, visible frames, the same", "ours.UniwavVisibleFast"
+    ),
     "uniwav_from_features": Entry(
         "UniWav, from features only", "ours.UniwavFromFeatures"
     ),
@@ -62,8 +68,10 @@ SYSTEMS = {
     "huggingface": Entry(
         "Hugging Face Wav2Vec2ForPreTraining", "libraries.HuggingFaceWav2Vec2"
     ),
+    "spidr_dinosr": Entry("spidr, DinoSR", "libraries.SpidrDinoSR"),
+    "spidr": Entry("spidr, SpidR", "libraries.SpidrSpidR"),
 }
-RARE = "visible_", "checkpointing", "compile"
+RARE = "visible_", "fast", "checkpointing", "compile", "spidr"
 USUAL = [name for name in SYSTEMS if not any(word in name for word in RARE)]
 SETTING = ["size", "batch", "seconds", "num_classes", "threads", "malloc", "device"]
 SETTING += ["dtype", "wav", "conf", "seed"]

@@ -72,15 +72,14 @@ def warm_up(system) -> dict:
     Matrix products, convolutions and attention are counted, forward and backward, with
     two operations per multiply-add; the FFT and pointwise operations are not.
     """
-    flop = count_flop(system)
+    flop = count_flop(system) if system.countable else math.nan
     live = count_live_memory(system)
     views = system.num_views
     audio = system.setting.batch * system.setting.seconds * views
-    gflop = flop / 1e9 if system.countable else math.nan
     return {
         "views": views,
         "parameters": system.num_parameters,
-        "gflop_per_audio_s": gflop / audio,
+        "gflop_per_audio_s": flop / 1e9 / audio,
         "live_mib": live / 2**20,
     }
 
