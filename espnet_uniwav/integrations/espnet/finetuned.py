@@ -112,9 +112,9 @@ def read_arguments(
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors that a training of ESPnet saved (.pth); see ``read_saved``."""
+    """The tensors that a training of ESPnet saved (.pth, .ckpt); see ``read_saved``."""
     saved = read_saved(path)
-    for key in ("model", "module"):
+    for key in ("model", "module", "state_dict"):
         saved = saved[key] if isinstance(saved.get(key), dict) else saved
     if not all(isinstance(value, Tensor) for value in saved.values()):
         raise ValueError(f"{path}: expected tensors alone; name the weights of a model")

@@ -1,4 +1,4 @@
-"""States of a checkpoint, as ESPnet3's ``InferenceModel`` and stage ``infer`` load it."""
+"""States of a checkpoint, for ESPnet3's ``InferenceModel`` and stage ``infer``."""
 
 from __future__ import annotations
 

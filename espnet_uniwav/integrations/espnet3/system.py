@@ -121,7 +121,7 @@ def find_reason(trainer: DictConfig) -> str | None:
 
 
 def _shape_lines(organizer: DataOrganizer, split: str) -> list[str]:
-    """A line of number and samples for every recording of a split, as ESPnet3 counts."""
+    """Number and samples of every recording of a split, as ESPnet3 counts them."""
     sets = getattr(organizer, split).datasets
     lengths = [data.num_samples(i) for data in sets for i in range(len(data))]
     return [f"{i} {length}\n" for i, length in enumerate(lengths)]

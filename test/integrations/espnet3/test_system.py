@@ -14,6 +14,7 @@ from espnet2.tasks.ssl import SSLTask
 from espnet3.publication.inference_model import InferenceModel
 
 from espnet_uniwav import load_checkpoint
+from espnet_uniwav.integrations.espnet.ssl import UniWavSSLModel
 from espnet_uniwav.io.audio import read_speech
 
 # ESPnet2's form of the settings of UniWavSystem
@@ -84,3 +85,104 @@ def test_one_update_for_every_optimiser_step(folder, monkeypatch):
     config = case.write_config(folder, "accumulated", accumulate_grad_batches=2)
     case.run(config, "collect_stats", "train")
     assert recorded.updates == [2, 4, 5, 7, 9, 10]
+
+
+def test_a_skipped_batch_is_no_step(folder, monkeypatch):
+    """ESPnet3 leaves out a batch whose loss is not finite; Lightning steps anyhow."""
+    recorded, forward = case.Recorded(monkeypatch), UniWavSSLModel.forward
+
+    def second_fails(model, *args, **kwargs):
+        loss, stats, weight = forward(model, *args, **kwargs)
+        factor = float("nan") if len(recorded.losses) == 2 else 1.0
+        return loss * factor, stats, weight
+
+    monkeypatch.setattr(UniWavSSLModel, "forward", second_fails)
+    config = case.write_config(folder, "skipped", max_epochs=1)
+    case.run(config, "collect_stats", "train")
+    assert recorded.updates == [1, 3, 4, 5]
+
+
+def test_resumed_equals_never_stopped(folder):
+    """Stopped after the first of two epochs, with all that a checkpoint holds."""
+    losses, models = {}, {}
+    for name, epochs in (("whole", [2]), ("resumed", [1, 2])):
+        losses[name] = []
+        for number in epochs:
+            with pytest.MonkeyPatch.context() as patch:
+                recorded = case.Recorded(patch, seed=False)
+                config = case.write_config(folder, name, max_epochs=number)
+                case.run(config, "collect_stats", "train")
+            losses[name] += recorded.losses, recorded.valid
+            models[name] = recorded.model
+        losses[name] = sum(losses[name], [])
+    assert len(losses["whole"]) == 14
+    assert sorted(losses["resumed"]) == sorted(losses["whole"])
+    weights = models["whole"].state_dict()
+    for name, value in models["resumed"].state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+@pytest.fixture(scope="module")
+def packed(folder):
+    """A training that is exported, measured and packed; its states are computed."""
+    config = case.write_config(folder, "packed", max_epochs=1)
+    others = {}
+    for role in ("inference", "metrics", "publication"):
+        others[role] = folder / f"{role}.yaml"
+        others[role].write_text(yaml.safe_dump(dict(recipe_dir=str(folder))))
+    data = dict(
+        name="dev",
+        data_src="espnet_uniwav.integrations.espnet3.dataset",
+        data_src_args=dict(wav_scp=str(folder / "data/dev/wav.scp"), names=True),
+    )
+    content = dict(recipe_dir=str(folder), dataset=dict(test=[data]))
+    others["inference"].write_text(yaml.safe_dump(content))
+    stages = "collect_stats train export infer measure pack_model".split()
+    case.run(config, *stages, **others)
+    return folder / "exp/packed"
+
+
+def test_a_packed_model_gives_the_states_of_its_checkpoint(folder, packed, tmp_path):
+    """Also when it has moved, and its experiment is gone."""
+    model = load_checkpoint(packed / "checkpoint")
+    pack = shutil.copytree(packed / "model_pack", tmp_path / "pack")
+    for path in pack.rglob("*"):
+        assert path.suffix not in (".ckpt", ".pth", ".log"), path
+    with pytest.raises(ValueError, match="trust_user_code"):
+        InferenceModel.from_packed(pack)
+    loaded = InferenceModel.from_packed(pack, trust_user_code=True, device="cpu")
+    speech = read_speech(folder / "data/dev/00.wav", 16000)
+    found = loaded(speech)["states"]
+    x, _ = model.features.extract(torch.tensor(speech)[None], torch.tensor([6400]))
+    expected = torch.cat(model.hidden_states(x)).detach().numpy()
+    assert np.array_equal(found, expected)
+    (batched,) = loaded.forward_batch([(16000, speech)])
+    assert np.array_equal(batched["states"], expected)
+    line = (packed / "inference/dev/states.scp").read_text().splitlines()[0]
+    name, path = line.split()
+    assert name == "utt00" and np.array_equal(np.load(path), expected)
+
+
+def test_measured_are_the_losses_of_the_validation_set(folder, packed):
+    found = json.loads((packed / "inference/metrics.json").read_text())
+    rows = (folder / "packed/lightning_logs/version_0/metrics.csv").read_text()
+    header, *rows = (row.split(",") for row in rows.splitlines())
+    (logged,) = [
+        row[header.index("valid/loss")]
+        for row in rows
+        if row[header.index("valid/loss")]
+    ]
+    assert found["UniWav"]["valid"]["loss"] == pytest.approx(float(logged), rel=1e-6)
+    assert "accuracy" in found["UniWav"]["valid"]
+    assert (packed / "model_pack/metrics.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [dict(precision="bf16-true"), dict(strategy="deepspeed_stage_2")],
+)
+def test_what_trains_wrongly_is_refused(folder, setting):
+    config = case.write_config(folder, "refused", **setting)
+    ((name, value),) = setting.items()
+    with pytest.raises(ValueError, match=f"trainer.{name}: {value}"):
+        case.run(config, "train")
