@@ -54,13 +54,16 @@ def write_recordings(folder: Path) -> None:
         (folder / "data" / split / "speech_shape").write_text("".join(shapes))
 
 
-def write_config(folder: Path, name: str = "tiny", steps=None, **trainer) -> Path:
+def write_config(
+    folder: Path, name: str = "tiny", steps=None, num_device: int = 1, **trainer
+) -> Path:
     """A training configuration of two epochs.
 
     Args:
         folder: With data folders.
         name: Of the experiment.
-        steps: Batches of an epoch; None: all.
+        steps: Batches of an epoch in each process; None: all.
+        num_device: Processes.
         **trainer: Settings of the trainer.
     """
     batches = dict(batch_bins=BINS)
@@ -68,6 +71,7 @@ def write_config(folder: Path, name: str = "tiny", steps=None, **trainer) -> Pat
     train = dict(loader["iter_factory"], num_iters_per_epoch=steps)
     config = dict(
         recipe_dir=str(folder),
+        num_device=num_device,
         model=MODEL,
         optimizer=dict(lr=1e-3),
         scheduler=SCHEDULE,
