@@ -89,4 +89,6 @@ def test_from_a_corpus_to_a_pack(tmp_path):
         *(f"conf/{name}.yaml" for name in names),
         *(f"exp/tiny/checkpoint/{n}" for n in ("config.yaml", "model.safetensors")),
     }
+    for path in pack.rglob("*.yaml"):
+        assert str(tmp_path) not in path.read_text(), path
     assert (recipe / "exp/tiny/inference/test/states.scp").read_text().split()

@@ -15,7 +15,6 @@ from espnet3.contract.kinds import Audio
 
 from espnet_uniwav.io.audio import read_speech, seconds_of
 from espnet_uniwav.io.kaldi import read_data_folder
-from espnet_uniwav.lab.corpora import prepare
 
 
 class Dataset(BaseDataset):
@@ -84,4 +83,7 @@ class DatasetBuilder(dataset_builder.DatasetBuilder):
 
     def build(self, corpus: str, data: str) -> None:
         """Write the data folders; errors as of ``prepare.build``."""
+        # Imported here, because training needs nothing of lab/.
+        from espnet_uniwav.lab.corpora import prepare
+
         prepare.build(prepare.get_parser().parse_args([str(corpus), str(data)]))

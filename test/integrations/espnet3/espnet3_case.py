@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import soundfile
 import torch
 import yaml
-from espnet3.systems.launch import launch
 from factories import DIM, make_speech
 
-from espnet_uniwav.integrations.espnet3.system import UniWavSystem
+pytest.importorskip("espnet3", reason="no espnet3: it needs Python 3.12 or newer")
+pytest.importorskip("lightning", reason="no lightning: it is in the extra espnet3")
+
+from espnet3.systems.launch import launch  # noqa: E402
+
+from espnet_uniwav.integrations.espnet.ssl import UniWavSSLModel  # noqa: E402
+from espnet_uniwav.integrations.espnet3.system import UniWavSystem  # noqa: E402
 
 CONF = "espnet_uniwav.integrations.espnet3"
 LOGGER = "lightning.pytorch.loggers.CSVLogger"
@@ -105,10 +111,9 @@ class Recorded:
     """
 
     def __init__(self, monkeypatch, seed: bool = True):
-        from espnet_uniwav.integrations.espnet.ssl import UniWavSSLModel as Model
-
         self.losses, self.valid, self.updates, self.model = [], [], [], None
-        forward, update = Model.forward, Model.after_optimizer_step
+        forward = UniWavSSLModel.forward
+        update = UniWavSSLModel.after_optimizer_step
 
         def recorded_forward(model, *args, **kwargs):
             self.model = model
@@ -122,5 +127,5 @@ class Recorded:
             self.updates.append(len(self.losses))
             update(model)
 
-        monkeypatch.setattr(Model, "forward", recorded_forward)
-        monkeypatch.setattr(Model, "after_optimizer_step", recorded_update)
+        monkeypatch.setattr(UniWavSSLModel, "forward", recorded_forward)
+        monkeypatch.setattr(UniWavSSLModel, "after_optimizer_step", recorded_update)

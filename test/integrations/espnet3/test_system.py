@@ -102,23 +102,39 @@ def test_a_skipped_batch_is_no_step(folder, monkeypatch):
     assert recorded.updates == [1, 3, 4, 5]
 
 
+def train_until(folder, name: str, step: int) -> case.Recorded:
+    """Two epochs of five batches, or what there is of them before a step."""
+
+    class Killed(Exception): ...
+
+    def kill(model, inputs):
+        if model.training and len(recorded.losses) == step:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        recorded = case.Recorded(patch, seed=False)
+        hook = torch.nn.modules.module.register_module_forward_pre_hook(kill)
+        try:
+            config = case.write_config(folder, name)
+            case.run(config, "collect_stats", "train")
+        except Killed:
+            pass
+        finally:
+            hook.remove()
+    return recorded
+
+
 def test_resumed_equals_never_stopped(folder):
-    """Stopped after the first of two epochs, with all that a checkpoint holds."""
-    losses, models = {}, {}
-    for name, epochs in (("whole", [2]), ("resumed", [1, 2])):
-        losses[name] = []
-        for number in epochs:
-            with pytest.MonkeyPatch.context() as patch:
-                recorded = case.Recorded(patch, seed=False)
-                config = case.write_config(folder, name, max_epochs=number)
-                case.run(config, "collect_stats", "train")
-            losses[name] += recorded.losses, recorded.valid
-            models[name] = recorded.model
-        losses[name] = sum(losses[name], [])
-    assert len(losses["whole"]) == 14
-    assert sorted(losses["resumed"]) == sorted(losses["whole"])
-    weights = models["whole"].state_dict()
-    for name, value in models["resumed"].state_dict().items():
+    """Killed in the second epoch; the losses, and all that a checkpoint holds."""
+    whole = train_until(folder, "whole", step=11)
+    killed = train_until(folder, "resumed", step=7)
+    resumed = train_until(folder, "resumed", step=11)
+    assert len(whole.losses) == 10 and len(killed.losses) == 7
+    assert killed.losses == whole.losses[:7]
+    assert resumed.losses == whole.losses[5:]
+    assert killed.valid + resumed.valid == whole.valid
+    weights = whole.model.state_dict()
+    for name, value in resumed.model.state_dict().items():
         assert torch.equal(value, weights[name]), name
 
 
