@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from espnet3.components.data import dataset_builder
 from espnet3.components.data.base_dataset import BaseDataset
 from espnet3.contract import Field
 from espnet3.contract.kinds import Audio
@@ -55,35 +54,3 @@ class Dataset(BaseDataset):
     def num_samples(self, index: int) -> int:
         """Length of a recording, from its header."""
         return round(seconds_of(self.utterances[index].path) * self.sample_rate)
-
-
-class DatasetBuilder(dataset_builder.DatasetBuilder):
-    """Data folders train, dev and test of a corpus, see ``lab.corpora.prepare``.
-
-    Every method takes ``create_dataset`` of the training configuration:
-
-    Args:
-        corpus: Folder of audio, or of a transcripts.tsv.
-        data: Folder to write.
-    """
-
-    def is_source_prepared(self, corpus: str, data: str) -> bool:
-        """Whether there is such a folder."""
-        return Path(corpus).is_dir()
-
-    def prepare_source(self, corpus: str, data: str) -> None:
-        """Raise a FileNotFoundError: nothing is downloaded."""
-        raise FileNotFoundError(
-            f"{corpus}: no such folder; name one of recordings in create_dataset"
-        )
-
-    def is_built(self, corpus: str, data: str) -> bool:
-        """Whether the data folders are complete."""
-        return (Path(data) / "token_list").is_file()
-
-    def build(self, corpus: str, data: str) -> None:
-        """Write the data folders; errors as of ``prepare.build``."""
-        # Imported here, because training needs nothing of lab/.
-        from espnet_uniwav.lab.corpora import prepare
-
-        prepare.build(prepare.get_parser().parse_args([str(corpus), str(data)]))

@@ -21,10 +21,6 @@ class Frames(Kind):
             )
         return value
 
-    def join(self, first, second):
-        """Join in time."""
-        return np.concatenate([first, second], axis=-2)
-
 
 register_kind("frames", Frames(), replace=True)
 

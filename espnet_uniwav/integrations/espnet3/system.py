@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from espnet_uniwav import plugin
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
 from espnet_uniwav.integrations.espnet.finetuned import read_state
+from espnet_uniwav.integrations.espnet.ssl_frontend import describe_codec
 from espnet_uniwav.io.output import write_text
 
 plugin.register()
@@ -66,6 +67,10 @@ class UniWavSystem(BaseSystem):
         """
         if reason := find_reason(self.training_config.trainer):
             raise ValueError(reason)
+        # ESPnet3 saves the configuration before the task adds to it.
+        model = self.training_config.model
+        frontend = OmegaConf.to_container(model.frontend_conf, resolve=True)
+        model.frontend_conf = describe_codec(frontend)
         super().train(*args, **kwargs)
 
     def export(self, *args, **kwargs) -> None:

@@ -61,7 +61,12 @@ def write_recordings(folder: Path) -> None:
 
 
 def write_config(
-    folder: Path, name: str = "tiny", steps=None, num_device: int = 1, **trainer
+    folder: Path,
+    name: str = "tiny",
+    steps=None,
+    num_device: int = 1,
+    frontend_conf: dict = MODEL["frontend_conf"],
+    **trainer,
 ) -> Path:
     """A training configuration of two epochs.
 
@@ -70,6 +75,7 @@ def write_config(
         name: Of the experiment.
         steps: Batches of an epoch in each process; None: all.
         num_device: Processes.
+        frontend_conf: Arguments of the front end.
         **trainer: Settings of the trainer.
     """
     batches = dict(batch_bins=BINS)
@@ -78,7 +84,7 @@ def write_config(
     config = dict(
         recipe_dir=str(folder),
         num_device=num_device,
-        model=MODEL,
+        model=dict(MODEL, frontend_conf=frontend_conf),
         optimizer=dict(lr=1e-3),
         scheduler=SCHEDULE,
         dataloader=dict(train=dict(iter_factory=train), valid=loader),

@@ -12,8 +12,11 @@ import torch
 import yaml
 from espnet2.tasks.ssl import SSLTask
 from espnet3.publication.inference_model import InferenceModel
+from factories import make_speech
 
 from espnet_uniwav import load_checkpoint
+from espnet_uniwav.core.checkpoint import save_features
+from espnet_uniwav.core.features import NeuralCodec
 from espnet_uniwav.integrations.espnet.ssl import UniWavSSLModel
 from espnet_uniwav.io.audio import read_speech
 
@@ -191,6 +194,25 @@ def test_measured_are_the_losses_of_the_validation_set(folder, packed):
     assert found["UniWav"]["valid"]["loss"] == pytest.approx(float(logged), rel=1e-6)
     assert "accuracy" in found["UniWav"]["valid"]
     assert (packed / "model_pack/metrics.json").is_file()
+
+
+def test_a_checkpoint_needs_no_codec_folder(folder):
+    architecture = dict(
+        sampling_rate=16000, hidden_dim=8, encdec_n_filters=4, encdec_lstm=1
+    )
+    codec = NeuralCodec(codec="espnet", architecture=architecture, checksum="ours")
+    codec.has_weights = True
+    save_features(codec, folder / "codec", {})
+    features = dict(checkpoint=str(folder / "codec"))
+    frontend = dict(fs=16000, features="neural_codec", features_conf=features)
+    settings = dict(frontend_conf=frontend, steps=1, max_epochs=1)
+    config = case.write_config(folder, "on_codec", **settings)
+    case.run(config, "collect_stats", "train", "export")
+    shutil.rmtree(folder / "codec")
+    found = load_checkpoint(folder / "exp/on_codec/checkpoint").features
+    speech, lengths = make_speech([9600])
+    x, _ = found.extract(speech, lengths)
+    assert torch.equal(x, codec.extract(speech, lengths)[0])
 
 
 @pytest.mark.parametrize(

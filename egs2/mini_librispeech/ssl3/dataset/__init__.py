@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from espnet_uniwav.integrations.espnet3 import dataset
-from espnet_uniwav.lab.corpora import librispeech
+from espnet3.components.data import dataset_builder
 
-Dataset = dataset.Dataset
+from espnet_uniwav.integrations.espnet3.dataset import Dataset
+from espnet_uniwav.lab.corpora import librispeech, prepare
+
+__all__ = ["Dataset", "DatasetBuilder"]
 
 
-class DatasetBuilder(dataset.DatasetBuilder):
-    """Takes ``create_dataset`` of the training configuration.
+class DatasetBuilder(dataset_builder.DatasetBuilder):
+    """Writes the data folders train, dev and test.
+
+    Every method takes ``create_dataset`` of the training configuration:
 
     Args:
         corpus: Corpus folder to write, which the other recipes use too.
@@ -24,13 +28,13 @@ class DatasetBuilder(dataset.DatasetBuilder):
         return (Path(corpus) / librispeech.TABLE).is_file()
 
     def prepare_source(
-        self, corpus: str, data: str, downloads: str, source: str | None = None
+        self, corpus: str, downloads: str, source: str | None = None, **others
     ) -> None:
         options = ["--librispeech", source] if source else []
         librispeech.main([corpus, "--downloads", downloads, *options])
 
-    def is_built(self, corpus: str, data: str, **others) -> bool:
-        return super().is_built(corpus, data)
+    def is_built(self, data: str, **others) -> bool:
+        return (Path(data) / "token_list").is_file()
 
     def build(self, corpus: str, data: str, **others) -> None:
-        super().build(corpus, data)
+        prepare.build(prepare.get_parser().parse_args([corpus, data]))
