@@ -104,10 +104,8 @@ def test_python(page, text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = getattr(node, "module", None) or node.names[0].name
-            if "fairseq2" in module.split("."):
-                pytest.importorskip("fairseq2.models")
-            if module.startswith("espnetez"):  # not in ESPnet 202609 and later
-                pytest.importorskip("espnetez")
+            for name in {"fairseq2", "espnet3", "espnetez"} & set(module.split(".")):
+                pytest.importorskip({"fairseq2": "fairseq2.models"}.get(name, name))
             if module.startswith("espnet_uniwav"):
                 for alias in node.names:
                     assert hasattr(import_module(module), alias.name), alias.name

@@ -29,10 +29,14 @@ EXPECTED = {
     "models/tiny-test/README.md",
     "models/tiny-test/files/voice.wav",
     "lab/report/report.html.jinja",
+    "integrations/espnet3/conf/training.yaml",
 }
 # import -> package, where they differ
 PACKAGES = {
     "espnet2": "espnet",
+    "espnet3": "espnet",
+    "g2p_en": "espnet-g2p-en",
+    "hydra": "hydra-core",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }

@@ -33,9 +33,9 @@ def read_saved(path: str | Path) -> dict:
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors that a training saved (.pth); errors as of ``read_saved``."""
+    """The tensors that a training saved (.pth, .ckpt); errors as of ``read_saved``."""
     saved = read_saved(path)
-    for key in ("model", "module"):
+    for key in ("model", "module", "state_dict"):
         saved = saved[key] if isinstance(saved.get(key), dict) else saved
     if not all(isinstance(value, Tensor) for value in saved.values()):
         raise ValueError(f"{path}: expected tensors alone; name the weights of a model")

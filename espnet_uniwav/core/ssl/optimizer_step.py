@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
+from types import FrameType
 
 from torch import nn
 from torch.optim import Optimizer
@@ -15,26 +17,28 @@ from torch.optim.optimizer import (
 def after_optimizer_step(model: nn.Module) -> None:
     """Call ``model.after_optimizer_step()`` after every optimiser step of the model.
 
-    PyTorch calls the hook from ``Optimizer.step``. Accumulated gradients and steps
-    that the trainer or the loss scaler skips therefore do not count, and all processes
-    of a DDP run stay in step. An optimiser without trainable parameters of the model
-    is ignored, and so is one that another optimiser calls in its own step (as one with
-    sharded state does with its part). The hooks are removed when the model is deleted.
+    PyTorch calls the hook from ``Optimizer.step``, after its closure. Accumulated
+    gradients and steps that the trainer or the loss scaler skips therefore do not
+    count, and all processes of a DDP run stay in step. An optimiser without trainable
+    parameters of the model is ignored, and so is one that another optimiser calls in
+    its own step (as one with sharded state does with its part). The hooks are removed
+    when the model is deleted.
     """
     reference = weakref.ref(model)
-    outermost = None
+    outermost, step = None, None
 
     def before(optimizer: Optimizer, args, kwargs) -> None:
-        nonlocal outermost
+        nonlocal outermost, step
         module = reference()
-        if outermost is None and module is not None and _optimises(optimizer, module):
-            outermost = id(optimizer)
+        if _runs(step) or module is None or not _optimises(optimizer, module):
+            return
+        outermost, step = id(optimizer), sys._getframe(1)
 
     def after(optimizer: Optimizer, args, kwargs) -> None:
-        nonlocal outermost
+        nonlocal outermost, step
         if outermost != id(optimizer):
             return
-        outermost = None
+        outermost, step = None, None
         module = reference()
         if module is not None and not _is_skipped(optimizer):
             module.after_optimizer_step()
@@ -46,10 +50,28 @@ def after_optimizer_step(model: nn.Module) -> None:
         weakref.finalize(model, handle.remove)
 
 
+def _runs(step: FrameType | None) -> bool:
+    """Whether a step has not ended: an exception in its closure ends it too."""
+    if step is None:
+        return False
+    try:
+        step.clear()
+    except RuntimeError:
+        return True
+    return False
+
+
 def _is_skipped(optimizer: Optimizer) -> bool:
-    """Whether a fused optimiser, called with ``found_inf``, skipped the step."""
+    """Whether the step changed nothing.
+
+    A fused optimiser skips it when called with ``found_inf``; without any gradient none
+    changes a parameter (Lightning steps so after a batch that it was told to skip).
+    """
     found_inf = getattr(optimizer, "found_inf", None)
-    return found_inf is not None and bool(found_inf)
+    if found_inf is not None and bool(found_inf):
+        return True
+    parameters = (p for group in optimizer.param_groups for p in group["params"])
+    return all(p.grad is None for p in parameters)
 
 
 def _optimises(optimizer: Optimizer, model: nn.Module) -> bool:

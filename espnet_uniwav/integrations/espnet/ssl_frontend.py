@@ -102,7 +102,7 @@ class UniWavFrontend(AbsFrontend):
 def _build_model(build: Callable, args: argparse.Namespace):
     """Describe the codec, then build as the task does."""
     if args.frontend == "uniwav":
-        args.frontend_conf = _describe_codec(args.frontend_conf)
+        args.frontend_conf = describe_codec(args.frontend_conf)
     return build(args)
 
 
@@ -113,8 +113,8 @@ def _build_collate_fn(build: Callable, args: argparse.Namespace, train: bool):
     return build(args, train)
 
 
-def _describe_codec(conf: dict) -> dict:
-    """Front-end arguments, with a codec's architecture instead of its folder."""
+def describe_codec(conf: dict) -> dict:
+    """Front-end arguments, with a codec's architecture beside its folder."""
     features = conf.get("features_conf") or {}
     if "checkpoint" not in features or "architecture" in features:
         return conf

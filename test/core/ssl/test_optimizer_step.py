@@ -47,8 +47,19 @@ def test_counts_steps_and_not_backward_passes():
 def test_other_optimisers_are_ignored():
     model, other = Counter(), Counter()
     torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1).step()
+    other.backward()
     torch.optim.Adam(other.parameters()).step()
     assert (model.steps, other.steps) == (0, 1)
+
+
+def test_a_step_without_gradients_does_not_count():
+    """As of Lightning, after a batch that it was told to skip."""
+    model = Counter()
+    optimizer = torch.optim.AdamW(model.parameters())
+    optimizer.step(optimizer.zero_grad)
+    assert model.steps == 0
+    optimizer.step(model.backward)
+    assert model.steps == 1
 
 
 class Sharded(torch.optim.Optimizer):
@@ -81,6 +92,15 @@ def test_a_step_that_fails_does_not_stop_the_count():
     assert model.steps == 0
     model.backward()
     optimizer.step(lambda: model.linear.weight.sum())
+    assert model.steps == 1
+
+
+def test_a_step_that_fails_does_not_stop_the_count_of_another_optimiser():
+    model = Counter()
+    old, new = (torch.optim.AdamW(model.parameters()) for _ in range(2))
+    with pytest.raises(ZeroDivisionError):
+        old.step(lambda: 1 / 0)
+    new.step(model.backward)
     assert model.steps == 1
 
 
