@@ -21,9 +21,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from espnet_uniwav import plugin
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
-from espnet_uniwav.integrations.espnet.finetuned import read_state
 from espnet_uniwav.integrations.espnet.ssl_frontend import describe_codec
 from espnet_uniwav.io.output import write_text
+from espnet_uniwav.io.saved import read_state
 
 plugin.register()
 
