@@ -129,11 +129,6 @@ class UniWavSSLModel(ESPnetSSLModel):
         self._last_forward = None
         after_optimizer_step(self)
 
-    def train(self, mode: bool = True) -> UniWavSSLModel:
-        """As of every module; reaches the joint model, which is not registered."""
-        self.pretraining.train(mode)
-        return super().train(mode)
-
     def forward(
         self,
         speech: Tensor,
@@ -153,6 +148,8 @@ class UniWavSSLModel(ESPnetSSLModel):
             loss, stats and weight (masked frames), as ESPnet's trainer expects them.
         """
         features, lengths = self._extract_feats(speech, speech_lengths)
+        # It is not registered: Lightning, for one, sets the mode of each module.
+        self.pretraining.training = self.training
         loss, stats, number = self.pretraining(features, lengths, text)
         if self.training:
             nonfinite = (~loss.detach().isfinite()).float()

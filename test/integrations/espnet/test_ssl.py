@@ -358,3 +358,15 @@ def test_collapse_warns_and_health_does_not(make_model, speech, caplog):
     (record,) = [r for r in caplog.records if "collapsing" in r.getMessage()]
     assert record.getMessage().startswith("codebook 1 is collapsing")
     assert "ema_decay" in record.getMessage()
+
+
+def test_the_joint_model_has_the_mode_of_the_model(make_model, speech):
+    """Also where a training loop restores the mode of each module after validation."""
+    model = make_model()
+    modes = {module: module.training for module in model.train().modules()}
+    model.eval()(*speech)
+    assert not model.pretraining.training
+    for module, mode in modes.items():
+        module.training = mode
+    model(*speech)
+    assert model.pretraining.training
