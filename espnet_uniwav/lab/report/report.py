@@ -55,7 +55,7 @@ def report(
     exp: Path,
     checkpoint: Path | None = None,
     wav_scp: Path | None = None,
-    output: Path = Path("report/index.html"),
+    output: str | Path = "report/index.html",
     title: str = "UniWav pre-training",
     corpus: str = "",
     num_utterances: int = 4,
@@ -73,12 +73,12 @@ def report(
 
     Args:
         exp: ESPnet's output_dir.
-        checkpoint: Exported folder; None: without players.
-        wav_scp: wav.scp of a held-out data folder, for the players.
+        checkpoint: Folder of ``uniwav export``, or a name; None: without players.
+        wav_scp: Table of held-out audio files, for the players.
         output: Page to write.
         title: Title of the page.
         corpus: Name of the corpus, shown on the page.
-        num_utterances: Number of utterances with players.
+        num_utterances: Number of utterances with players, evenly spread.
         mask_share: Share of their frames that is hidden.
         mask_span: Length of one hidden span (seconds).
         infill_table: CSV files of infilling scores.
@@ -86,8 +86,8 @@ def report(
         understanding: Output folder of ``uniwav understand``.
         speech: Output folders of ``uniwav score``.
         command: Command lines that reproduce the run.
-        seed: Seed of choice, masks and noise.
-        **sampling: Settings of ``Sampling``.
+        seed: Seed of all random draws.
+        **sampling: Settings of the solver, see ``Sampling``.
 
     Returns:
         What was written, in one line.
