@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from espnet_uniwav.apps.text.characters import check_text
 from espnet_uniwav.apps.tts.lines import Line, read_lines
 from espnet_uniwav.apps.tts.streaming import write_stream
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
+from espnet_uniwav.apps.tts.times import check_times, write_times
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import check_speech_output, write_speech
 from espnet_uniwav.io.jobs import check_failures, process_all, write_outcomes
@@ -33,6 +36,7 @@ def synthesize(
     vocoder: str | Path | None = None,
     device: str = "cpu",
     allow_failed: bool = False,
+    times: str | Path | None = None,
     **sampling,
 ) -> str | None:
     """Read one text to a file or a pipe, or the lines of a table to a folder.
@@ -52,6 +56,8 @@ def synthesize(
         vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
         device: Torch device, such as cuda.
         allow_failed: Exit with status 0 if some failed, but not all.
+        times: File of times: of sentences (.srt), words (.ctm), words and phones
+            (.TextGrid).
         **sampling: Of the solver; by default those of the model, else ``SPEAKING``.
 
     Returns:
@@ -61,23 +67,51 @@ def synthesize(
         ValueError, OSError: Naming the file or line and what to do.
     """
     SpeakingOptions(SPEAKING.but(**sampling), seed, speed, seconds)  # fail early
-    check_text(text or "")
-    output = Path(output)
+    text, output = text or "", Path(output)
+    _check(text, lines, output, times)
     options = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
-    named = model, config, device, vocoder
-    load = functools.partial(Synthesizer.from_pretrained, *named)
-    if str(output) == "-":
-        if lines:
-            raise ValueError("--output: expected a folder for --lines, found -")
-        return _print_speech(load, text or "", prompt, prompt_text, **options)
+    load = functools.partial(
+        Synthesizer.from_pretrained, model, config, device, vocoder
+    )
     voice = dict(prompt=str(prompt or ""), prompt_text=prompt_text)
     if lines:
-        check_output(output, folder=True)
         table = read_lines(Path(lines))
         return _write_lines(load, table, output, voice, options, allow_failed)
-    check_speech_output(output)
-    spoken = _write_line(load(), Line(text=text or "", **voice), output, options)
-    return f"{output}: {spoken:.2f} s spoken"
+    if str(output) == "-":
+        return _print_speech(load, text, **voice, **options)
+    return _write_text(load(), text, voice, output, times, options)
+
+
+def _check(
+    text: str, lines: str | Path | None, output: Path, times: str | Path | None
+) -> None:
+    """Refuse what cannot be read or written, before the model is loaded."""
+    check_text(text)
+    if lines and str(output) == "-":
+        raise ValueError("--output: expected a folder for --lines, found -")
+    if times:
+        check_times(times, lines, output)
+    if lines:
+        check_output(output, folder=True)
+    elif str(output) != "-":
+        check_speech_output(output)
+
+
+def _write_text(
+    synthesizer: Synthesizer,
+    text: str,
+    voice: dict,
+    output: Path,
+    times: str | Path | None,
+    options: dict,
+) -> str:
+    """Write the speech of a text, and its times if they are wanted."""
+    sentences = synthesizer.speak_sentences(text, **voice, **options)
+    speech = np.concatenate([own.speech for own in sentences])
+    write_speech(output, speech, synthesizer.sample_rate)
+    if times:
+        write_times(times, sentences)
+    return f"{output}: {len(speech) / synthesizer.sample_rate:.2f} s spoken"
 
 
 def _write_lines(

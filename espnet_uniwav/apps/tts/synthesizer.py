@@ -19,6 +19,7 @@ from espnet_uniwav.apps.tts.context import Context, check_prompt
 from espnet_uniwav.apps.tts.lines import items, read_durations
 from espnet_uniwav.apps.tts.network import SynthesizerNetwork, Utterance
 from espnet_uniwav.apps.tts.sentences import join, split_sentences
+from espnet_uniwav.apps.tts.times import SpokenSentence, segments
 from espnet_uniwav.apps.vocoder import use_vocoder
 from espnet_uniwav.cli.command import load as load_name
 from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint
@@ -213,17 +214,52 @@ class Synthesizer:
         options = SpeakingOptions(self.sampling.but(**sampling), seed, speed, seconds)
         sentences = self._sentences(text)
         context = self._context(prompt, prompt_text)
-        frames = [None] * len(sentences)
-        if seconds is not None:
-            frames = _share(seconds * self.features.spec.frame_rate, sentences)
-        pieces = (
-            self.wave(self.speak(names, context, options, num_frames=count))
-            for names, count in zip(sentences, frames)
-        )
-        return join(pieces, len(sentences), self.sample_rate)
+        return (own.speech for own in self._spoken(sentences, context, options))
 
-    def _sentences(self, text: str) -> list[list[str]]:
-        """Tokens of every sentence.
+    def speak_sentences(
+        self,
+        text: str,
+        prompt: str | Path | np.ndarray | None = None,
+        prompt_text: str = "",
+        seconds: float | None = None,
+        speed: float = 1.0,
+        seed: int = 0,
+        **sampling,
+    ) -> list[SpokenSentence]:
+        """Speak a text, with the times of its phones and words; otherwise as a call."""
+        options = SpeakingOptions(self.sampling.but(**sampling), seed, speed, seconds)
+        sentences = self._sentences(text)
+        context = self._context(prompt, prompt_text)
+        return list(self._spoken(sentences, context, options))
+
+    def _spoken(
+        self,
+        sentences: list[tuple[str, list[str]]],
+        context: Context | None,
+        options: SpeakingOptions,
+    ) -> Iterator[SpokenSentence]:
+        """The sentences, each computed when it is asked for."""
+        frames, rate = [None] * len(sentences), self.features.spec.frame_rate
+        if options.seconds is not None:
+            names = [own for _, own in sentences]
+            frames = _share(options.seconds * rate, names)
+        utterances: list[Utterance] = []
+
+        def pieces() -> Iterator[np.ndarray]:
+            for (_, names), count in zip(sentences, frames):
+                utterances.append(self.speak(names, context, options, num_frames=count))
+                yield self.wave(utterances[-1])
+
+        end = 0.0
+        chunks = join(pieces(), len(sentences), self.sample_rate)
+        for (text, names), chunk in zip(sentences, chunks):
+            end += len(chunk) / self.sample_rate
+            durations = utterances.pop().durations.tolist()
+            start = end - sum(durations) / rate
+            yield SpokenSentence(text, segments(names, durations, start, rate), chunk)
+
+    def _sentences(self, text: str) -> list[tuple[str, list[str]]]:
+        """Text and tokens of every sentence.
 
         Raises:
             ValueError: If there is no word to read, or naming what cannot be read.
@@ -234,7 +270,7 @@ class Synthesizer:
         if not names:
             raise ValueError("the text is empty or holds no word: nothing to read")
         self.tokens([name for own in names for name in own])
-        return names
+        return list(zip(sentences, names))
 
     def text_tokens(self, text: str) -> list[str]:
         """Names of the tokens of a text as it is written."""
