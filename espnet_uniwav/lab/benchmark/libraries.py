@@ -167,10 +167,9 @@ class SpidrDinoSR(System):
     config, model_class = "DinoSRConfig", "dinosr.DinoSR"
 
     def build(self):
-        import spidr.config
-
+        configs = importlib.import_module("spidr.config")
         self.masks = SpanMask(mask_prob=0.5, mask_length=10, exact=True)
-        config = getattr(spidr.config, self.config)(
+        config = getattr(configs, self.config)(
             encoder_embed_dim=self.setting.embed_dim,
             encoder_num_layers=self.setting.num_layers,
             encoder_num_heads=self.setting.num_heads,
