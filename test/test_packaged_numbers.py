@@ -18,6 +18,8 @@ from espnet_uniwav.apps.vocoder import Vocoder
 
 EXPECTED = Path(__file__).with_name("packaged_numbers.json")
 RATE = 16000
+# Recorded with torch 2.8. Others sum in another order, which steps of the flow amplify.
+ATOL = 1e-5 if torch.__version__.startswith("2.8.") else 2e-3
 
 
 def speech(seconds: float = 1.0, seed: int = 0) -> torch.Tensor:
@@ -91,8 +93,11 @@ def test_packaged_models_compute_the_same(model):
     expected, found = json.loads(EXPECTED.read_text())[model.__name__], model()
     assert list(found) == list(expected)
     for name, values in found.items():
+        if name in ("codes", "voice"):
+            assert values == expected[name]
+            continue
         np.testing.assert_allclose(
-            values, expected[name], rtol=1e-4, atol=1e-5, err_msg=name
+            values, expected[name], rtol=1e-4, atol=ATOL, err_msg=name
         )
 
 
