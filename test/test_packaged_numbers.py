@@ -18,8 +18,8 @@ from espnet_uniwav.apps.vocoder import Vocoder
 
 EXPECTED = Path(__file__).with_name("packaged_numbers.json")
 RATE = 16000
-# Recorded with torch 2.8. Others sum in another order, which steps of the flow amplify.
-ATOL = 1e-5 if torch.__version__.startswith("2.8.") else 2e-3
+# Other versions of torch sum in another order, which steps of the flow amplify.
+SAME_TORCH = torch.__version__.startswith("2.8.")
 
 
 def speech(seconds: float = 1.0, seed: int = 0) -> torch.Tensor:
@@ -96,8 +96,10 @@ def test_packaged_models_compute_the_same(model):
         if name in ("codes", "voice"):
             assert values == expected[name]
             continue
+        size, norm = expected[name][:2]
+        atol = 1e-5 if SAME_TORCH else 0.1 * norm / size**0.5
         np.testing.assert_allclose(
-            values, expected[name], rtol=1e-4, atol=ATOL, err_msg=name
+            values, expected[name], rtol=1e-4, atol=atol, err_msg=name
         )
 
 
