@@ -31,8 +31,8 @@ except ImportError as error:
     ) from error
 
 from espnet_uniwav.apps.tts.speaking import Synthesizer
-from espnet_uniwav.apps.tts.streaming import wav_header
-from espnet_uniwav.io.audio import FORMATS, encode_speech, read_speech, to_int16
+from espnet_uniwav.apps.tts.streaming import encode_chunks
+from espnet_uniwav.io.audio import FORMATS, encode_speech, read_speech
 
 OWN_VOICE = "default"
 ALIAS = "tts-1"  # the model that clients of OpenAI name unless told otherwise
@@ -155,8 +155,8 @@ def make_app(
             chunks = synthesizer.stream(
                 order.text, order.voice.speech, order.voice.text, speed=order.speed
             )
-            frames = encode_chunks(chunks, order.format, synthesizer.sample_rate)
-            content = await queue.start(frames)
+            rate = synthesizer.sample_rate if order.format == "wav" else None
+            content = await queue.start(encode_chunks(chunks, rate, "speech"))
             return StreamingResponse(content, media_type=MEDIA_TYPES[order.format])
         content = await queue.run(lambda: speak(synthesizer, order))
         return Response(content, media_type=MEDIA_TYPES[order.format])
@@ -311,16 +311,6 @@ def refuse(request: Request, error: Exception) -> JSONResponse:
     }
     headers = {"Retry-After": "10"} if status == 429 else None
     return JSONResponse({"error": content}, status, headers)
-
-
-def encode_chunks(
-    chunks: Iterator[np.ndarray], kind: str, sample_rate: int
-) -> Iterator[bytes]:
-    """Samples as ``wav`` or ``pcm``, chunk by chunk."""
-    head = wav_header(sample_rate) if kind == "wav" else b""
-    for chunk in chunks:
-        yield head + to_int16("speech", chunk).astype("<i2").tobytes()
-        head = b""
 
 
 def speak(synthesizer: Synthesizer, order: Order) -> bytes:

@@ -106,7 +106,7 @@ def _write_text(
     options: dict,
 ) -> str:
     """Write the speech of a text, and its times if they are wanted."""
-    sentences = synthesizer.speak_sentences(text, **voice, **options)
+    sentences = list(synthesizer.speak_sentences(text, **voice, **options))
     speech = np.concatenate([own.speech for own in sentences])
     write_speech(output, speech, synthesizer.sample_rate)
     if times:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -28,6 +28,25 @@ def wav_header(sample_rate: int) -> bytes:
     )
 
 
+def encode_chunks(
+    chunks: Iterable[np.ndarray], sample_rate: int | None, name: str
+) -> Iterator[bytes]:
+    """Chunks as 16 bits, little-endian, each as soon as it is there.
+
+    Args:
+        chunks: (S,) samples each.
+        sample_rate: Of a wav header (Hz), before the first one; None: no header.
+        name: What they are written to, for errors.
+
+    Raises:
+        ValueError: If a sample is NaN or infinite.
+    """
+    head = b"" if sample_rate is None else wav_header(sample_rate)
+    for chunk in chunks:
+        yield head + to_int16(name, chunk).astype("<i2").tobytes()
+        head = b""
+
+
 def write_stream(
     output: BinaryIO, chunks: Iterable[np.ndarray], sample_rate: int
 ) -> float:
@@ -44,10 +63,8 @@ def write_stream(
     Raises:
         ValueError: If a sample is NaN or infinite.
     """
-    count = 0
-    for chunk in chunks:
-        head = b"" if count else wav_header(sample_rate)
-        data = head + to_int16("standard output", chunk).astype("<i2").tobytes()
+    size = -len(wav_header(sample_rate))
+    for data in encode_chunks(chunks, sample_rate, "standard output"):
         try:
             with output_errors("standard output"):
                 output.write(data)
@@ -55,8 +72,8 @@ def write_stream(
         except BrokenPipeError:
             _drop(output)
             break
-        count += len(chunk)
-    return count / sample_rate
+        size += len(data)
+    return max(size, 0) / 2 / sample_rate
 
 
 def _drop(output: BinaryIO) -> None:

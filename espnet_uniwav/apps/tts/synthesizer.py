@@ -211,10 +211,9 @@ class Synthesizer:
             Chunks of samples, one for every sentence, which joined are what a call
             returns. All but the first begin with a pause; ends are faded.
         """
-        options = SpeakingOptions(self.sampling.but(**sampling), seed, speed, seconds)
-        sentences = self._sentences(text)
-        context = self._context(prompt, prompt_text)
-        return (own.speech for own in self._spoken(sentences, context, options))
+        options = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
+        sentences = self.speak_sentences(text, prompt, prompt_text, **options)
+        return (own.speech for own in sentences)
 
     def speak_sentences(
         self,
@@ -225,12 +224,12 @@ class Synthesizer:
         speed: float = 1.0,
         seed: int = 0,
         **sampling,
-    ) -> list[SpokenSentence]:
-        """Speak a text, with the times of its phones and words; otherwise as a call."""
+    ) -> Iterator[SpokenSentence]:
+        """As ``stream``, with the times of words and phones."""
         options = SpeakingOptions(self.sampling.but(**sampling), seed, speed, seconds)
         sentences = self._sentences(text)
         context = self._context(prompt, prompt_text)
-        return list(self._spoken(sentences, context, options))
+        return self._spoken(sentences, context, options)
 
     def _spoken(
         self,

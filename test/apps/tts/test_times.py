@@ -28,7 +28,7 @@ def synthesizer():
 
 @pytest.fixture(scope="module")
 def sentences(synthesizer):
-    return synthesizer.speak_sentences(TEXT, seed=3)
+    return list(synthesizer.speak_sentences(TEXT, seed=3))
 
 
 def test_the_speech_is_that_of_a_call(synthesizer, sentences):
