@@ -47,6 +47,27 @@ TRAINING = dict(
     keep_nbest_models=1,
     best_model_criterion=[["valid", "loss", "min"]],
 )
+SMALLEST = dict(num_layers=2, num_heads=2, ffn_dim=32)
+
+
+def make_ssl_conf(layers=SMALLEST, **overrides):
+    """Configuration of ESPnet's SSL task: one quick epoch of a tiny model."""
+    conf = dict(
+        frontend="uniwav",
+        encoder="uniwav",
+        encoder_conf=dict(embed_dim=DIM, position="rotary", **layers),
+        model="uniwav",
+        normalize=None,
+        preencoder=None,
+        loss=[
+            dict(name="dinosr", conf=dict(num_codebooks=1, codebook_size=8)),
+            dict(name="flow_matching", conf=dict(decoder=layers)),
+        ],
+        util=[dict(name="span_mask", conf={})],
+        use_preprocessor=False,
+        **TRAINING,
+    )
+    return {**conf, **overrides}
 
 
 def command(name: str) -> Callable[[list[str]], None]:

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import DIM, TRAINING, make_speech
+from factories import DIM, make_speech, make_ssl_conf
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -21,22 +21,7 @@ from espnet_uniwav.integrations.espnet.experiment import export_experiment  # no
 from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
 from espnet_uniwav.io.folder import read_config  # noqa: E402
 
-LAYERS = dict(num_layers=2, num_heads=2, ffn_dim=32)
-CONF = dict(
-    frontend="uniwav",
-    encoder="uniwav",
-    encoder_conf=dict(embed_dim=DIM, position="rotary", **LAYERS),
-    model="uniwav",
-    normalize=None,
-    preencoder=None,
-    loss=[
-        dict(name="dinosr", conf=dict(num_codebooks=1, codebook_size=8)),
-        dict(name="flow_matching", conf=dict(decoder=LAYERS)),
-    ],
-    util=[dict(name="span_mask", conf={})],
-    use_preprocessor=False,
-    **TRAINING,
-)
+CONF = make_ssl_conf()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import DIM, TRAINING, command, make_config, make_model, make_speech
+from factories import command, make_config, make_model, make_speech, make_ssl_conf
 
 pytest.importorskip("espnet2")
 from espnet_uniwav import plugin  # noqa: E402
@@ -23,25 +23,8 @@ from espnet_uniwav.io.pipe import ALLOW  # noqa: E402
 
 extract = command("extract")
 
-LAYERS = dict(num_layers=2, num_heads=2, ffn_dim=32)
 FRONTEND = dict(fs="16k", features="log_mel", features_conf=dict(num_mels=12))
-CONF = dict(
-    frontend="uniwav",
-    frontend_conf=FRONTEND,
-    encoder="uniwav",
-    encoder_conf=dict(embed_dim=DIM, position="rotary", **LAYERS),
-    model="uniwav",
-    normalize=None,
-    preencoder=None,
-    loss=[
-        dict(name="dinosr", conf=dict(num_codebooks=1, codebook_size=8)),
-        dict(name="flow_matching", conf=dict(decoder=LAYERS)),
-    ],
-    util=[dict(name="span_mask", conf={})],
-    collate_fn_conf=dict(crop_audio=False),
-    use_preprocessor=False,
-    **TRAINING,
-)
+CONF = make_ssl_conf(frontend_conf=FRONTEND, collate_fn_conf=dict(crop_audio=False))
 LENGTHS = [9600, 6401, 12000, 8000, 7777]
 
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import DIM, ROOT, TRAINING, make_speech
+from factories import ROOT, SMALLEST, make_speech, make_ssl_conf
 
 pytest.importorskip("espnet2")
 pytestmark = pytest.mark.integration
@@ -20,28 +20,14 @@ SCRIPT = Path(__file__).with_name("repeatable_train.py")
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # Batches of 5, 5 and 3 utterances: no two processes get equally many.
 NUMBER, BATCH, EPOCHS = 13, 5, 2
-LAYERS = dict(num_layers=2, num_heads=2, ffn_dim=32, dropout=0.0)
-CONF = dict(
-    frontend="uniwav",
+LAYERS = dict(SMALLEST, dropout=0.0)
+CONF = make_ssl_conf(
+    LAYERS,
     frontend_conf=dict(fs="16k", features_conf=dict(num_mels=12)),
-    encoder="uniwav",
-    encoder_conf=dict(embed_dim=DIM, position="rotary", **LAYERS),
-    model="uniwav",
-    normalize=None,
-    preencoder=None,
-    loss=[
-        dict(name="dinosr", conf=dict(num_codebooks=1, codebook_size=8)),
-        dict(name="flow_matching", conf=dict(decoder=LAYERS)),
-    ],
-    util=[dict(name="span_mask", conf={})],
     collate_fn_conf=dict(crop_audio=False),
-    use_preprocessor=False,
-    **{
-        **TRAINING,
-        **dict(batch_type="unsorted", batch_size=BATCH, max_epoch=EPOCHS),
-        **dict(keep_nbest_models=EPOCHS, optim="sgd", optim_conf=dict(lr=0.1)),
-        **dict(use_matplotlib=False, dist_backend="gloo"),
-    },
+    **dict(batch_type="unsorted", batch_size=BATCH, max_epoch=EPOCHS),
+    **dict(keep_nbest_models=EPOCHS, optim="sgd", optim_conf=dict(lr=0.1)),
+    **dict(use_matplotlib=False, dist_backend="gloo"),
 )
 
 
