@@ -60,6 +60,17 @@ add_inputs() {
     inputs+=("--${split}_shape_file" "$folder/$shape")
 }
 
+# with_cpu_seconds FOLDER COMMAND ...: adds a line to FOLDER/cpu_seconds, when COMMAND ended and
+# its CPU seconds (of the user and of the system), see ../mini_librispeech/ssl1/local/cost.py.
+with_cpu_seconds() {
+    local folder=$1 status=0 TIMEFORMAT='%U %S'
+    shift
+    { time "$@" 2>&3; } 3>&2 2> "$folder/.cpu_seconds" || status=$?
+    echo "$(date +%s) $(cat "$folder/.cpu_seconds")" >> "$folder/cpu_seconds"
+    rm "$folder/.cpu_seconds"
+    return "$status"
+}
+
 # train_model PROGRAM CONF [OPTION ...]: espnet2.bin.PROGRAM in $expdir, which goes on where it
 # stopped.
 train_model() {
@@ -67,7 +78,8 @@ train_model() {
     conf=$(write_config "$2")
     shift 2
     multi=$([ "$ngpu" -gt 1 ] && echo true || echo false)
-    ${python} -m "espnet2.bin.$program" --config "$conf" --output_dir "$expdir" \
+    with_cpu_seconds "$expdir" \
+        ${python} -m "espnet2.bin.$program" --config "$conf" --output_dir "$expdir" \
         --resume true --ngpu "$ngpu" --multiprocessing_distributed "$multi" "$@" \
         2>&1 | tee -a "$expdir/train.log" | python3 "$shared/progress.py"
 }

@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -67,10 +68,14 @@ Spans = list[tuple[float, float]]
 PLACE = (0.135, 0.185, 0.825, 0.735)
 
 
-def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty picture, sizes in inches; call it from a ``styled`` function."""
+def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    """An empty picture, sizes in inches; call it from a ``styled`` function.
+
+    Returns:
+        The figure, and its axes: an array of them if there are more columns than one.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    return figure, figure.subplots(1, columns)
 
 
 def draw_level(

@@ -27,11 +27,12 @@ exp=$PWD/exp/hubert
 label() {
     local out=$4 name
     mkdir -p "$out"
-    [ -d "$out/clusters" ] ||
+    [ -d "$out/clusters" ] || with_cpu_seconds "$out" \
         ${python} -m espnet_uniwav.cli.uniwav cluster "$1" "$data/train/wav.scp" "$out/clusters" \
             --decoder "$first" --layer "$2" --codebook_size "$3" --seed "$seed"
     for name in train dev; do
-        ${python} -m espnet_uniwav.cli.uniwav tokenize "$data/$name/wav.scp" "$out/$name" \
+        with_cpu_seconds "$out" \
+            ${python} -m espnet_uniwav.cli.uniwav tokenize "$data/$name/wav.scp" "$out/$name" \
             --tokenizer "$out/clusters"
     done
 }
