@@ -53,23 +53,22 @@ env: $(UNIWAV_ENV)/ready
 
 $(UNIWAV_ENV)/ready:
 	@test -n "$(PINS)" || { echo "The pinned environments are for Python 3.11, 3.12 and 3.13, found $(VERSION): make PYTHON=python3.12 ..."; exit 1; }
-	$(call build,$(PINS))
-	touch $@
+	$(call build,$(PINS),true)
 
 $(FAIRSEQ2_ENV)/ready:
 	@test "$(VERSION)" = 3.11 || { echo "The environment of fairseq2 is for Python 3.11, found $(VERSION): make PYTHON=python3.11 ..."; exit 1; }
-	$(call build,$(FAIRSEQ2_PINS))
 # fairseq2 wants libsndfile of the system, or here: soundfile's.
-	ln -s $$(find $(@D)/lib -name 'libsndfile_*.so') $(@D)/lib/libsndfile.so.1
-	touch $@
+	$(call build,$(FAIRSEQ2_PINS),ln -s $$(find $(@D)/lib -name 'libsndfile_*.so') $(@D)/lib/libsndfile.so.1)
 
-# build PINS: the environment in the folder of the target.
+# build PINS,COMMAND: the environment in the folder of the target, then COMMAND. Of several
+# that build it at once, one does and the others wait.
 define build
 	@echo "Building the environment in $(@D): about 6 minutes, 8 GB"
-	rm -rf $(@D)
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --no-deps -r $(1)
-	$(@D)/bin/python -m pip check
+	@mkdir -p $(dir $(@D))
+	exec 9> $(@D).lock && flock 9 && { test -e $@ || { \
+	    rm -rf $(@D) && $(PYTHON) -m venv $(@D) && \
+	    $(@D)/bin/python -m pip install --quiet --no-deps -r $(1) && \
+	    $(@D)/bin/python -m pip check && $(2) && touch $@; }; }
 endef
 
 clean:
