@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from espnet_uniwav.apps.phones.ctm import SILENCE
 from espnet_uniwav.apps.phones.g2p import spell
+from espnet_uniwav.apps.phones.heteronyms import choose_reading
 from espnet_uniwav.apps.phones.lexicon import pronounce, read_dictionary, tokenize
 from espnet_uniwav.apps.phones.word_ends import mark_last
 from espnet_uniwav.apps.text.normalizer import normalize
@@ -20,18 +22,26 @@ PAUSES = re.compile(rf"(?<!{MARK}){MARK}+(?=\s|$)|(?<!\s)\s+-+\s+")
 class Phonemizer:
     """Grapheme to phoneme: PocketSphinx's dictionary, then g2p_en's network.
 
+    Words of two pronunciations are chosen by their neighbours, see ``heteronyms``.
+
     Words that are not in the dictionary are named in a warning, once.
+
+    Args:
+        lexicon: Word in lower case -> phones, which come before the dictionary's.
     """
 
-    normalize = staticmethod(normalize)
-
-    def __init__(self):
+    def __init__(self, lexicon: Mapping[str, Sequence[str]] = {}):
+        self.lexicon = lexicon
         self.dictionary = read_dictionary()
         self.guessed: dict[str, list[str]] = {}
 
     def __call__(self, text: str) -> list[str]:
         """Phones of a text as it is written; see ``phones``."""
-        return self.phones(normalize(text))
+        return self.phones(self.normalize(text))
+
+    def normalize(self, text: str) -> str:
+        """A text as it is read; see ``normalize`` of the normaliser."""
+        return normalize(text, self.lexicon)
 
     def phones(self, text: str) -> list[str]:
         """Phones of a text.
@@ -52,7 +62,7 @@ class Phonemizer:
         if new := list(new)[::-1]:
             logging.warning(
                 "not in the dictionary, the pronunciation is a guess: %s. If one is "
-                "wrong, write the word as it sounds.",
+                "wrong, write its phones instead: {R EH1 D}.",
                 ", ".join(f"{word} ({' '.join(own)})" for word, own in new),
             )
         phones = [SILENCE]
@@ -65,11 +75,17 @@ class Phonemizer:
 
     def words(self, phrase: str) -> list[list[str]]:
         """Phones of every word of a phrase."""
-        pairs = tokenize(phrase)
-        return [pronounce(word, self._lookup, self._guess) for _, word in pairs]
+        words = [word for _, word in tokenize(phrase)]
+        return [self._pronounce(words, index) for index in range(len(words))]
+
+    def _pronounce(self, words: list[str], index: int) -> list[str]:
+        chosen = choose_reading(words, index)
+        if chosen and words[index].strip("'") not in self.lexicon:
+            return chosen
+        return pronounce(words[index], self._lookup, self._guess)
 
     def _lookup(self, word: str) -> list[str]:
-        return self.dictionary.get(word, "").split()
+        return list(self.lexicon.get(word, ())) or self.dictionary.get(word, "").split()
 
     def _guess(self, word: str) -> list[str]:
         if word not in self.guessed:

@@ -14,6 +14,8 @@ ARPABET = frozenset(
 SIBILANTS = {"S", "Z", "SH", "ZH", "CH", "JH"}
 VOICELESS = {"P", "T", "K", "F", "TH"}
 NO_TEXT = "<unk>"
+# A word with its phones, see ``markup``.
+PRONOUNCED = re.compile(r"\{([^\s{}|]+)\|([A-Za-z_]+)\}")
 # From the first letter or digit to the last, with apostrophes that touch them.
 WORD = re.compile(r"'?[^\W_](?:\S*[^\W_])?'?")
 
@@ -25,8 +27,9 @@ def pronounce(
 ) -> list[str]:
     """Phones of a word as ``tokenize`` returns it.
 
-    The dictionary comes first. Other words are split at hyphens, a possessive 's is
-    added by rule, what is left is split at points, and pronounced by ``spell``.
+    Phones that the text gives come first, then the dictionary. Other words are split
+    at hyphens, a possessive 's is added by rule, what is left is split at points, and
+    pronounced by ``spell``.
 
     Args:
         word: In lower case.
@@ -37,6 +40,8 @@ def pronounce(
         ValueError: If it holds other characters than letters.
     """
     bare = word.strip("'")
+    if given := PRONOUNCED.fullmatch(bare):
+        return given[2].upper().split("_")
     if known := lookup(word) or lookup(bare) or lookup(f"{bare}."):
         return known
     if "-" not in word and word.endswith("'s") and len(word) > 2:
@@ -76,12 +81,17 @@ def tokenize(text: str) -> list[tuple[str, str]]:
     """
     pairs = []
     for token in text.split():
-        plain = unicodedata.normalize("NFD", token.lower().replace("\u2019", "'"))
-        plain = "".join(c for c in plain if not unicodedata.combining(c))
-        word = WORD.search(plain)
+        plain = bare_word(token)
+        word = WORD.search(PRONOUNCED.sub(lambda given: "x" * len(given[0]), plain))
         if token != NO_TEXT and word:
-            pairs.append((token, word[0]))
+            pairs.append((token, plain[slice(*word.span())]))
     return pairs
+
+
+def bare_word(word: str) -> str:
+    """A word in lower case, without accents, with straight apostrophes."""
+    plain = unicodedata.normalize("NFD", word.lower().replace("\u2019", "'"))
+    return "".join(c for c in plain if not unicodedata.combining(c))
 
 
 def add_s(phones: list[str]) -> list[str]:
@@ -89,6 +99,21 @@ def add_s(phones: list[str]) -> list[str]:
     if phones[-1] in SIBILANTS:
         return [*phones, "IH", "Z"]
     return [*phones, "S" if phones[-1] in VOICELESS else "Z"]
+
+
+def read_phone(written: str) -> str:
+    """A phone of ARPAbet in any case, with or without stress: ``eh1`` is ``EH``.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    phone = strip_stress(written.upper())
+    if phone not in ARPABET:
+        raise ValueError(
+            f"{written!r} is no phone: expected some of {' '.join(sorted(ARPABET))} "
+            "(ARPAbet), with or without stress, such as EH1"
+        )
+    return phone
 
 
 def strip_stress(phone: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,10 +30,15 @@ class PocketSphinxAligner:
     Args:
         spell: Guesses the phones of a word of the letters a to z that the dictionary
             lacks.
+        lexicon: Word in lower case -> phones, of words that the dictionary lacks.
     """
 
-    def __init__(self, spell: Callable[[str], list[str]] = spell):
-        self.spell = spell
+    def __init__(
+        self,
+        spell: Callable[[str], list[str]] = spell,
+        lexicon: Mapping[str, Sequence[str]] = {},
+    ):
+        self.spell, self.lexicon = spell, lexicon
         self._learnt: dict[str, list[str]] = {}
         self._decoders = {}
 
@@ -62,13 +67,13 @@ class PocketSphinxAligner:
         )
 
     def lookup(self, word: str) -> list[str] | None:
-        """Phones of a lower-case word in PocketSphinx's dictionary, or None."""
+        """Phones of a lower-case word: PocketSphinx's, else the lexicon's, or None."""
         phones = self._decoder(BEAMS[0]).lookup_word(word)
-        return phones.split() if phones else None
+        return phones.split() if phones else self.lexicon.get(word)
 
     def _learn(self, word: str) -> None:
         """Add a word to the dictionary if it is not there."""
-        if self.lookup(word):
+        if self._decoder(BEAMS[0]).lookup_word(word):
             return
         self._learnt[word] = pronounce(word, self.lookup, self.spell)
         for decoder in self._decoders.values():

@@ -76,13 +76,13 @@ def plain(text: str) -> str:
     return ACCENTS.sub("", text)
 
 
-def place(text: str, start: int, end: int) -> str:
-    """Where ``plain(text)[start:end]`` is in a text, with the characters around."""
+def place(text: str, start: int, end: int, shown: str) -> str:
+    """Where ``plain(text)[start:end]`` is, with the characters around in ``shown``."""
     first, last = (
         bisect.bisect_left(range(len(text)), n, key=lambda i: len(plain(text[:i])))
         for n in (start, end)
     )
-    around = text[max(first - AROUND, 0) : last + AROUND]
+    around = shown[max(first - AROUND, 0) : last + AROUND]
     return f"at character {first + 1}, in {' '.join(around.split())!a}"
 
 

@@ -7,7 +7,9 @@ three numbers are read as in the United States, month first.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
+from espnet_uniwav.apps.phones.markup import hide, show
 from espnet_uniwav.apps.text.characters import check_english, place, plain
 from espnet_uniwav.apps.text.dates import (
     clock_time,
@@ -59,32 +61,34 @@ PASSES = 5
 AT_END = re.compile(r"\s*$")
 
 
-def normalize(text: str) -> str:
+def normalize(text: str, lexicon: Mapping[str, Sequence[str]] = {}) -> str:
     """Write a text as it is read.
 
     Args:
-        text: English.
+        text: English, perhaps with pronunciations, see ``phones.markup``.
+        lexicon: Word in lower case -> phones, of words that are not spelled.
 
     Returns:
         Words and punctuation, without digits. A second call changes nothing.
 
     Raises:
-        ValueError: Naming characters that cannot be read.
+        ValueError: Naming characters that cannot be read, or what is no phone.
     """
     check_english(text)
+    hidden, pronounced = hide(text, lexicon)
     try:
-        said = AMOUNTS.sub(say_money, plain(text))
+        said = AMOUNTS.sub(say_money, plain(hidden))
     except Unread as odd:
         raise ValueError(
             "the text holds an amount of money that cannot be read "
-            f"{place(text, odd.start, odd.end)}: expected such as $5, $1,000.50 or "
-            "$5-10; write it as words"
+            f"{place(hidden, odd.start, odd.end, text)}: expected such as $5, "
+            "$1,000.50 or $5-10; write it as words"
         ) from None
     for _ in range(PASSES):
         before, said = said, _apply_rules(said)
         if said == before:
             break
-    return said
+    return show(said, pronounced)
 
 
 def _apply_rules(text: str) -> str:

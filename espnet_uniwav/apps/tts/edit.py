@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ from torch import Tensor
 from espnet_uniwav.apps.phones.ctm import SILENCE, Segment
 from espnet_uniwav.apps.phones.durations import token_durations
 from espnet_uniwav.apps.phones.lexicon import tokenize
+from espnet_uniwav.apps.phones.lexicon_file import read_lexicon
+from espnet_uniwav.apps.phones.markup import as_written
 from espnet_uniwav.apps.phones.word_ends import mark_word_ends
 from espnet_uniwav.apps.text.normalizer import normalize
 from espnet_uniwav.apps.tts.context import Context
@@ -35,6 +37,7 @@ def edit(
     config: str | Path | None = None,
     vocoder: str | Path | None = None,
     device: str = "cpu",
+    lexicon: str | Path | None = None,
     **sampling,
 ) -> str:
     """Replace words in an English recording; needs the package pocketsphinx.
@@ -51,6 +54,7 @@ def edit(
         config: Of a .pth file; None: config.yaml beside it.
         vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
         device: Torch device, such as cuda.
+        lexicon: Pronunciations before the built-in ones: lines ``word PH PH ...``.
         **sampling: Settings of the solver; by default those of the model, else
             ``SPEAKING``.
 
@@ -64,8 +68,9 @@ def edit(
     SpeakingOptions(SPEAKING.but(**sampling), seed, speed)
     input = as_source(input)
     check_speech_output(output)
-    phones, stretch = align_words(input, text, replace)
-    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder)
+    words = read_lexicon(lexicon) if lexicon else {}
+    phones, stretch = align_words(input, text, replace, words)
+    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder, lexicon)
     options = SpeakingOptions(synthesizer.sampling.but(**sampling), seed, speed)
     rate = synthesizer.sample_rate
     speech = read_speech(input, rate)
@@ -75,7 +80,10 @@ def edit(
 
 
 def align_words(
-    input: str | Source, text: str, phrase: str
+    input: str | Source,
+    text: str,
+    phrase: str,
+    lexicon: Mapping[str, Sequence[str]] = {},
 ) -> tuple[list[Segment], tuple[float, float]]:
     """Align an English recording and find a phrase in it; needs pocketsphinx.
 
@@ -83,6 +91,7 @@ def align_words(
         input: Any file that libsndfile reads.
         text: What is said in the recording.
         phrase: Words of it, said exactly once.
+        lexicon: Word -> phones, of words that the aligner does not know.
 
     Returns:
         The phones of the recording; start and end of the phrase (seconds).
@@ -93,10 +102,11 @@ def align_words(
     from espnet_uniwav.apps.phones.pocketsphinx_aligner import PocketSphinxAligner
 
     try:
-        recording = Utterance("recording", as_source(input), text=normalize(text))
-        alignment = PocketSphinxAligner()(recording)
+        read = normalize(text, lexicon)
+        recording = Utterance("recording", as_source(input), text=read)
+        alignment = PocketSphinxAligner(lexicon=lexicon)(recording)
         phones = mark_word_ends(alignment.units, alignment.words)
-        return phones, find_words(alignment.words, normalize(phrase))
+        return phones, find_words(alignment.words, normalize(phrase, lexicon))
     except ValueError as error:
         raise ValueError(f"{input}: {error}") from error
 
@@ -128,7 +138,7 @@ def find_words(words: Sequence[Segment], phrase: str) -> tuple[float, float]:
 
 def _bare_words(text: str) -> list[str]:
     """Words as the dictionary has them, without the quotes of a whole word."""
-    return [word.strip("'") for _, word in tokenize(text)]
+    return [word.strip("'") for _, word in tokenize(as_written(text))]
 
 
 def replace_stretch(

@@ -37,6 +37,7 @@ def synthesize(
     device: str = "cpu",
     allow_failed: bool = False,
     times: str | Path | None = None,
+    lexicon: str | Path | None = None,
     **sampling,
 ) -> str | None:
     """Read one text to a file or a pipe, or the lines of a table to a folder.
@@ -58,6 +59,7 @@ def synthesize(
         allow_failed: Exit with status 0 if some failed, but not all.
         times: File of times: of sentences (.srt), words (.ctm), words and phones
             (.TextGrid).
+        lexicon: Pronunciations before the built-in ones: lines ``word PH PH ...``.
         **sampling: Of the solver; by default those of the model, else ``SPEAKING``.
 
     Returns:
@@ -70,9 +72,8 @@ def synthesize(
     text, output = text or "", Path(output)
     _check(text, lines, output, times)
     options = dict(seconds=seconds, speed=speed, seed=seed, **sampling)
-    load = functools.partial(
-        Synthesizer.from_pretrained, model, config, device, vocoder
-    )
+    loaded = model, config, device, vocoder, lexicon
+    load = functools.partial(Synthesizer.from_pretrained, *loaded)
     voice = dict(prompt=str(prompt or ""), prompt_text=prompt_text)
     if lines:
         table = read_lines(Path(lines))

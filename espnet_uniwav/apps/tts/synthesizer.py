@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.apps.phones.from_text import Phonemizer
+from espnet_uniwav.apps.phones.lexicon_file import read_lexicon
 from espnet_uniwav.apps.phones.word_ends import unmarked
 from espnet_uniwav.apps.text.characters import check_text
 from espnet_uniwav.apps.tts.context import Context, check_prompt
@@ -103,6 +104,7 @@ class Synthesizer:
         config: str | Path | None = None,
         device: str = "cpu",
         vocoder: str | Path | None = None,
+        lexicon: str | Path | None = None,
     ) -> Synthesizer:
         """Load a synthesiser.
 
@@ -112,20 +114,27 @@ class Synthesizer:
             config: ``config.yaml`` of such a file; None: beside it.
             device: Torch device.
             vocoder: See ``use_vocoder``; None: as the model says.
+            lexicon: File of pronunciations, see ``read_lexicon``.
 
         Raises:
-            FileNotFoundError, ValueError: As of ``read_checkpoint`` and
-                ``Checkpoint.load``.
+            FileNotFoundError, ValueError: As of ``read_lexicon``, ``read_checkpoint``
+                and ``Checkpoint.load``.
         """
+        words = read_lexicon(lexicon) if lexicon else {}
         found = read_checkpoint(model, config)
-        network = found.load(SynthesizerNetwork).to(device)
         own = {k: v for k, v in found.model["speaking"].items() if v is not None}
+        if words and own.get("text"):
+            raise ValueError(
+                f"{lexicon}: a lexicon is for models of our English phones; {model} "
+                "reads texts by the tokenizer of its training"
+            )
+        network = found.load(SynthesizerNetwork).to(device)
         vocoder = vocoder or (own.get("vocoder") and found.file(own["vocoder"]))
         use_vocoder(network.features, vocoder)
         settings = {field.name for field in fields_of(Sampling)} & set(own)
         return cls(
             network,
-            *_text_tools(found, own.get("text")),
+            *_text_tools(found, own.get("text"), words),
             SPEAKING.but(**{name: own[name] for name in settings}),
             own.get("speed", 1.0),
             own.get("voice") and found.file(own["voice"]),
@@ -375,15 +384,18 @@ class Synthesizer:
         return self.features.invert_one(utterance.x).numpy()
 
 
-def _text_tools(found: Checkpoint, text: dict | None) -> tuple[Callable, Callable]:
+def _text_tools(
+    found: Checkpoint, text: dict | None, lexicon: dict[str, list[str]]
+) -> tuple[Callable, Callable]:
     """``tokenize`` and ``normalize`` of a model: ours, or those of its training.
 
     Args:
         found: The model.
         text: Arguments of ``TEXT_TOKENIZER``; None: the tokens are our phones.
+        lexicon: Of ``Phonemizer``.
     """
     if text is None:
-        phonemizer = Phonemizer()
+        phonemizer = Phonemizer(lexicon)
         return phonemizer.phones, phonemizer.normalize
     files = {k: str(found.file(v)) for k, v in text.items() if isinstance(v, str)}
     return load_name(TEXT_TOKENIZER)(**{**text, **files}), str

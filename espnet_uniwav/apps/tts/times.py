@@ -11,6 +11,7 @@ import numpy as np
 from espnet_uniwav.apps.phones.ctm import SILENCE, Segment, write_ctm
 from espnet_uniwav.apps.phones.from_text import PAUSES
 from espnet_uniwav.apps.phones.lexicon import tokenize
+from espnet_uniwav.apps.phones.markup import as_written
 from espnet_uniwav.apps.phones.word_ends import is_marked, unmarked
 from espnet_uniwav.io.output import check_output, write_text
 
@@ -22,7 +23,8 @@ class SpokenSentence:
     """A sentence as it was spoken.
 
     Attributes:
-        text: As read, numbers and abbreviations in words.
+        text: As read, numbers and abbreviations in words; ``{word|PH_PH}`` where the
+            phones were given.
         tokens: Tokens with their times in all of the speech (seconds).
         speech: (S,) samples; all but the first sentence begin with a pause.
     """
@@ -40,7 +42,9 @@ class SpokenSentence:
     def words(self) -> list[Segment]:
         """Words in lower case; none if the tokens do not say where words end."""
         labels = [
-            word for phrase in PAUSES.split(self.text) for _, word in tokenize(phrase)
+            as_written(word)
+            for phrase in PAUSES.split(self.text)
+            for _, word in tokenize(phrase)
         ]
         spans, start = [], None
         for own in self.tokens:
@@ -116,7 +120,8 @@ def write_times(path: str | Path, sentences: Sequence[SpokenSentence]) -> None:
 
 def _caption(number: int, sentence: SpokenSentence) -> str:
     first, last = sentence.tokens[0], sentence.tokens[-1]
-    return f"{number}\n{_clock(first.start)} --> {_clock(last.end)}\n{sentence.text}\n"
+    text = as_written(sentence.text)
+    return f"{number}\n{_clock(first.start)} --> {_clock(last.end)}\n{text}\n"
 
 
 def _clock(seconds: float) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import gradio as gr
 
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
-from espnet_uniwav.lab.demo.events import explained, named, on_click
+from espnet_uniwav.lab.demo import samples
+from espnet_uniwav.lab.demo.diagrams import diagram
+from espnet_uniwav.lab.demo.events import explained, named, offer, on_click
 from espnet_uniwav.lab.demo.tabs import Tabs
 
 LEAD = """# UniWav
@@ -15,6 +17,7 @@ One model to understand and to generate speech. Recordings of up to {seconds:g} 
 are read on the machine that serves this page, which deletes them when it stops.
 
 Use a voice only if its speaker agreed, and say that the speech is generated."""
+MARKUP = "Phones: {R EH1 D}, or [read](R EH1 D)"
 MISSING = {
     "checkpoint": "This tab needs a pre-trained model with a decoder. Start the page "
     "with `uniwav demo --checkpoint MODEL`; `uniwav models` lists packaged ones, and "
@@ -52,6 +55,7 @@ def build_page(tabs: Tabs, cache_seconds: int = 3600) -> gr.Blocks:
             for title, model, option, add in parts:
                 with gr.Tab(title, id=title):
                     if model:
+                        gr.Markdown(diagram(title), sanitize_html=False)
                         add(tabs)
                     else:
                         gr.Markdown(MISSING[option])
@@ -61,15 +65,18 @@ def build_page(tabs: Tabs, cache_seconds: int = 3600) -> gr.Blocks:
 def _speak(tabs: Tabs) -> None:
     with gr.Row():
         with gr.Column():
-            text = gr.Textbox(label="Text", lines=3, value="The first of many words.")
+            text = gr.Textbox(label="Text", info=MARKUP, lines=3, value=samples.TEXT)
             prompt = recording_input("Voice to speak in; empty: the model's own")
             prompt_text = gr.Textbox(
                 label="What is said in it", info="Optional; better with than without"
             )
             speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Speak", variant="primary")
-        shown = outputs("speech", "status", "pictures")
-    on_click(button, tabs.speak, [text, prompt, prompt_text, speed, steps, seed], shown)
+            told = [text, prompt, prompt_text]
+        with gr.Column():
+            filled = offer(samples.speak_rows(), told)
+            shown = outputs("speech", "status", "pictures")
+    on_click(button, tabs.speak, [*told, speed, steps, seed], shown, filled)
 
 
 def _fill(tabs: Tabs) -> None:
@@ -83,13 +90,16 @@ def _fill(tabs: Tabs) -> None:
             marked = gr.HTML()
             _, steps, seed = settings(Sampling.num_steps, speed=False)
             button = gr.Button("Fill the gap", variant="primary")
-        shown = outputs("speech", "status", "pictures")
+        with gr.Column():
+            filled = offer(samples.fill_rows(), [recording])
+            shown = outputs("speech", "status", "pictures")
     place, mark = _placing(tabs)
     gap = [recording, start, end]
     quiet = dict(show_progress="hidden")
-    recording.change(
-        place, [recording], [start, end, marked], **quiet, **named("place")
-    )
+    placed = [place, [recording], [start, end, marked]]
+    recording.change(*placed, **quiet, **named("place"))
+    if filled:
+        filled = filled.success(*placed, **quiet, **named(None))
     gr.on(
         [start.input, end.input],
         mark,
@@ -99,7 +109,7 @@ def _fill(tabs: Tabs) -> None:
         **quiet,
         **named("mark"),
     )
-    on_click(button, tabs.fill, [*gap, steps, seed], shown)
+    on_click(button, tabs.fill, [*gap, steps, seed], shown, filled)
 
 
 def _placing(tabs: Tabs) -> tuple[Callable, Callable]:
@@ -126,12 +136,14 @@ def _edit(tabs: Tabs) -> None:
             text = gr.Textbox(label="What is said in it", lines=2)
             with gr.Row():
                 replace = gr.Textbox(label="Words to replace", info="Said once")
-                by = gr.Textbox(label="New words")
+                by = gr.Textbox(label="New words", info=MARKUP)
             speed, steps, seed = settings(tabs.models.speaking_steps())
             button = gr.Button("Edit", variant="primary")
-        shown = outputs("speech", "status", "pictures")
-    inputs = [recording, text, replace, by, speed, steps, seed]
-    on_click(button, tabs.edit, inputs, shown)
+            told = [recording, text, replace, by]
+        with gr.Column():
+            filled = offer(samples.edit_rows(), told)
+            shown = outputs("speech", "status", "pictures")
+    on_click(button, tabs.edit, [*told, speed, steps, seed], shown, filled)
 
 
 def _tokens(tabs: Tabs) -> None:
@@ -148,8 +160,11 @@ def _tokens(tabs: Tabs) -> None:
             prompt = recording_input("Voice to decode in; empty: any")
             _, steps, seed = settings(SPEAKING.num_steps, speed=False)
             button = gr.Button("Encode and decode", variant="primary")
-        shown = outputs("speech", "status", "pictures", "codes")
-    on_click(button, tabs.tokens, [recording, name, prompt, steps, seed], shown)
+        with gr.Column():
+            filled = offer(samples.token_rows(names), [recording, name])
+            shown = outputs("speech", "status", "pictures", "codes")
+    inputs = [recording, name, prompt, steps, seed]
+    on_click(button, tabs.tokens, inputs, shown, filled)
 
 
 def _look(tabs: Tabs) -> None:
@@ -164,8 +179,10 @@ def _look(tabs: Tabs) -> None:
                 names.append("codes")
             else:
                 gr.Markdown("With `--tokenizer` the page shows codes, too.")
-        shown = outputs(*names)
-    on_click(button, tabs.look, [recording], shown)
+        with gr.Column():
+            filled = offer(samples.look_rows(), [recording])
+            shown = outputs(*names)
+    on_click(button, tabs.look, [recording], shown, filled)
 
 
 def recording_input(label: str) -> gr.Audio:
@@ -195,14 +212,14 @@ def settings(num_steps: int, speed: bool = True) -> tuple:
 
 
 def outputs(*names: str) -> dict[str, gr.components.Component]:
-    """Where an answer is shown, in a column.
+    """Where an answer is shown.
 
     Args:
         names: ``status``, or attributes of ``Answer``.
     """
     make = {
         "speech": lambda: gr.Audio(
-            label="Result", interactive=False, buttons=["download"]
+            label="Result", interactive=False, autoplay=True, buttons=["download"]
         ),
         "status": lambda: gr.Markdown(),
         "pictures": lambda: gr.HTML(),
@@ -210,5 +227,4 @@ def outputs(*names: str) -> dict[str, gr.components.Component]:
             label="Codes, a line for each codebook", lines=4, buttons=["copy"]
         ),
     }
-    with gr.Column():
-        return {name: make[name]() for name in names}
+    return {name: make[name]() for name in names}

@@ -9,39 +9,58 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from espnet_uniwav.io.audio import to_int16
 from espnet_uniwav.lab.demo.stopwatch import Stopwatch
 from espnet_uniwav.lab.demo.tabs import Answer
 
 
-def named(name: str) -> dict:
-    """Options of every event: its name in the API, and one queue for all.
+def named(name: str | None) -> dict:
+    """Options of every event: its name in the API, if any, and one queue for all.
 
     Models, matplotlib and the log are not made for several threads.
     """
-    return dict(api_name=name, concurrency_limit=1, concurrency_id="work")
+    shown = dict(api_name=name) if name else dict(api_visibility="private")
+    return dict(**shown, concurrency_limit=1, concurrency_id="work")
 
 
 def on_click(
-    button: gr.Button, work: Callable[..., Answer], inputs: Sequence, shown: dict
+    button: gr.Button,
+    work: Callable[..., Answer],
+    inputs: Sequence,
+    shown: dict,
+    filled: Dependency | None = None,
 ) -> None:
-    """Let a button do the work of a tab.
+    """Let a button do the work of a tab, and an example, once it is filled in.
 
     Args:
         button: The button.
         work: A method of ``Tabs``; its name is that of the event in the API.
         inputs: Components, for the arguments but ``progress``.
         shown: Name -> component, see ``outputs``.
+        filled: The event of ``offer``.
     """
-    first = next(iter(shown.values()))
-    button.click(
-        answering(work, list(shown)),
-        list(inputs),
-        list(shown.values()),
-        show_progress_on=[first],
-        **named(work.__name__),
-    )
+    components = list(shown.values())
+    answer = answering(work, list(shown)), list(inputs), components
+    progress = dict(show_progress_on=components[:1])
+    button.click(*answer, **progress, **named(work.__name__))
+    if filled:
+        filled.success(*answer, **progress, **named(None))
+
+
+def offer(rows: dict[str, list], inputs: Sequence) -> Dependency | None:
+    """Show examples; returns the event that one is filled in, None without examples.
+
+    Args:
+        rows: Label -> values of the inputs.
+        inputs: Components.
+    """
+    if not rows:
+        return None
+    labels, values = list(rows), list(rows.values())
+    made = gr.Examples(values, list(inputs), example_labels=labels, label="Examples")
+    return made.load_input_event
 
 
 def answering(work: Callable[..., Answer], names: Sequence[str]) -> Callable:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import numpy as np
 
+from espnet_uniwav.apps.phones.ctm import SILENCE, Segment
 from espnet_uniwav.lab.report import pictures
 
 WIDTH, HEIGHT_OF_ROW = 5.6, 0.45
 FIGURE = (
     '<figure style="margin:0 0 .8em"><figcaption>{title}</figcaption>'
     '<img src="{uri}" alt="{title}" style="width:100%;max-width:560px"></figure>'
+)
+PIXELS_PER_SECOND = 350
+PHONES = (
+    '<figure style="margin:0 0 .8em"><figcaption>Phones of the first sentence, as wide '
+    'as they are long</figcaption><div style="display:flex;flex-wrap:wrap;row-gap:2px;'
+    'font-size:.68em;line-height:2;color:var(--body-text-color)">{boxes}</div>'
+    "</figure>"
+)
+PHONE = (
+    '<span title="{label}: {milliseconds} ms" style="box-sizing:border-box;'
+    "flex:0 0 {pixels:.1f}px;text-align:center;overflow:hidden;"
+    "border-left:1px solid var(--color-accent);"
+    'background:var(--background-fill-secondary)">{text}</span>'
 )
 
 
@@ -26,6 +41,20 @@ def spectrograms(
     """Spectrograms relative to the peak of the first, see ``pictures.spectrograms``."""
     drawn = pictures.spectrograms(versions, rate)
     return "".join(figure(title, uri) for title, uri in drawn.items())
+
+
+def phone_row(phones: Sequence[Segment]) -> str:
+    """Phones as boxes as wide as they are long; silences are empty."""
+    boxes = "".join(
+        PHONE.format(
+            milliseconds=round(1000 * own.duration),
+            pixels=PIXELS_PER_SECOND * own.duration,
+            label=html.escape(own.label),
+            text="" if own.label == SILENCE else html.escape(own.label),
+        )
+        for own in phones
+    )
+    return PHONES.format(boxes=boxes)
 
 
 @pictures.styled

@@ -15,7 +15,7 @@ from espnet_uniwav.apps.tts.edit import align_words, replace_stretch
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.io.audio import SAMPLE_RATE, read_speech, seconds_of
-from espnet_uniwav.lab.demo.figures import code_rows, figure, spectrograms
+from espnet_uniwav.lab.demo.figures import code_rows, figure, phone_row, spectrograms
 from espnet_uniwav.lab.demo.model_loader import Models
 from espnet_uniwav.lab.report.line_charts import weight_bars
 
@@ -92,15 +92,17 @@ class Tabs:
             self._check(prompt)
         progress(0.0, LOADING)
         synthesizer = self.models.synthesizer()
-        chunks = []
+        spoken = []
         settings = dict(speed=speed, num_steps=_whole(num_steps), seed=int(seed or 0))
-        for chunk in synthesizer.stream(text, prompt, prompt_text, **settings):
-            chunks.append(chunk)
-            share = min(len(chunks) / (len(chunks) + 1), 0.95)
-            progress(share, f"{GENERATING}; sentences done: {len(chunks)}")
-        speech, rate = np.concatenate(chunks), synthesizer.sample_rate
-        pictures = spectrograms({"Generated": (speech, [])}, rate)
-        return Answer(speech, rate, pictures)
+        voice = prompt, prompt_text
+        for sentence in synthesizer.speak_sentences(text, *voice, **settings):
+            spoken.append(sentence)
+            share = min(len(spoken) / (len(spoken) + 1), 0.95)
+            progress(share, f"{GENERATING}; sentences done: {len(spoken)}")
+        speech = np.concatenate([own.speech for own in spoken])
+        pictures = phone_row(spoken[0].phones)
+        pictures += spectrograms({"Generated": (speech, [])}, synthesizer.sample_rate)
+        return Answer(speech, synthesizer.sample_rate, pictures)
 
     def place(self, recording: str | None) -> tuple[float, float, float]:
         """A gap in the middle of a recording: start, end and length in seconds."""

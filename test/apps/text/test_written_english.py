@@ -140,8 +140,8 @@ rock 'n' roll, 'tis, the dogs' tails, O'Brien's, don't.
     rock 'n' roll, 'tis, the dogs' tails, O'Brien's, don't.
 naïve café, Zoë, Łódź, straße, Ærø, þing and ﬁne.
     naïve café, Zoë, Lódź, strasse, Aero, thing and fine.
-snake_case, *bold*, `code`, [1] and {x}.
-    snake case, bold , code , one and x .
+snake_case, *bold*, `code`, [1] and {x.
+    snake case, bold , code , one and x.
 © 2024 Acme™, 5 • 6 and § 7.
     twenty twenty-four Acme, five six and section seven.
 3 for $10, or 2/$5; $5,$6.

@@ -242,9 +242,8 @@ def test_edit_command(exp, tmp_path, monkeypatch):
     phones = [Segment(0.0, 0.4, "SIL"), Segment(0.4, 0.6, "B"), Segment(0.6, 1.0, "AA")]
     words = [Segment(0.4, 0.6, "bee"), Segment(0.6, 1.0, "ah")]
     aligned = Alignment(phones, words)
-    monkeypatch.setattr(
-        pocketsphinx_aligner, "PocketSphinxAligner", lambda: lambda utterance: aligned
-    )
+    aligner = "PocketSphinxAligner"
+    monkeypatch.setattr(pocketsphinx_aligner, aligner, lambda **_: lambda _: aligned)
     speech = make_speech([16000])[0][0].numpy()
     soundfile.write(tmp_path / "in.wav", speech, 16000, subtype="PCM_16")
     options = [f"{tmp_path}/in.wav", f"{tmp_path}/out.wav", "--text", "bee ah"]

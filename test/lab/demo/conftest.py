@@ -49,8 +49,7 @@ def tabs(folder, monkeypatch):
     )
     phones = [Segment(0.0, 0.4, "SIL"), Segment(0.4, 0.6, "B"), Segment(0.6, 1.0, "A")]
     aligned = Alignment(phones, [Segment(0.4, 0.6, "bee"), Segment(0.6, 1.0, "ah")])
-    monkeypatch.setattr(
-        pocketsphinx_aligner, "PocketSphinxAligner", lambda: lambda utterance: aligned
-    )
+    aligner = "PocketSphinxAligner"
+    monkeypatch.setattr(pocketsphinx_aligner, aligner, lambda **_: lambda _: aligned)
     tokenizers = [folder / "one", folder / "two"]
     return Tabs(Models(folder / "model", folder / "voice.pth", tokenizers), MOST)

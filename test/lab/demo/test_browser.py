@@ -30,6 +30,7 @@ COLLECT = """
         if (own[0] === 'audio') window.players.push(made);
         return made;
     }"""
+ANSWERED = re.compile("s of computing")
 PLAYED = "window.players.some(own => own.duration > 0.1 && own.currentTime > 0)"
 
 
@@ -64,7 +65,7 @@ def opened(page, title: str, *recordings):
         playwright.expect(panel.get_by_label("Clear")).to_have_count(number + 1)
     yield panel
     panel.locator("button.primary").click()
-    playwright.expect(panel.get_by_text(re.compile("s of computing"))).to_be_visible()
+    playwright.expect(panel.get_by_text(ANSWERED)).to_be_visible()
 
 
 def listen(page, panel) -> None:
@@ -78,7 +79,7 @@ def listen(page, panel) -> None:
 def test_every_tab_gives_speech_that_plays(page, folder):
     speech, voice = folder / "speech.wav", folder / "voice.wav"
     with opened(page, "Speak", voice) as panel:
-        panel.get_by_label("Text", exact=True).fill("AB\nCD")
+        panel.locator("textarea").first.fill("AB\nCD")
     listen(page, panel)
     with opened(page, "Fill a gap", speech) as panel:
         start = panel.get_by_label("number input for Start of the gap")
@@ -105,6 +106,21 @@ def test_every_tab_gives_speech_that_plays(page, folder):
     playwright.expect(panel.locator("img")).to_have_count(3)
     hosts = {urlsplit(url).hostname for url in page.asked if url.startswith("http")}
     assert hosts == {"127.0.0.1"}
+
+
+def test_an_example_gives_speech_at_one_click(page):
+    """The recording is that of the packaged voice."""
+    for title, name in (("Fill a gap", "A gap in the middle"), ("Tokens", "two")):
+        page.get_by_role("tab", name=title).click()
+        panel = page.locator("[role=tabpanel]:visible")
+        panel.locator("button.gallery-item").get_by_text(name).click()
+        playwright.expect(panel.get_by_text(ANSWERED)).to_be_visible()
+        page.wait_for_function(PLAYED)  # without another click
+        page.reload()
+    page.get_by_role("tab", name="Look").click()
+    panel = page.locator("[role=tabpanel]:visible")
+    panel.get_by_text("A recording", exact=True).click()
+    playwright.expect(panel.locator("img")).to_have_count(3)
 
 
 def test_bad_recordings_give_a_message(page, folder):

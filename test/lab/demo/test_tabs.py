@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 
 import numpy as np
@@ -13,12 +14,15 @@ import yaml
 from factories import make_config, make_features, make_model
 from lab.demo.conftest import MOST
 
+from espnet_uniwav.apps.phones.from_text import Phonemizer
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.cli.commands import PRETRAINED, VOICE
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io import folder as storage
 from espnet_uniwav.io.folder import write_folder
+from espnet_uniwav.lab.demo import samples
+from espnet_uniwav.lab.demo.diagrams import STEPS, diagram
 from espnet_uniwav.lab.demo.model_loader import Models
 from espnet_uniwav.lab.demo.stopwatch import Stopwatch
 from espnet_uniwav.lab.demo.tabs import CHARACTERS_PER_SECOND, Tabs
@@ -37,6 +41,7 @@ def test_speak(tabs, folder):
     ]
     assert alone.seconds == len(alone.speech) / 16000 > 0.2
     assert alone.pictures.count("data:image/png") == 1
+    assert re.findall(r"title=.(\w+): \d+ ms", alone.pictures) == ["A", "B"]
     slow = tabs.speak("AB\nCD", speed=0.5, num_steps=1)
     assert slow.seconds > alone.seconds
     voiced = tabs.speak("AB", str(folder / "voice.wav"), "A", num_steps=1)
@@ -187,6 +192,32 @@ def test_steps_that_are_not_given_are_those_of_the_voice(tabs, folder):
     assert np.array_equal(
         tabs.edit(*edited).speech, tabs.edit(*edited, num_steps=1).speech
     )
+
+
+def test_examples_name_what_the_package_holds(tabs, tmp_path, monkeypatch):
+    pytest.importorskip("pocketsphinx")
+    recording, said = samples.own_recording()
+    assert 0 < tabs.place(recording)[2] <= MOST and samples.WORD in said
+    phonemize = Phonemizer()
+    for text, *_ in samples.speak_rows().values():
+        assert len(phonemize(text)) > 10
+    (edit,) = samples.edit_rows().values()
+    assert edit[:3] == [recording, said, samples.WORD] and phonemize(edit[3])
+    assert list(samples.token_rows(["a", "b", "c"])) == ["a", "c"]
+    monkeypatch.setattr(storage, "PACKAGED", tmp_path)
+    assert samples.look_rows() == samples.edit_rows() == samples.token_rows(["a"]) == {}
+    assert [prompt for _, prompt, _ in samples.speak_rows().values()] == [None, None]
+
+
+def test_every_tab_has_its_diagram(tabs):
+    pytest.importorskip("gradio")
+    from espnet_uniwav.lab.demo.blocks import build_page
+
+    parts = build_page(tabs).get_config_file()["components"]
+    shown = [str(own["props"].get("value")) for own in parts]
+    for tab in STEPS:
+        assert diagram(tab) in shown
+        assert not re.search("#[0-9a-f]{3}|rgb", diagram(tab))  # colours of the theme
 
 
 def test_without_models(tmp_path, monkeypatch, folder):
