@@ -1,7 +1,5 @@
 """What every test starts from: one thread, a fixed seed, tiny speech."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,13 +1,12 @@
 """Tiny parts, each with keyword overrides."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import soundfile
 import torch
 from torch import nn
 
@@ -72,7 +71,7 @@ def make_ssl_conf(layers=SMALLEST, **overrides):
 
 def command(name: str) -> Callable[[list[str]], None]:
     """``uniwav NAME``, as a function of the other words."""
-    return lambda words: uniwav.main([name, *words])
+    return lambda words: uniwav.main([name, *map(str, words)])
 
 
 def sharpen(module: nn.Module) -> nn.Module:
@@ -104,6 +103,26 @@ def make_speech(lengths, seed=0):
     lengths = torch.tensor(lengths)
     padding = torch.arange(speech.shape[1]) >= lengths[:, None]
     return speech.masked_fill(padding, 0.0), lengths
+
+
+def write_data(folder, lengths, **tables):
+    """Write recordings, a ``wav.scp`` of them and the ``shape`` of each.
+
+    Args:
+        folder: Must exist.
+        lengths: Of the recordings, in samples.
+        **tables: Name of a further table -> its line for each recording.
+
+    Returns:
+        Path of the ``wav.scp``, whose names are utt0, utt1 and so on.
+    """
+    paths = [folder / f"{i}.wav" for i in range(len(lengths))]
+    for i, (path, length) in enumerate(zip(paths, lengths)):
+        soundfile.write(path, make_speech([length], seed=i)[0][0].numpy(), 16000)
+    for name, lines in {"wav.scp": paths, "shape": lengths, **tables}.items():
+        rows = (f"utt{i} {line}\n" for i, line in enumerate(lines))
+        (folder / name).write_text("".join(rows))
+    return folder / "wav.scp"
 
 
 def make_features(**overrides):

@@ -1,7 +1,5 @@
 """A tiny pre-training with fixed weights, batches and draws, for two trainers."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Wheel and source archive, made of a copy without git: models and templates inside."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re

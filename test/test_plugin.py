@@ -1,7 +1,5 @@
 """Registration: one table, idempotent, before or after the task's import."""
 
-from __future__ import annotations
-
 import importlib
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Hidden messages of other packages, and that nothing else is hidden."""
 
-from __future__ import annotations
-
 import warnings
 from types import ModuleType
 

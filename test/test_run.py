@@ -1,7 +1,5 @@
 """The drop-in for ``python``."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """``uniwav align``: one command, four methods, the same files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What speaks, edits, fills and encodes needs no ESPnet, and starts at once."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

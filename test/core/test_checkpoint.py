@@ -1,7 +1,5 @@
 """Checkpoints: equality, strictness, no pickle."""
 
-from __future__ import annotations
-
 import os
 import pickle
 

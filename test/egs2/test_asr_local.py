@@ -1,7 +1,5 @@
 """The asr1 recipe's own scripts: how errors are counted, tokens of frames, minutes."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

@@ -1,7 +1,5 @@
 """The ssl1 recipe's own script: what the codes of a teacher know of phones."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

@@ -1,7 +1,5 @@
 """Weights that the codec recipe starts from (egs2/mini_speech/codec1/local)."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 

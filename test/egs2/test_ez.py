@@ -1,7 +1,5 @@
 """The script for ESPnet-EZ that doc/pretrain.md shows: pre-train, export, fine-tune."""
 
-from __future__ import annotations
-
 import importlib.util
 
 import pytest

@@ -1,7 +1,5 @@
 """Libri-Light's long recordings become segments."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import sys

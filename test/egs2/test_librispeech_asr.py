@@ -1,7 +1,5 @@
 """The librispeech/asr1 recipe: what it says before asr.sh starts."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

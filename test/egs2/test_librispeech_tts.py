@@ -1,7 +1,5 @@
 """The librispeech/tts1 recipe's own script: prompts in one text."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil

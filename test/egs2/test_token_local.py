@@ -1,7 +1,5 @@
 """The token1 recipe's own script: the size of codes."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

@@ -1,7 +1,5 @@
 """Numbers out of bounds are refused where they come in."""
 
-from __future__ import annotations
-
 import argparse
 
 import pytest

@@ -1,7 +1,5 @@
 """Names of checkpoints, what they find, and tensors that are refused."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import yaml

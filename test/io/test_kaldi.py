@@ -1,7 +1,5 @@
 """Tables of data folders."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np

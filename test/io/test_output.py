@@ -1,7 +1,5 @@
 """What is written is whole, stays in its folder, and has one writer."""
 
-from __future__ import annotations
-
 import errno
 import os
 import pkgutil

@@ -1,7 +1,5 @@
 """Guessed phones are those of g2p_en, without its import."""
 
-from __future__ import annotations
-
 import random
 from types import SimpleNamespace
 

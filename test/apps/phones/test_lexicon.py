@@ -1,7 +1,5 @@
 """Pronunciations: dictionary, hyphens, possessives, spelling."""
 
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.apps.phones.g2p import spell

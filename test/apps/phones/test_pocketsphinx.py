@@ -1,7 +1,5 @@
 """Alignments of real speech by PocketSphinx."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

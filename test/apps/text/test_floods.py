@@ -1,7 +1,5 @@
 """Hostile texts take a time in proportion to their length."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

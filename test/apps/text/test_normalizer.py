@@ -1,7 +1,5 @@
 """Written English as it is read; what is refused; what stays as it was."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

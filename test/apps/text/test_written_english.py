@@ -1,7 +1,5 @@
 """Lines as people write them, and what is said: the whole of what is read."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

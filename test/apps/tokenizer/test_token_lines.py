@@ -1,7 +1,5 @@
 """What is encoded to be scored, and whose voice is to be heard."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tokens and frames: closed forms, and what padding may not change."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

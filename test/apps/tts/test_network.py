@@ -1,7 +1,5 @@
 """The synthesiser: training, fixed seeds, kept context, and refused input."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

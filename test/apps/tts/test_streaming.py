@@ -1,7 +1,5 @@
 """Speech that can be heard before all of it is computed."""
 
-from __future__ import annotations
-
 import io
 import os
 

@@ -1,7 +1,5 @@
 """Texts of any length, and other words in a recording."""
 
-from __future__ import annotations
-
 import os
 import threading
 

@@ -1,7 +1,5 @@
 """Phones with durations, and the lines to speak."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A vocoder instead of Griffin-Lim, and its training by ESPnet's GAN codec task."""
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Neural codecs as features: lengths, padding, and weights saved with the model."""
 
-from __future__ import annotations
-
 import pytest
 import soundfile
 import torch

@@ -1,7 +1,5 @@
 """The flow decoder: its start, what it depends on, skips, padding."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, NUM_MELS, POSITIONS, fit, make_decoder

@@ -1,7 +1,5 @@
 """The decoder's objective: its inputs, the frames in the loss, fp32."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import (

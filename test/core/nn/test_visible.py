@@ -1,7 +1,5 @@
 """Packed frames: packing, unpacking, and utterances without visible frames."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, POSITIONS, make_transformer

@@ -1,7 +1,5 @@
 """The objective of self-distillation: loss, padding, fp32, statistics, collapse."""
 
-from __future__ import annotations
-
 import logging
 import math
 

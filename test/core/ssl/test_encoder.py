@@ -1,7 +1,5 @@
 """The encoder: masking, padding, batches, determinism."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import NUM_MELS, POSITIONS, make_encoder

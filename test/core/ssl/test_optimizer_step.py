@@ -1,7 +1,5 @@
 """Teacher and codebooks are updated once per optimiser step actually taken."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 

@@ -1,19 +1,13 @@
 """Continued pre-training: ``model_conf: {checkpoint: ...}`` of the SSL task."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import yaml
+from espnet2.tasks.ssl import SSLTask
+from espnet_case import DINOSR, FLOW_MATCHING, make_args
 from factories import make_speech
 
-from espnet_uniwav import plugin
-
-plugin.register()
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import DINOSR, FLOW_MATCHING, make_args  # noqa: E402
-
-from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
+from espnet_uniwav.integrations.espnet.experiment import export_experiment
 
 
 @pytest.fixture

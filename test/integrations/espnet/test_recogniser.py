@@ -1,7 +1,5 @@
 """Weights of strangers: nothing in them is executed."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

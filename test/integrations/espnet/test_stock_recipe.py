@@ -1,20 +1,16 @@
 """The commands that ESPnet's stock ``ssl.sh`` gives, on audio without labels."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 
 import pytest
-import soundfile
 import yaml
-from factories import ROOT, make_speech
+from espnet_case import SSL_CONF, write_task
+from factories import ROOT
 
-pytest.importorskip("espnet2")
 pytestmark = pytest.mark.integration
 
-CONF = ROOT / "egs2/mini_speech/ssl1/conf/train_tiny.yaml"
 PYTHON = [sys.executable, "-m", "espnet_uniwav.run"]
 TINY = dict(
     encoder_conf=dict(num_layers=2, embed_dim=16, num_heads=2, ffn_dim=32),
@@ -38,19 +34,11 @@ def call(folder, *args):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("recipe")
-    scp = ""
-    for i in range(6):
-        speech, _ = make_speech([6400 + 300 * i], seed=i)
-        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
-        scp += f"utt{i} {i}.wav\n"
-    (folder / "wav.scp").write_text(scp)
-    (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    conf = {**yaml.safe_load(CONF.read_text()), **TINY}
+    conf = {**yaml.safe_load(SSL_CONF.read_text()), **TINY}
     conf["loss"][0]["conf"]["num_codebooks"] = 1
     conf["loss"][1]["conf"]["decoder"] = dict(num_layers=2, num_heads=2, ffn_dim=32)
-    (folder / "conf.yaml").write_text(yaml.safe_dump(conf))
-    return folder
+    folder = tmp_path_factory.mktemp("recipe")
+    return write_task(folder, conf, [6400 + 300 * i for i in range(6)])
 
 
 def stage(folder, shapes, output_dir, *more):

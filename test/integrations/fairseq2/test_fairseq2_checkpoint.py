@@ -1,7 +1,5 @@
 """Checkpoint folders, cards and sizes as fairseq2 sees them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The recipe: ESPnet's losses, resumed, in two processes; what it saves."""
 
-from __future__ import annotations
-
 import functools
 import json
 import operator

@@ -1,7 +1,5 @@
 """A tiny checkpoint, and S3PRL's cache in a folder of the test."""
 
-from __future__ import annotations
-
 import pytest
 from factories import make_config, make_model
 

@@ -1,7 +1,5 @@
 """The entries of ``s3prl.hub``, and S3PRL's own wrappers around them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

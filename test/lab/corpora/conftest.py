@@ -1,7 +1,5 @@
 """A corpus with good files."""
 
-from __future__ import annotations
-
 import pytest
 from corpus_case import Result, noise, write
 

@@ -1,7 +1,5 @@
 """Bad and unusual audio: converted, or skipped with its reason."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Which texts are kept."""
 
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.lab.corpora import texts as data_texts

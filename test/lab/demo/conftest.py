@@ -1,7 +1,5 @@
 """Tiny models behind the page: a checkpoint, a tokenizer, and a voice."""
 
-from __future__ import annotations
-
 import pytest
 import soundfile
 from factories import make_config, make_model, make_speech, make_synthesizer

@@ -1,7 +1,5 @@
 """What the tabs of the page do."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 

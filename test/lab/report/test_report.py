@@ -1,7 +1,5 @@
 """The report page: complete, self-contained, and clear about what is missing."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

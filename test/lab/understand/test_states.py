@@ -1,7 +1,5 @@
 """States, labels and corpora: the right vector beside the right label."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile

@@ -1,7 +1,5 @@
 """The command and its section: tones as phones, pitch of a hum as speaker."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np
