@@ -9,13 +9,10 @@ from espnet2.tasks.tts import TTSTask
 from factories import (
     ROOT,
     TRAINING,
-    make_config,
-    make_model,
     make_speech,
+    save_model,
     write_data,
 )
-
-from espnet_uniwav.core.checkpoint import save_checkpoint
 
 SOUND = "wav.scp,speech,sound"
 BLANK, SOS_EOS = ["<blank>", "<unk>"], ["<sos/eos>"]
@@ -114,7 +111,7 @@ def asr_conf(**overrides):
 
 def write_tts(folder):
     """Six utterances with phones and durations, a checkpoint and a configuration."""
-    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
+    save_model(folder / "checkpoint")
     return write_task(
         folder,
         TTS_CONF,

@@ -12,6 +12,7 @@ from torch import nn
 
 from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.cli import uniwav
+from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.matching import FlowMatching
@@ -105,13 +106,20 @@ def make_speech(lengths, seed=0):
     return speech.masked_fill(padding, 0.0), lengths
 
 
+def write_tables(folder, tables):
+    """Write tables of a data folder: name of the file -> utterance -> value."""
+    for name, table in tables.items():
+        lines = (f"{utterance} {value}\n" for utterance, value in table.items())
+        (folder / name).write_text("".join(lines))
+
+
 def write_data(folder, lengths, **tables):
     """Write recordings, a ``wav.scp`` of them and the ``shape`` of each.
 
     Args:
         folder: Must exist.
         lengths: Of the recordings, in samples.
-        **tables: Name of a further table -> its line for each recording.
+        **tables: Name of a further table -> its values.
 
     Returns:
         Path of the ``wav.scp``, whose names are utt0, utt1 and so on.
@@ -119,9 +127,9 @@ def write_data(folder, lengths, **tables):
     paths = [folder / f"{i}.wav" for i in range(len(lengths))]
     for i, (path, length) in enumerate(zip(paths, lengths)):
         soundfile.write(path, make_speech([length], seed=i)[0][0].numpy(), 16000)
-    for name, lines in {"wav.scp": paths, "shape": lengths, **tables}.items():
-        rows = (f"utt{i} {line}\n" for i, line in enumerate(lines))
-        (folder / name).write_text("".join(rows))
+    names = [f"utt{i}" for i in range(len(lengths))]
+    columns = {"wav.scp": paths, "shape": lengths, **tables}
+    write_tables(folder, {key: dict(zip(names, own)) for key, own in columns.items()})
     return folder / "wav.scp"
 
 
@@ -194,6 +202,13 @@ def make_model(**overrides):
     return model
 
 
+def save_model(folder, **overrides):
+    """Save a tiny ``UniWav`` as a checkpoint, and return it."""
+    model = make_model(**overrides)
+    save_checkpoint(model, make_config(**overrides), folder)
+    return model
+
+
 def make_synthesizer(token_list=tuple("01234567"), visible_only=False, **overrides):
     """A tiny ``SynthesizerNetwork`` that has seen all its tokens."""
     torch.manual_seed(0)
@@ -201,6 +216,18 @@ def make_synthesizer(token_list=tuple("01234567"), visible_only=False, **overrid
     synthesizer = SynthesizerNetwork(model, token_list, dropout=0.0, **overrides)
     synthesizer.known_tokens.fill_(True)
     return synthesizer.eval()
+
+
+def train_steps(step, parameters, number, lr):
+    """Losses of some steps of Adam, of ``step(i)`` each."""
+    optimizer, losses = torch.optim.Adam(parameters, lr), []
+    for i in range(number):
+        loss = step(i)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
 
 
 class GivenMask(nn.Module):

@@ -1,5 +1,3 @@
-"""A disk that is full."""
-
 import resource
 import signal
 from contextlib import contextmanager

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import command, make_speech
+from factories import command, make_speech, write_tables
 
 from espnet_uniwav.apps.phones.ctm import read_ctm
 from espnet_uniwav.io.pipe import ALLOW
@@ -37,9 +37,7 @@ def data(tmp_path, monkeypatch):
         "text": TEXTS,
         "utt2spk": {name: name[:2] for name in TEXTS},
     }
-    for name, table in tables.items():
-        lines = (f"{key} {value}\n" for key, value in table.items())
-        (folder / name).write_text("".join(lines))
+    write_tables(folder, tables)
     return folder
 
 
@@ -89,7 +87,6 @@ def save_asr(folder, **conf):
 
 
 def test_pocketsphinx(data, tmp_path, capsys):
-    pytest.importorskip("pocketsphinx")
     out = tmp_path / "out"
     with pytest.raises(SystemExit, match=f"; 2 failed, see {out}/failed.tsv"):
         align([str(data), str(out), "--nj", "1"])

@@ -1,5 +1,3 @@
-"""The small commands: size, hook, config."""
-
 import pytest
 from factories import ROOT, command
 

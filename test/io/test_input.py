@@ -1,5 +1,3 @@
-"""Configurations of unknown origin."""
-
 import pytest
 
 from espnet_uniwav.io.input import error_context, read_yaml

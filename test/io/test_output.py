@@ -141,12 +141,6 @@ with locked({str(tmp_path)!r}):
     assert done.stdout == "one writer\n", done.stderr
 
 
-def test_a_folder_in_the_way_is_named(tmp_path):
-    (tmp_path / "a").mkdir()
-    with pytest.raises(IsADirectoryError, match="a: expected a file to write"):
-        write_text(tmp_path / "a", "x")
-
-
 def test_a_link_is_followed(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there/target").write_text("before")

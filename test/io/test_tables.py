@@ -1,5 +1,3 @@
-"""Tables with a header line."""
-
 import pytest
 
 from espnet_uniwav.io.tables import TSV, markdown, read_rows, write_csv, write_tsv

@@ -1,5 +1,3 @@
-"""The feature spec, which is saved with every checkpoint."""
-
 import pytest
 import yaml
 from factories import make_features

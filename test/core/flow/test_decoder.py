@@ -30,16 +30,6 @@ def test_padding_changes_no_valid_frame(position):
         torch.testing.assert_close(batch[i, :n], alone[0], atol=5e-5, rtol=1e-4)
 
 
-def test_batch_of_one_equals_batch_of_many():
-    decoder = make_decoder().eval()
-    x_t, t, z = draw(4)
-    batch = decoder(x_t, t, z)
-    for i in range(4):
-        one = slice(i, i + 1)
-        alone = decoder(x_t[one], t[one], z[one])
-        torch.testing.assert_close(batch[one], alone, atol=5e-5, rtol=1e-4)
-
-
 def test_time_and_condition_matter():
     decoder = make_decoder().eval()
     x_t, t, z = draw()

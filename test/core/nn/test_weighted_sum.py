@@ -1,5 +1,3 @@
-"""z, the weighted sum of all states."""
-
 import numpy as np
 import pytest
 import torch

@@ -103,22 +103,6 @@ def test_padding_changes_no_valid_frame(position, visible_only):
             )
 
 
-@pytest.mark.parametrize("position", POSITIONS)
-def test_batch_of_one_equals_batch_of_many(position):
-    encoder = make_encoder(position=position).eval()
-    x = torch.randn(5, 14, NUM_MELS)
-    batch = run(encoder, x)[-1]
-    for i in range(5):
-        alone = run(encoder, x[i : i + 1])[-1][0]
-        torch.testing.assert_close(batch[i], alone, atol=2e-5, rtol=1e-4)
-
-
-def test_evaluation_is_deterministic():
-    encoder = make_encoder(dropout=0.5, layer_drop=0.5).eval()
-    x = torch.randn(2, 14, NUM_MELS)
-    assert torch.equal(run(encoder, x)[-1], run(encoder, x)[-1])
-
-
 @both_ways
 def test_every_parameter_is_trained(visible_only):
     encoder = make_encoder(position="conv_alibi", visible_only=visible_only)

@@ -4,9 +4,7 @@ import shutil
 
 import pytest
 from espnet_case import LETTERS, SOUND, asr_conf, train, write_task
-from factories import TRAINING, make_config, make_model, make_speech
-
-from espnet_uniwav.core.checkpoint import save_checkpoint
+from factories import TRAINING, make_speech, save_model
 
 pytestmark = pytest.mark.integration
 
@@ -15,7 +13,7 @@ pytestmark = pytest.mark.integration
 def folder(tmp_path_factory):
     """A data folder of six utterances, a checkpoint and a configuration."""
     folder = tmp_path_factory.mktemp("asr")
-    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
+    save_model(folder / "checkpoint")
     conf = asr_conf(frontend_conf=dict(checkpoint=f"{folder}/checkpoint"))
     conf |= {**TRAINING, "best_model_criterion": [["valid", "cer_ctc", "min"]]}
     text = ["A B A"[:end] for end in range(1, 7)]

@@ -5,7 +5,7 @@ import torch
 import yaml
 from espnet2.tasks.ssl import SSLTask
 from espnet_case import DINOSR, FLOW_MATCHING, make_args
-from factories import make_speech
+from factories import make_speech, train_steps
 
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
 
@@ -29,11 +29,7 @@ def trained(tmp_path, speech):
 def make_trained(folder, speech, **overrides):
     args = make_args(folder, **overrides)
     model = SSLTask.build_model(args).train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for _ in range(2):
-        model(speech=speech[0], speech_lengths=speech[1])[0].backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    train_steps(lambda i: model(*speech)[0], model.parameters(), 2, 1e-2)
     exp = folder / "exp"
     exp.mkdir()
     (exp / "config.yaml").write_text(yaml.safe_dump(vars(args)))

@@ -7,10 +7,10 @@ import torch
 from espnet2.tasks.asr import ASRTask
 from espnet2.tasks.ssl import SSLTask
 from espnet_case import asr_conf, make_args, parse, save_experiment
-from factories import command, make_config, make_model
+from factories import command, save_model
 
 from espnet_uniwav import load
-from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.core.checkpoint import load_checkpoint
 from espnet_uniwav.integrations.espnet.recogniser import load_model
 from espnet_uniwav.io.folder import read_config
 
@@ -37,7 +37,7 @@ def test_pretraining(tmp_path):
 @pytest.fixture
 def recogniser(tmp_path):
     """Fine-tuned from a checkpoint that is no longer there."""
-    save_checkpoint(make_model(), make_config(), tmp_path / "start")
+    save_model(tmp_path / "start")
     conf = asr_conf(
         frontend_conf=dict(checkpoint=f"{tmp_path}/start"),
         model="uniwav",

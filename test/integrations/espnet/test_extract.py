@@ -8,9 +8,14 @@ import soundfile
 import torch
 import yaml
 from espnet_case import train, write_task
-from factories import command, make_config, make_model, make_speech, make_ssl_conf
+from factories import (
+    command,
+    make_model,
+    make_speech,
+    make_ssl_conf,
+    save_model,
+)
 
-from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.features.stored import FeatureWriter, read_spec
 from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
@@ -159,7 +164,7 @@ def test_other_features_are_refused(folder):
 
 
 def test_a_checkpoint_names_the_features_too(folder, packaged):
-    save_checkpoint(make_model(), make_config(), folder / "ckpt")
+    save_model(folder / "ckpt")
     command = [folder / "good.scp", folder / "other"]
     extract([*command, "--config", folder / "ckpt/config.yaml"])
     assert read_spec(folder / "other") == make_model().features.spec

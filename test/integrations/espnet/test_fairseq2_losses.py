@@ -14,6 +14,7 @@ from espnet_case import make_args
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.rnn import pad_sequence
 
+from espnet_uniwav import plugin
 from espnet_uniwav.integrations.espnet.experiment import espnet_prefixes
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.kaldi import read_table
@@ -84,7 +85,8 @@ def train(folder, rank=0, size=1):
 
 
 def work(rank, folder):
-    """One of two processes."""
+    """One of two processes, which know nothing of ``conftest.py``."""
+    plugin.register()
     torch.set_num_threads(1)
     store = f"file://{folder}/store"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)

@@ -10,10 +10,17 @@ import yaml
 from espnet2.tasks.abs_task import scheduler_classes
 from espnet2.tasks.asr import ASRTask
 from espnet_case import asr_conf, parse
-from factories import NUM_MELS, command, make_config, make_model, make_speech
+from factories import (
+    NUM_MELS,
+    TRANSFORMER,
+    command,
+    make_config,
+    make_speech,
+    save_model,
+)
 
 from espnet_uniwav import plugin
-from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.core.checkpoint import load_checkpoint
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
 from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
 from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
@@ -26,11 +33,7 @@ NUM_LAYERS = 3
 
 
 def save(folder, **encoder):
-    config = make_config()
-    config["encoder"].update(encoder)
-    model = make_model(**config)
-    save_checkpoint(model, config, folder)
-    return model
+    return save_model(folder, encoder={**TRANSFORMER, **encoder})
 
 
 @pytest.fixture

@@ -80,7 +80,12 @@ def test_one_step_trains_every_parameter(make_ssl, speech, mode):
 
 
 @pytest.mark.parametrize(
-    "change", (*MODES.values(), dict(loss=[DINOSR]), dict(loss=[FLOW_MATCHING]))
+    "change",
+    (
+        *(MODES[mode] for mode in ("", "visible-views-own_ffn", "own_state")),
+        dict(loss=[DINOSR]),
+        dict(loss=[FLOW_MATCHING]),
+    ),
 )
 def test_loss_falls_on_a_fixed_batch(make_ssl, speech, change):
     model = make_ssl(**{"util": [{"name": "span_mask", "conf": {}}], **change})
@@ -141,19 +146,6 @@ def test_savings_change_no_number(make_ssl, speech, saving, mode):
             torch.testing.assert_close(
                 saved_gradients[name], gradient, atol=1e-5, rtol=1e-3, msg=name
             )
-
-
-def test_accumulated_gradients_make_one_update(make_ssl, speech):
-    model = make_ssl()
-    optimizer = make_optimizer(model)
-    words = objective(model).codebooks.codewords.clone()
-    for _ in range(2):
-        loss, _, _ = model(speech=speech[0], speech_lengths=speech[1])
-        (loss / 2).backward()
-        assert torch.equal(objective(model).codebooks.codewords, words)
-    optimizer.step()
-    assert int(model.global_step) == int(objective(model).teacher.num_updates) == 1
-    assert not torch.equal(objective(model).codebooks.codewords, words)
 
 
 @pytest.mark.parametrize("value", (float("nan"), float("inf")))
@@ -238,11 +230,6 @@ MISTAKES = (
         "takes loss: dinosr, flow_matching and masked_prediction, found HuBERTLoss",
     ),
     (dict(model_conf=dict(num_views=0)), "num_views must be 1 or more, found 0"),
-    (dict(loss=[with_conf(DINOSR, heads="x")]), "heads must be one of .* found 'x'"),
-    (
-        dict(loss=[with_conf(DINOSR, ema_schedule="x")]),
-        "ema_schedule must be one of .* found 'x'",
-    ),
     (dict(encoder_conf=dict(num_layer=3)), "num_layer"),
     (dict(loss=[dict(name="dinosr", conf=dict(codebooks=2))]), "codebooks"),
     (dict(loss=[FLOW_MATCHING, FLOW_MATCHING]), "flow_matching"),

@@ -11,11 +11,15 @@ import torch
 import yaml
 from espnet2.tasks.ssl import SSLTask
 from espnet_case import train, train_options, write_task
-from factories import TRAINING, command, make_config, make_model, make_speech
+from factories import (
+    TRAINING,
+    command,
+    make_speech,
+    save_model,
+)
 
 from espnet_uniwav.apps.tokenizer.files import read_codes
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
-from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
 from espnet_uniwav.io.folder import read_config
 from espnet_uniwav.io.pipe import ALLOW
@@ -42,7 +46,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("token")
     conf = dict(model="uniwav_tokenizer", use_preprocessor=False, **TRAINING)
     write_task(folder, conf, [12800 + 320 * i for i in range(NUMBER)])
-    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
+    save_model(folder / "checkpoint")
     places = [folder / name for name in ("checkpoint", "wav.scp", "start")]
     cluster([*places, "--layer", "2", "--num_codebooks", "2", "--codebook_size", "16"])
     return folder
@@ -335,7 +339,7 @@ def test_cluster_refuses(folder, tmp_path):
         cluster([*places, "--layer", "9"])
     with pytest.raises(SystemExit, match="at least 1024 frames"):
         cluster([*places, "--layer", "1"])
-    save_checkpoint(make_model(decoder=None), make_config(decoder=None), tmp_path / "e")
+    save_model(tmp_path / "e", decoder=None)
     places[0] = tmp_path / "e"
     small = ["--layer", "1", "--codebook_size", "8"]
     with pytest.raises(SystemExit, match="needs a model with a decoder"):

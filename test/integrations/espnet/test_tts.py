@@ -81,13 +81,6 @@ def test_starts_from_the_checkpoint(folder):
     assert not torch.equal(found[key], expected[key])
 
 
-def test_starts_from_a_packaged_model(folder, packaged):
-    model = build_tts(folder, tts_conf={"checkpoint": "tiny-test"})
-    tensors = model.tts.synthesizer.uniwav.state_dict()
-    expected = packaged.state_dict()
-    assert all(torch.equal(tensors[key], expected[key]) for key in expected)
-
-
 def test_durations_must_fit(folder):
     model = build_tts(folder).train()
     assert model(**make_tts_batch())[0].isfinite()
@@ -298,7 +291,6 @@ def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
 
 @pytest.mark.integration
 def test_an_exported_model_keeps_its_vocoder(exp, folder, tmp_path):
-    pytest.importorskip("vocos")
     features = load_checkpoint(folder / "checkpoint").features
     size = dict(dim=8, ffn_dim=8, num_layers=1)
     config = {"features": make_config()["features"], "vocoder": size}

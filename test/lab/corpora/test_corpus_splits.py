@@ -1,5 +1,3 @@
-"""Who goes to train, dev and test."""
-
 from corpus_case import noise, write, write_table
 
 

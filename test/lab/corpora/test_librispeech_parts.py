@@ -1,5 +1,3 @@
-"""Data folders of LibriSpeech."""
-
 import numpy as np
 import pytest
 import soundfile

@@ -194,11 +194,6 @@ def test_a_checkpoint_without_decoder_is_a_note(tmp_path, experiment, wav_scp):
     assert "<audio" not in html
 
 
-def test_a_packaged_model_by_its_name(tmp_path, experiment, wav_scp, packaged):
-    more = ("--checkpoint", "tiny-test", "--wav_scp", wav_scp)
-    assert "<audio" in build(tmp_path, "--exp", experiment, *more)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
