@@ -6,13 +6,7 @@ import torch
 import yaml
 from espnet2.tasks.ssl import SSLTask
 from espnet2.tasks.tts import TTSTask
-from factories import (
-    ROOT,
-    TRAINING,
-    make_speech,
-    save_model,
-    write_data,
-)
+from factories import ROOT, TRAINING, make_speech, save_model, write_data
 
 SOUND = "wav.scp,speech,sound"
 BLANK, SOS_EOS = ["<blank>", "<unk>"], ["<sos/eos>"]

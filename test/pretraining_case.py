@@ -45,5 +45,5 @@ def write_recordings(folder: Path) -> Path:
 
 
 def recorded(processes: int) -> list[float]:
-    """Losses of ESPnet's trainer, see test/tasks/test_fairseq2_losses.py."""
+    """Losses of ESPnet's trainer, see ``espnet/test_fairseq2_losses.py``."""
     return json.loads(RECORDED.read_text())[str(processes)]

@@ -1,13 +1,11 @@
 """``uniwav align``: one command, four methods, the same files."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 import torch
 import yaml
-from factories import command, make_speech, write_tables
+from factories import Canary, command, make_speech, write_tables
 
 from espnet_uniwav.apps.phones.ctm import read_ctm
 from espnet_uniwav.io.pipe import ALLOW
@@ -133,12 +131,7 @@ def test_ctc(data, tmp_path, capsys):
 def test_ctc_of_a_pickle_does_not_run(data, tmp_path):
     save_asr(tmp_path / "exp")
     sung = tmp_path / "sung"
-
-    class Canary:
-        def __reduce__(self):
-            return Path.touch, (sung,)
-
-    torch.save({"ctc": Canary()}, tmp_path / "exp/model.pth")
+    torch.save({"ctc": Canary(sung)}, tmp_path / "exp/model.pth")
     command = [str(data), str(tmp_path / "out"), "--method", "ctc", "--model"]
     with pytest.raises(SystemExit, match="model.pth: expected weights alone"):
         align([*command, str(tmp_path / "exp/model.pth")])

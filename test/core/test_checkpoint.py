@@ -1,12 +1,18 @@
 """Checkpoints: equality, strictness, no pickle."""
 
-import os
 import pickle
 
 import pytest
 import torch
 import yaml
-from factories import NUM_MELS, make_config, make_features, make_model, save_model
+from factories import (
+    NUM_MELS,
+    Canary,
+    make_config,
+    make_features,
+    make_model,
+    save_model,
+)
 from safetensors.torch import load_file, save_file
 
 from espnet_uniwav.core.card import read_card, write_card
@@ -114,22 +120,14 @@ def test_missing_file_is_named(folder, name):
         load_checkpoint(folder)
 
 
-class Malicious:
-    def __init__(self, target):
-        self.target = target
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.target),)
-
-
 def test_pickle_is_not_executed(folder, tmp_path):
     trap = tmp_path / "trap"
-    payload = pickle.dumps(Malicious(trap))
+    payload = pickle.dumps(Canary(trap))
     (folder / "model.safetensors").write_bytes(payload)
     (folder / "model.pth").write_bytes(payload)
     with pytest.raises(Exception):
         load_checkpoint(folder)
-    torch.save(Malicious(trap), folder / "model.safetensors")
+    torch.save(Canary(trap), folder / "model.safetensors")
     with pytest.raises(Exception):
         load_checkpoint(folder)
     assert not trap.exists()

@@ -5,11 +5,7 @@ import random
 import pytest
 
 from espnet_uniwav.apps.phones.lexicon import pronounce, tokenize
-from espnet_uniwav.apps.text.characters import (
-    LONGEST_TEXT,
-    check_english,
-    check_text,
-)
+from espnet_uniwav.apps.text.characters import LONGEST_TEXT, check_english, check_text
 from espnet_uniwav.apps.text.normalizer import normalize
 from espnet_uniwav.apps.text.numbers import roman
 from espnet_uniwav.apps.text.write_out import write_out

@@ -8,13 +8,7 @@ import soundfile
 import torch
 import yaml
 from espnet_case import train, write_task
-from factories import (
-    command,
-    make_model,
-    make_speech,
-    make_ssl_conf,
-    save_model,
-)
+from factories import command, make_model, make_speech, make_ssl_conf, save_model
 
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.features.stored import FeatureWriter, read_spec

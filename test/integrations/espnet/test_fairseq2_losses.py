@@ -1,4 +1,4 @@
-"""ESPnet's trainer gives the losses that test/fairseq2 compares fairseq2's with."""
+"""ESPnet's trainer gives the losses that fairseq2's recipe is compared with."""
 
 import json
 

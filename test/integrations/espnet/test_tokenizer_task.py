@@ -11,12 +11,7 @@ import torch
 import yaml
 from espnet2.tasks.ssl import SSLTask
 from espnet_case import train, train_options, write_task
-from factories import (
-    TRAINING,
-    command,
-    make_speech,
-    save_model,
-)
+from factories import TRAINING, command, make_speech, save_model
 
 from espnet_uniwav.apps.tokenizer.files import read_codes
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer

@@ -1,7 +1,6 @@
 """``tts: uniwav`` through stock commands, and our own commands around it."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import soundfile
 import torch
 import yaml
 from espnet_case import PHONES, build_tts, make_tts_batch, tts_train, write_tts
-from factories import NUM_MELS, command, make_config, make_speech
+from factories import NUM_MELS, Canary, command, make_config, make_speech
 
 from espnet_uniwav import load
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
@@ -370,13 +369,8 @@ def test_export_finds_the_vocoder(exp, tmp_path, vocoder, message):
 @pytest.mark.parametrize("command", [tts, export])
 def test_a_pickle_does_not_run(exp, tmp_path, command):
     sung = tmp_path / "sung"
-
-    class Canary:
-        def __reduce__(self):
-            return Path.touch, (sung,)
-
     shutil.copy(exp / "config.yaml", tmp_path)
-    torch.save({"tts.x": torch.ones(1), "y": Canary()}, tmp_path / "model.pth")
+    torch.save({"tts.x": torch.ones(1), "y": Canary(sung)}, tmp_path / "model.pth")
     options = ["--model", f"{tmp_path}/model.pth", "--text", "bah."]
     options += ["--output", f"{tmp_path}/a.wav"]
     if command is export:

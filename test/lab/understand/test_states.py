@@ -10,10 +10,7 @@ from espnet_uniwav.apps.phones.ctm import Segment
 from espnet_uniwav.io.kaldi import Utterance, thin_by_speaker
 from espnet_uniwav.lab.understand.aligned_corpus import missing_parts, read_corpus
 from espnet_uniwav.lab.understand.layer_scores import phone_labels, speaker_labels
-from espnet_uniwav.lab.understand.states import (
-    Frames,
-    collect_states,
-)
+from espnet_uniwav.lab.understand.states import Frames, collect_states
 
 SAMPLES = (4000, 9000, 2500, 6400)
 
