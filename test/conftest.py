@@ -1,14 +1,11 @@
 """What every test starts from: one thread, a fixed seed, tiny speech."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest
 import torch
-from factories import make_config, make_model, make_speech
+from factories import make_speech, save_model
 
-from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io import folder as storage
 
 torch.set_num_threads(1)
@@ -35,8 +32,7 @@ def speech():
 def packaged(tmp_path, monkeypatch):
     """A tiny model that comes with the package, under the name ``tiny-test``."""
     monkeypatch.setattr(storage, "PACKAGED", tmp_path / "models")
-    model = make_model()
-    save_checkpoint(model, make_config(), tmp_path / "models/tiny-test")
+    model = save_model(tmp_path / "models/tiny-test")
     return model
 
 
@@ -49,7 +45,11 @@ def prepare(tmp_path, capsys):
 
     def run(corpus, *options, out="out"):
         argv = [str(corpus), str(tmp_path / out), "--nj", "2", *map(str, options)]
-        status = main(argv)
-        return Result(tmp_path / out, status, "".join(capsys.readouterr()))
+        status, said = 0, ""
+        try:
+            main(argv)
+        except SystemExit as ended:
+            status, said = 1, str(ended.code)
+        return Result(tmp_path / out, status, "".join([*capsys.readouterr(), said]))
 
     return run

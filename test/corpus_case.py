@@ -1,7 +1,5 @@
 """Audio and tables for the tests of the corpus preparation."""
 
-from __future__ import annotations
-
 import numpy as np
 import soundfile
 

@@ -1,18 +1,18 @@
 """Tiny parts, each with keyword overrides."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import soundfile
 import torch
 from torch import nn
 
 from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.cli import uniwav
+from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.matching import FlowMatching
@@ -72,7 +72,7 @@ def make_ssl_conf(layers=SMALLEST, **overrides):
 
 def command(name: str) -> Callable[[list[str]], None]:
     """``uniwav NAME``, as a function of the other words."""
-    return lambda words: uniwav.main([name, *words])
+    return lambda words: uniwav.main([name, *map(str, words)])
 
 
 def sharpen(module: nn.Module) -> nn.Module:
@@ -104,6 +104,33 @@ def make_speech(lengths, seed=0):
     lengths = torch.tensor(lengths)
     padding = torch.arange(speech.shape[1]) >= lengths[:, None]
     return speech.masked_fill(padding, 0.0), lengths
+
+
+def write_tables(folder, tables):
+    """Write tables of a data folder: name of the file -> utterance -> value."""
+    for name, table in tables.items():
+        lines = (f"{utterance} {value}\n" for utterance, value in table.items())
+        (folder / name).write_text("".join(lines))
+
+
+def write_data(folder, lengths, **tables):
+    """Write recordings, a ``wav.scp`` of them and the ``shape`` of each.
+
+    Args:
+        folder: Must exist.
+        lengths: Of the recordings, in samples.
+        **tables: Name of a further table -> its values.
+
+    Returns:
+        Path of the ``wav.scp``, whose names are utt0, utt1 and so on.
+    """
+    paths = [folder / f"{i}.wav" for i in range(len(lengths))]
+    for i, (path, length) in enumerate(zip(paths, lengths)):
+        soundfile.write(path, make_speech([length], seed=i)[0][0].numpy(), 16000)
+    names = [f"utt{i}" for i in range(len(lengths))]
+    columns = {"wav.scp": paths, "shape": lengths, **tables}
+    write_tables(folder, {key: dict(zip(names, own)) for key, own in columns.items()})
+    return folder / "wav.scp"
 
 
 def make_features(**overrides):
@@ -175,6 +202,13 @@ def make_model(**overrides):
     return model
 
 
+def save_model(folder, **overrides):
+    """Save a tiny ``UniWav`` as a checkpoint, and return it."""
+    model = make_model(**overrides)
+    save_checkpoint(model, make_config(**overrides), folder)
+    return model
+
+
 def make_synthesizer(token_list=tuple("01234567"), visible_only=False, **overrides):
     """A tiny ``SynthesizerNetwork`` that has seen all its tokens."""
     torch.manual_seed(0)
@@ -182,6 +216,28 @@ def make_synthesizer(token_list=tuple("01234567"), visible_only=False, **overrid
     synthesizer = SynthesizerNetwork(model, token_list, dropout=0.0, **overrides)
     synthesizer.known_tokens.fill_(True)
     return synthesizer.eval()
+
+
+def train_steps(step, parameters, number, lr):
+    """Losses of some steps of Adam, of ``step(i)`` each."""
+    optimizer, losses = torch.optim.Adam(parameters, lr), []
+    for i in range(number):
+        loss = step(i)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+class Canary:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
 
 
 class GivenMask(nn.Module):

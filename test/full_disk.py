@@ -1,7 +1,3 @@
-"""A disk that is full."""
-
-from __future__ import annotations
-
 import resource
 import signal
 from contextlib import contextmanager

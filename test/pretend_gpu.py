@@ -5,8 +5,6 @@ an error, as on a GPU; so does an operator whose result the CPU must know: ``ite
 ``tolist``, ``nonzero``, indexing by a mask.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode

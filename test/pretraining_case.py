@@ -1,13 +1,10 @@
 """A tiny pre-training with fixed weights, batches and draws, for two trainers."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
-import soundfile
 import torch
-from factories import DIM, make_speech
+from factories import DIM, write_data
 
 from espnet_uniwav.core.pretraining import Pretraining
 from espnet_uniwav.integrations.fairseq2.config import PretrainingConfig
@@ -44,15 +41,9 @@ def seed_first_step(model, codebooks, rank: int = 0) -> None:
 
 def write_recordings(folder: Path) -> Path:
     """Recordings for ten batches of two in all processes, and their table."""
-    lines = []
-    for i in range(2 * STEPS):
-        speech, _ = make_speech([6400 + 97 * i], seed=i)
-        soundfile.write(folder / f"{i:02}.wav", speech[0].numpy(), 16000)
-        lines.append(f"utt{i:02} {folder / f'{i:02}.wav'}\n")
-    (folder / "wav.scp").write_text("".join(lines))
-    return folder / "wav.scp"
+    return write_data(folder, [6400 + 97 * i for i in range(2 * STEPS)])
 
 
 def recorded(processes: int) -> list[float]:
-    """Losses of ESPnet's trainer, see test/tasks/test_fairseq2_losses.py."""
+    """Losses of ESPnet's trainer, see ``espnet/test_fairseq2_losses.py``."""
     return json.loads(RECORDED.read_text())[str(processes)]

@@ -1,7 +1,5 @@
 """``espnet_uniwav`` itself: names that are imported when they are used."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """What runs on a GPU, on a device that pretends to be one."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import (

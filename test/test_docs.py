@@ -1,7 +1,5 @@
 """The pages: every command, yaml key, import and link that they show exists."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import functools

@@ -1,7 +1,5 @@
 """A checkpoint of another kind is refused by its name, wherever one is named."""
 
-from __future__ import annotations
-
 import argparse
 
 import pytest

@@ -1,7 +1,5 @@
 """The layout in doc/architecture.md: who may import whom."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

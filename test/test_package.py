@@ -1,7 +1,5 @@
 """Wheel and source archive, made of a copy without git: models and templates inside."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re
@@ -10,17 +8,15 @@ import subprocess
 import sys
 import tarfile
 from configparser import ConfigParser
-from pathlib import Path
 
 import pytest
-from factories import make_config, make_model
+from factories import ROOT, make_config, make_model
 
 from espnet_uniwav import load
 from espnet_uniwav.core.card import read_card, write_card
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io.folder import packaged_models, read_config
 
-ROOT = Path(__file__).parents[1]
 MAX_BYTES = 25e6  # of a model: it is a part of every clone and wheel
 VOICE_BYTES = 40e6  # with text encoder and predictor of durations
 FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")

@@ -4,8 +4,6 @@
 a model was replaced.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

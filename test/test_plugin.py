@@ -1,7 +1,5 @@
 """Registration: one table, idempotent, before or after the task's import."""
 
-from __future__ import annotations
-
 import importlib
 import subprocess
 import sys
@@ -33,7 +31,13 @@ def make_choices(**overrides):
 
 
 @pytest.fixture
-def task(tmp_path, monkeypatch):
+def unregistered(monkeypatch):
+    finders = [f for f in sys.meta_path if not isinstance(f, plugin._AfterImport)]
+    monkeypatch.setattr(sys, "meta_path", finders)
+
+
+@pytest.fixture
+def task(tmp_path, monkeypatch, unregistered):
     """A task module that nobody has imported, and our table for it."""
     name = f"task_of_{tmp_path.name.replace('-', '_')}"
     text = (
@@ -44,11 +48,6 @@ def task(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     table = {name: (("choices", "uniwav", "collections:OrderedDict"),)}
     monkeypatch.setattr(plugin, "ESPNET", table)
-    monkeypatch.setattr(
-        sys,
-        "meta_path",
-        [f for f in sys.meta_path if not isinstance(f, plugin._AfterImport)],
-    )
     yield name
     sys.modules.pop(name, None)
 
@@ -122,7 +121,7 @@ def test_stock_ssl_task_knows_every_entry():
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
+def hub(tmp_path, monkeypatch, unregistered):
     """A hub that nobody has imported, which needs preparation, and our table for it."""
     name = f"hub_of_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{name}.py").write_text("import sys\nprepared = sys.prepared_by_us\n")
@@ -131,8 +130,6 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setattr(plugin, "S3PRL", {name: (f"ours_{name}:entry_local",)})
     monkeypatch.setattr(plugin, "BEFORE_IMPORT", {name: f"ours_{name}:prepare"})
     monkeypatch.setattr(sys, "prepared_by_us", 0, raising=False)
-    finders = [f for f in sys.meta_path if not isinstance(f, plugin._AfterImport)]
-    monkeypatch.setattr(sys, "meta_path", finders)
     yield name
     for module in (name, f"ours_{name}"):
         sys.modules.pop(module, None)
@@ -198,5 +195,3 @@ def test_print_config_shows_our_choices():
         assert line in result.stdout
     for default in ("num_layers: 12", "position: conv_alibi", "features: log_mel"):
         assert default in result.stdout
-    result = subprocess.run([*command, "--help"], capture_output=True, text=True)
-    assert "{wav2vec_cnn,default,uniwav}" in result.stdout

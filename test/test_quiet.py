@@ -1,7 +1,5 @@
 """Hidden messages of other packages, and that nothing else is hidden."""
 
-from __future__ import annotations
-
 import warnings
 from types import ModuleType
 
@@ -26,7 +24,8 @@ def test_of_flash_attention_one_line_is_dropped(capsys, package, stream):
 
 
 def test_downloads_of_g2p_are_quiet_and_no_others(monkeypatch):
-    nltk = pytest.importorskip("nltk")
+    import nltk
+
     calls = []
     monkeypatch.setattr(nltk, "download", lambda *a, **more: calls.append(more))
     module = ModuleType("g2p_en.g2p")

@@ -1,17 +1,12 @@
-"""The drop-in for ``python``."""
-
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from factories import ROOT
 
 from espnet_uniwav import run
 
-ROOT = Path(run.__file__).parents[1]
 SHOW = "import sys; print(__name__, sys.argv)"
 
 
@@ -71,6 +66,7 @@ def test_stock_espnet_shows_its_own_output_alone():
     pytest.importorskip("espnet2")
     shown = call("-m", "espnet2.bin.ssl_train", "--help")
     assert shown.stdout.startswith("usage: ssl_train.py")
+    assert "{wav2vec_cnn,default,uniwav}" in shown.stdout
     (line,) = shown.stderr.splitlines()
     assert line.endswith("ssl_train.py --help")
 

@@ -1,15 +1,11 @@
 """``uniwav align``: one command, four methods, the same files."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 import torch
 import yaml
-from factories import command, make_speech
+from factories import Canary, command, make_speech, write_tables
 
 from espnet_uniwav.apps.phones.ctm import read_ctm
 from espnet_uniwav.io.pipe import ALLOW
@@ -39,9 +35,7 @@ def data(tmp_path, monkeypatch):
         "text": TEXTS,
         "utt2spk": {name: name[:2] for name in TEXTS},
     }
-    for name, table in tables.items():
-        lines = (f"{key} {value}\n" for key, value in table.items())
-        (folder / name).write_text("".join(lines))
+    write_tables(folder, tables)
     return folder
 
 
@@ -91,7 +85,6 @@ def save_asr(folder, **conf):
 
 
 def test_pocketsphinx(data, tmp_path, capsys):
-    pytest.importorskip("pocketsphinx")
     out = tmp_path / "out"
     with pytest.raises(SystemExit, match=f"; 2 failed, see {out}/failed.tsv"):
         align([str(data), str(out), "--nj", "1"])
@@ -138,12 +131,7 @@ def test_ctc(data, tmp_path, capsys):
 def test_ctc_of_a_pickle_does_not_run(data, tmp_path):
     save_asr(tmp_path / "exp")
     sung = tmp_path / "sung"
-
-    class Canary:
-        def __reduce__(self):
-            return Path.touch, (sung,)
-
-    torch.save({"ctc": Canary()}, tmp_path / "exp/model.pth")
+    torch.save({"ctc": Canary(sung)}, tmp_path / "exp/model.pth")
     command = [str(data), str(tmp_path / "out"), "--method", "ctc", "--model"]
     with pytest.raises(SystemExit, match="model.pth: expected weights alone"):
         align([*command, str(tmp_path / "exp/model.pth")])

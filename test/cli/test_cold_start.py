@@ -1,7 +1,5 @@
 """What speaks, edits, fills and encodes needs no ESPnet, and starts at once."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
@@ -41,7 +39,6 @@ def commands(folder):
 
 @pytest.mark.integration
 def test_without_espnet(tmp_path):
-    pytest.importorskip("pocketsphinx")
     soundfile.write(tmp_path / "in.wav", make_speech([24000])[0][0].numpy(), 16000)
     (tmp_path / "wav.scp").write_text(f"a {tmp_path}/in.wav\n")
     program = PROGRAM.format(forbidden=FORBIDDEN, commands=list(commands(tmp_path)))

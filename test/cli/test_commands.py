@@ -1,7 +1,3 @@
-"""The small commands: size, hook, config."""
-
-from __future__ import annotations
-
 import pytest
 from factories import ROOT, command
 

@@ -1,7 +1,5 @@
 """What ``uniwav`` and ``uniwav NAME --help`` say, and that the commands agree."""
 
-from __future__ import annotations
-
 import argparse
 import inspect
 import re

@@ -1,7 +1,5 @@
 """Ctrl-C ends a command with one line, and leaves nothing behind."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

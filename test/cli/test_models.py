@@ -1,7 +1,5 @@
 """``uniwav models``: what comes with the package, and recipes that ask for it."""
 
-from __future__ import annotations
-
 import pytest
 from factories import command
 

@@ -1,7 +1,5 @@
 """Outputs that cannot be written are named first, before a model is looked for."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

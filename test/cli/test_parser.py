@@ -1,7 +1,5 @@
 """The command line of a function: kinds of arguments, help, and scripts."""
 
-from __future__ import annotations
-
 import runpy
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The whole model: states, layer weights, infilling."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, NUM_MELS, TRANSFORMER, make_model

@@ -1,7 +1,5 @@
 """The joint model: its table of objectives, its inputs, its steps."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import TRANSFORMER, make_config, make_speech

@@ -1,7 +1,5 @@
 """Folders of version 0.1.0: without ``kind``, with old keys, and with old names."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import make_config, make_model, make_speech, make_synthesizer

@@ -1,33 +1,15 @@
 """The asr1 recipe's own scripts: how errors are counted, tokens of frames, minutes."""
 
-from __future__ import annotations
-
-import importlib
-import sys
-
 import pytest
-from factories import ROOT
 
 from espnet_uniwav.apps.phones.ctm import Segment
 
-LOCAL = ROOT / "egs2/mini_speech/asr1/local"
+LOCAL = "mini_speech/asr1/local"
+SCORE = f"{LOCAL}/score.py"
 INDEX = {"<blank>": 0, "<space>": 1, "A": 2, "B": 3}
 
 
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(LOCAL))
-    yield importlib.import_module
-    for name in ("score", "frame_tokens", "subset"):
-        sys.modules.pop(name, None)
-
-
-def run(module, monkeypatch, *argv):
-    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, argv)])
-    module.main()
-
-
-def test_scores_of_seeds_and_groups(script, tmp_path, monkeypatch, capsys):
+def test_scores_of_seeds_and_groups(run_script, tmp_path):
     """Two runs, one with a wrong word in one group, and a missing hypothesis."""
     files = {
         "ref": "u1 AB CD\nu2 EF GH\n",
@@ -40,7 +22,7 @@ def test_scores_of_seeds_and_groups(script, tmp_path, monkeypatch, capsys):
     options = ["--wav_scp", tmp_path / "wav.scp", "--csv", tmp_path / "out.csv"]
     options += ["--group", "near=/near/", "--group", "far=/far/"]
     hypotheses = [f"ours={tmp_path / name}" for name in ("hyp1", "hyp2")]
-    run(script("score"), monkeypatch, tmp_path / "ref", *hypotheses, *options)
+    said = run_script(SCORE, tmp_path / "ref", *hypotheses, *options)
     rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
     floor = [row for row in rows if row[0] == "floor: AB repeated"]
     assert {(row[1], row[4]): row[5] for row in floor}["near", "WER"] == "50.00"
@@ -49,14 +31,14 @@ def test_scores_of_seeds_and_groups(script, tmp_path, monkeypatch, capsys):
     assert rates["far", "WER"] == ("2", 75.0)
     assert rates["far", "CER"] == ("2", 70.0)
     assert rates["all", "WER"] == ("2", 37.5)
-    assert "| ours | 2 |" in capsys.readouterr().out
+    assert "| ours | 2 |" in said
 
 
-def test_unknown_hypothesis(script, tmp_path, monkeypatch):
+def test_unknown_hypothesis(run_script, tmp_path):
     (tmp_path / "ref").write_text("u1 AB\n")
     (tmp_path / "hyp").write_text("u2 AB\n")
     with pytest.raises(SystemExit, match="u2 is not in the reference"):
-        run(script("score"), monkeypatch, tmp_path / "ref", f"a={tmp_path / 'hyp'}")
+        run_script(SCORE, tmp_path / "ref", f"a={tmp_path / 'hyp'}")
 
 
 @pytest.fixture
@@ -68,12 +50,11 @@ def hypotheses(tmp_path):
     return tmp_path
 
 
-def test_differences_from_a_baseline(script, hypotheses, monkeypatch, capsys):
+def test_differences_from_a_baseline(run_script, hypotheses):
     """Points of the texts, and share of the baseline's errors; both texts are alike."""
     systems = [f"{name}={hypotheses / name}" for name in ("right", "wrong")]
     options = [hypotheses / "ref", *systems, "--baseline", "wrong"]
-    run(script("score"), monkeypatch, *options)
-    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    table = run_script(SCORE, *options).split("\n\n")[1].splitlines()
     cells = [cell.strip() for cell in table[2].strip("|").split("|")]
     all_gone = "-100.00 (-100.00 to -100.00)"
     assert cells == [
@@ -86,34 +67,30 @@ def test_differences_from_a_baseline(script, hypotheses, monkeypatch, capsys):
     assert [line.split("|")[1].strip() for line in table[3:]] == ["floor: AB repeated"]
 
 
-def test_unknown_baseline(script, hypotheses, monkeypatch):
+def test_unknown_baseline(run_script, hypotheses):
     options = [hypotheses / "ref", f"a={hypotheses / 'wrong'}", "--baseline", "b"]
     with pytest.raises(SystemExit, match="--baseline: expected one of a"):
-        run(script("score"), monkeypatch, *options)
+        run_script(SCORE, *options)
 
 
-def test_characters_are_spread_over_their_word(script):
-    frame_tokens = script("frame_tokens").frame_tokens
+@pytest.fixture
+def frame_tokens(script):
+    return script(f"{LOCAL}/frame_tokens.py").frame_tokens
+
+
+def test_characters_are_spread_over_their_word(frame_tokens):
     words = [Segment(0.1, 0.5, "AB"), Segment(0.7, 0.9, "A"), Segment(0.9, 1.0, "B")]
     tokens = frame_tokens(words, 12, 10, INDEX)
     assert tokens.tolist() == [0, 2, 2, 3, 3, 0, 1, 2, 1, 3, 0, 0]
-
-
-def test_every_character_has_a_frame(script):
-    frame_tokens = script("frame_tokens").frame_tokens
-    tokens = frame_tokens([Segment(0.0, 0.1, "ABA")], 8, 10, INDEX)
-    assert tokens[0] in (2, 3) and len(tokens) == 8
-
-
-def test_unknown_character(script):
-    frame_tokens = script("frame_tokens").frame_tokens
+    short = frame_tokens([Segment(0.0, 0.1, "ABA")], 8, 10, INDEX)
+    assert short[0] in (2, 3) and len(short) == 8
     with pytest.raises(ValueError, match="'C' of 'AC'"):
         frame_tokens([Segment(0, 1, "AC")], 10, 10, INDEX)
 
 
 def test_minutes_of_a_folder(script, tmp_path):
     """Half of forty utterances of a second; the smaller subset is in the larger."""
-    main, folder = script("subset").main, tmp_path / "in"
+    main, folder = script(f"{LOCAL}/subset.py").main, tmp_path / "in"
     folder.mkdir()
     utts = [f"{n % 4}{n}" for n in range(40)]
     for name, value in (

@@ -1,15 +1,10 @@
 """The ssl1 recipe's own script: what the codes of a teacher know of phones."""
 
-from __future__ import annotations
-
-import importlib
-import sys
-
 import pytest
 import soundfile
 import torch
 import yaml
-from factories import ROOT, make_speech
+from factories import make_speech, write_data
 from sklearn.metrics import mutual_info_score
 
 pytest.importorskip("espnet2")
@@ -18,11 +13,11 @@ from espnet_uniwav import plugin  # noqa: E402
 
 plugin.register()
 from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import DINOSR, FLOW_MATCHING, make_args, with_conf  # noqa: E402
+from espnet_case import DINOSR, FLOW_MATCHING, make_args, with_conf  # noqa: E402
 
 from espnet_uniwav.apps.phones.ctm import Segment, write_ctm  # noqa: E402
 
-LOCAL = ROOT / "egs2/mini_librispeech/ssl1/local"
+SCRIPT = "mini_librispeech/ssl1/local/codebooks.py"
 SAMPLES = (9000, 6400, 8000)
 PHONES = [Segment(0.05, 0.18, "AA"), Segment(0.18, 0.27, "B"), Segment(0.3, 0.38, "AA")]
 # Frames of 20 ms: one centre at 0 ms, one at 20 ms ...
@@ -30,28 +25,10 @@ SPOKEN = 3 * ["SIL"] + 6 * ["AA"] + 5 * ["B"] + ["SIL"] + 4 * ["AA"]
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs the script in this process, returns what it prints."""
-    monkeypatch.syspath_prepend(str(LOCAL))
-
-    def run(*argv):
-        monkeypatch.setattr(sys, "argv", ["codebooks", *map(str, argv)])
-        importlib.import_module("codebooks").main()
-        return capsys.readouterr().out
-
-    yield run
-    sys.modules.pop("codebooks", None)
-
-
-@pytest.fixture
 def data(tmp_path):
     """Speech and phones in a folder that is data and alignment at once."""
-    speech, lengths = make_speech(list(SAMPLES))
-    for i, (own, length) in enumerate(zip(speech, lengths)):
-        soundfile.write(tmp_path / f"{i}.wav", own[:length].numpy(), 16000)
-    table = "".join(f"u{i} {tmp_path}/{i}.wav\n" for i in range(len(SAMPLES)))
-    (tmp_path / "wav.scp").write_text(table)
-    write_ctm(tmp_path / "phones.ctm", {f"u{i}": PHONES for i in range(len(SAMPLES))})
+    write_data(tmp_path, SAMPLES)
+    write_ctm(tmp_path / "phones.ctm", {f"utt{i}": PHONES for i in range(len(SAMPLES))})
     return tmp_path
 
 
@@ -83,10 +60,10 @@ def codes_and_phones(model, data):
 
 
 @pytest.mark.parametrize("heads", ("last", "own_ffn"))
-def test_information_of_every_codebook(run, data, heads):
+def test_information_of_every_codebook(run_script, data, heads):
     dinosr = with_conf(DINOSR, heads=heads, codebook_init="data", weight=2.0)
     model = make_experiment(data, FLOW_MATCHING, dinosr)
-    said = run(data / "1epoch.pth", "--data", data, "--alignment", data)
+    said = run_script(SCRIPT, data / "1epoch.pth", "--data", data, "--alignment", data)
     codes, phones = codes_and_phones(model, data)
     assert f"{len(phones)} frames of 3 utterances" in said
     rows = [line.strip("| ").split(" | ") for line in said.splitlines()[4:]]
@@ -100,7 +77,7 @@ def test_information_of_every_codebook(run, data, heads):
         assert float(row[4]) < bits / 0.6931472
 
 
-def test_an_experiment_without_codebooks_is_refused(run, data):
+def test_an_experiment_without_codebooks_is_refused(run_script, data):
     make_experiment(data, FLOW_MATCHING)
     with pytest.raises(SystemExit, match=r"loss: dinosr, found loss: \['flow"):
-        run(data / "1epoch.pth", "--data", data, "--alignment", data)
+        run_script(SCRIPT, data / "1epoch.pth", "--data", data, "--alignment", data)

@@ -1,10 +1,5 @@
 """Weights that the codec recipe starts from (egs2/mini_speech/codec1/local)."""
 
-from __future__ import annotations
-
-import importlib.util
-import sys
-
 import pytest
 import torch
 from factories import ROOT
@@ -13,15 +8,8 @@ from espnet_uniwav.io.config import show
 
 pytest.importorskip("espnet2")
 
-RECIPE = ROOT / "egs2/mini_speech/codec1"
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("start", RECIPE / "local/start.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+RECIPE = "mini_speech/codec1"
+START = f"{RECIPE}/local/start.py"
 
 
 def make_generator():
@@ -44,25 +32,23 @@ def quantisation_error(generator) -> float:
 def test_codes_code_the_latents_from_the_start(script):
     assert quantisation_error(make_generator()) > 0.7
     generator = make_generator()
-    script.start(generator)
+    script(START).start(generator)
     assert quantisation_error(generator) < 0.5
 
 
 @pytest.mark.parametrize("conf", ["codec_tiny.yaml", "codec.yaml"])
-def test_configurations_build_and_start(script, conf, tmp_path, monkeypatch):
+def test_configurations_build_and_start(run_script, conf, tmp_path):
     out, resolved = tmp_path / "start.pth", tmp_path / conf
-    resolved.write_text(show(RECIPE / "conf" / conf))
-    monkeypatch.setattr(sys, "argv", ["start.py", str(resolved), str(out)])
-    script.main()
+    resolved.write_text(show(ROOT / "egs2" / RECIPE / "conf" / conf))
+    run_script(START, resolved, out)
     weights = torch.load(out, weights_only=True)
     stage = "codec.generator.quantizer.vq.layers.0.project_"
     product = weights[stage + "out.weight"] @ weights[stage + "in.weight"]
     torch.testing.assert_close(product, torch.eye(len(product)), atol=1e-5, rtol=0)
 
 
-def test_trainable_projections_are_refused(script, tmp_path, monkeypatch):
+def test_trainable_projections_are_refused(run_script, tmp_path):
     conf = tmp_path / "mine.yaml"
     conf.write_text("codec: encodec\n")
-    monkeypatch.setattr(sys, "argv", ["start.py", str(conf), str(tmp_path / "o.pth")])
     with pytest.raises(SystemExit, match=r"mine.yaml: expected freeze_param"):
-        script.main()
+        run_script(START, conf, tmp_path / "o.pth")

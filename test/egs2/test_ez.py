@@ -1,14 +1,9 @@
 """The script for ESPnet-EZ that doc/pretrain.md shows: pre-train, export, fine-tune."""
 
-from __future__ import annotations
-
-import importlib.util
-
 import pytest
-import soundfile
 import torch
 import yaml
-from factories import DIM, ROOT, TRAINING, make_speech
+from factories import DIM, ROOT, TRAINING, write_data
 
 pytest.importorskip("espnetez")
 SCRIPT = ROOT / "egs2/mini_speech/ez1/train.py"
@@ -16,27 +11,12 @@ LAYERS = dict(num_layers=2, num_heads=2, ffn_dim=32)
 
 
 @pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location("ez_train", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
 def data(tmp_path):
     """Two Kaldi data folders of four recordings each."""
-    for name, first in (("train", 0), ("dev", 4)):
-        folder = tmp_path / name
-        folder.mkdir()
-        tables = {"wav.scp": "", "text": ""}
-        for i in range(first, first + 4):
-            speech, _ = make_speech([9600 + 320 * i], seed=i)
-            soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
-            tables["wav.scp"] += f"utt{i} {folder / str(i)}.wav\n"
-            tables["text"] += f"utt{i} A BAD ID\n"
-        for table, text in tables.items():
-            (folder / table).write_text(text)
+    for name in ("train", "dev"):
+        (tmp_path / name).mkdir()
+        lengths = [9600 + 320 * i for i in range(4)]
+        write_data(tmp_path / name, lengths, text=["A BAD ID"] * 4)
     return tmp_path
 
 
@@ -53,6 +33,7 @@ def test_the_page_shows_the_script():
 
 @pytest.mark.integration
 def test_pretrain_export_and_finetune(script, data):
+    script = script(SCRIPT)
     conf = yaml.safe_load((SCRIPT.parent / "../ssl1/conf/train_tiny.yaml").read_text())
     encoder = dict(embed_dim=DIM, position="rotary", **LAYERS)
     loss = [dict(name="flow_matching", conf=dict(decoder=LAYERS))]

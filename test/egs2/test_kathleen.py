@@ -1,7 +1,5 @@
 """The recipe of the voice kathleen: what it passes to that of mini_speech."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 

@@ -1,25 +1,13 @@
 """Libri-Light's long recordings become segments."""
 
-from __future__ import annotations
-
-import importlib
 import json
-import sys
 
 import pytest
 from corpus_case import noise, write
-from factories import ROOT
 
 from espnet_uniwav.io.kaldi import read_table
 
-LOCAL = ROOT / "egs2/librilight/ssl1/local"
-
-
-@pytest.fixture
-def module(monkeypatch):
-    monkeypatch.syspath_prepend(str(LOCAL))
-    yield importlib.import_module("librilight")
-    sys.modules.pop("librilight", None)
+SCRIPT = "librilight/ssl1/local/librilight.py"
 
 
 def add(corpus, speaker, name, seconds, activity):
@@ -31,19 +19,13 @@ def add(corpus, speaker, name, seconds, activity):
         path.with_suffix(".json").write_text(json.dumps(described))
 
 
-def run(module, monkeypatch, *argv):
-    monkeypatch.setattr(sys, "argv", ["librilight", *map(str, argv)])
-    module.main()
-
-
-def test_segments(module, monkeypatch, tmp_path, capsys):
+def test_segments(run_script, tmp_path):
     corpus = tmp_path / "corpus"
     for speaker in ("1", "2", "3"):
         add(corpus, speaker, "a", 9.0, [[0.5, 2.0], [2.5, 4.0], [4.2, 9.5]])
     add(corpus, "1", "quiet", 2.0, [])
     add(corpus, "1", "alone", 2.0, None)
-    run(module, monkeypatch, corpus, tmp_path / "out", "--max_seconds", 4.0)
-    said = capsys.readouterr().out
+    said = run_script(SCRIPT, corpus, tmp_path / "out", "--max_seconds", 4.0)
     assert "2 of 5 recordings skipped" in said
     skipped = (tmp_path / "out/skipped.tsv").read_text()
     assert "quiet.json has no voice_activity" in skipped
@@ -66,18 +48,16 @@ def test_segments(module, monkeypatch, tmp_path, capsys):
         assert names == sorted(names) and len(names) == 6
 
 
-def test_short_stretches_are_left_out(module):
-    assert list(module.cut([(0.0, 1.0), (40.0, 43.0)], 30.0, 2.0)) == [(40.0, 43.0)]
-    assert list(module.cut([(0.0, 60.0)], 30.0, 2.0)) == [(0.0, 30.0), (30.0, 60.0)]
+def test_short_stretches_are_left_out(script):
+    cut = script(SCRIPT).cut
+    assert list(cut([(0.0, 1.0), (40.0, 43.0)], 30.0, 2.0)) == [(40.0, 43.0)]
+    assert list(cut([(0.0, 60.0)], 30.0, 2.0)) == [(0.0, 30.0), (30.0, 60.0)]
 
 
-def test_nothing_there(module, monkeypatch, tmp_path):
+def test_nothing_usable_is_an_error(run_script, tmp_path):
     with pytest.raises(SystemExit, match="PART/SPEAKER/BOOK/NAME.flac"):
-        run(module, monkeypatch, tmp_path, tmp_path / "out")
-
-
-def test_nothing_usable_is_an_error(module, monkeypatch, tmp_path):
+        run_script(SCRIPT, tmp_path, tmp_path / "out")
     for speaker in ("1", "2"):
         add(tmp_path / "corpus", speaker, "alone", 2.0, None)
     with pytest.raises(SystemExit, match="2 of 2 recordings skipped: .*skipped.tsv"):
-        run(module, monkeypatch, tmp_path / "corpus", tmp_path / "out")
+        run_script(SCRIPT, tmp_path / "corpus", tmp_path / "out")

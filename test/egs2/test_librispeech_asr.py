@@ -1,7 +1,5 @@
 """The librispeech/asr1 recipe: what it says before asr.sh starts."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -9,9 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from factories import ROOT, make_config, make_model
-
-from espnet_uniwav.core.checkpoint import save_checkpoint
+from factories import ROOT, save_model
 
 
 @pytest.mark.parametrize("scorer", [False, True])
@@ -29,7 +25,7 @@ def test_a_missing_scorer_is_named_at_once(tmp_path, scorer):
     ours = shutil.ignore_patterns("data", "exp", "local", "utils")
     shutil.copytree(ROOT / "egs2/librispeech/asr1", folder, ignore=ours)
     (tmp_path / "espnet_uniwav").symlink_to(ROOT / "espnet_uniwav")
-    save_checkpoint(make_model(), make_config(), tmp_path / "checkpoint")
+    save_model(tmp_path / "checkpoint")
     env = {**os.environ, "ESPNET_ROOT": str(tmp_path / "espnet")}
     env["PATH"] = f"{programs}:{Path(sys.executable).parent}:{env['PATH']}"
     done = subprocess.run(

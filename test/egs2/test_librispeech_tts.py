@@ -1,8 +1,5 @@
 """The librispeech/tts1 recipe's own script: prompts in one text."""
 
-from __future__ import annotations
-
-import importlib
 import os
 import shutil
 import subprocess
@@ -10,12 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from factories import ROOT, make_config, make_model
-
-from espnet_uniwav.core.checkpoint import save_checkpoint
+from factories import ROOT, save_model
 
 RECIPE = ROOT / "egs2/librispeech/tts1"
-LOCAL = RECIPE / "local"
 # Stands for tts.sh: notes its arguments, and writes what decoding leaves.
 TTS_SH = """#!/usr/bin/env bash
 skip_scoring=false
@@ -33,27 +27,13 @@ print(*(x for x in open(sys.argv[2]) if x.split()[0] in keys), sep="", end="")
 """
 
 
-@pytest.fixture
-def run(monkeypatch):
-    monkeypatch.syspath_prepend(str(LOCAL))
-
-    def run(name, *argv):
-        module = importlib.import_module(name)
-        monkeypatch.setattr(sys, "argv", [name, *map(str, argv)])
-        module.main()
-        return module
-
-    yield run
-    sys.modules.pop("prompted", None)
-
-
-def test_prompts_stand_in_front(run, tmp_path):
-    pytest.importorskip("pocketsphinx")
+def test_prompts_stand_in_front(run_script, tmp_path):
     columns = ("name", "text", "prompt", "prompt_text", "reference")
     row = ("a", "no", "/p.wav", "yes", "/r.wav")
     lines = "\n".join("\t".join(cells) for cells in (columns, row)) + "\n"
     (tmp_path / "lines.tsv").write_text(lines)
-    run("prompted", tmp_path / "lines.tsv", tmp_path / "out")
+    script = "librispeech/tts1/local/prompted.py"
+    run_script(script, tmp_path / "lines.tsv", tmp_path / "out")
     text = (tmp_path / "out/text").read_text()
     assert text == "a SIL Y EH S_E SIL <sos/eos> SIL N OW_E SIL\n"
     assert (tmp_path / "out/wav.scp").read_text() == "a /p.wav\n"
@@ -74,7 +54,7 @@ def recipe(tmp_path):
     shutil.copytree(RECIPE, folder, ignore=shutil.ignore_patterns("data", "exp"))
     (tmp_path / "espnet_uniwav").symlink_to(ROOT / "espnet_uniwav")
     (tmp_path / "corpus/dev-clean").mkdir(parents=True)
-    save_checkpoint(make_model(), make_config(), tmp_path / "checkpoint")
+    save_model(tmp_path / "checkpoint")
     modules = tmp_path / "modules"
     modules.mkdir()
     env = {**os.environ, "ESPNET_ROOT": str(tmp_path / "espnet")}

@@ -1,7 +1,5 @@
 """The recipes of mini LibriSpeech: what they add to those of mini_speech."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The recipe of ESPnet3, from a corpus to a pack, by its own configurations."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

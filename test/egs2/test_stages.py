@@ -1,7 +1,5 @@
 """What the recipes share: egs2/mini_speech/stages.sh."""
 
-from __future__ import annotations
-
 import subprocess
 
 import pytest

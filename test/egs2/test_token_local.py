@@ -1,35 +1,16 @@
 """The token1 recipe's own script: the size of codes."""
 
-from __future__ import annotations
-
-import importlib
-import sys
-
 import numpy as np
 import pytest
 from corpus_case import noise, write
-from factories import ROOT
 
 from espnet_uniwav.apps.tokenizer.files import CodeWriter
 
-LOCAL = ROOT / "egs2/mini_speech/token1/local"
+SCRIPT = "mini_speech/token1/local/sizes.py"
 NAMES = ("a1", "a2", "b1", "b2", "c1")
 
 
-@pytest.fixture
-def run(monkeypatch):
-    """Runs the script in this process."""
-    monkeypatch.syspath_prepend(str(LOCAL))
-
-    def run(*argv):
-        monkeypatch.setattr(sys, "argv", ["sizes", *map(str, argv)])
-        importlib.import_module("sizes").main()
-
-    yield run
-    sys.modules.pop("sizes", None)
-
-
-def test_sizes(run, tmp_path, capsys):
+def test_sizes(run_script, tmp_path):
     for seed, name in enumerate(NAMES):
         write(tmp_path / f"{name}.wav", noise(2.5, seed=seed))
     table = "".join(f"{name} {tmp_path / name}.wav\n" for name in NAMES)
@@ -37,8 +18,7 @@ def test_sizes(run, tmp_path, capsys):
     with CodeWriter(tmp_path / "codes", 2) as writer:
         for name in NAMES:
             writer.write(name, np.full((2, 125), 1023))
-    run(tmp_path / "wav.scp", tmp_path / "codes")
-    said = capsys.readouterr().out
+    said = run_script(SCRIPT, tmp_path / "wav.scp", tmp_path / "codes")
     assert "5 utterances, 12 s" in said
     rows = [line.strip("| ").split(" | ") for line in said.splitlines()[4:]]
     rate = {name: float(kbits) for name, _, kbits in rows}
@@ -46,4 +26,4 @@ def test_sizes(run, tmp_path, capsys):
     assert rate[f"{tmp_path / 'codes'}, packed"] == pytest.approx(1.0, abs=0.01)
     CodeWriter(tmp_path / "empty", 2)
     with pytest.raises(SystemExit, match="lacks 5 of 5 names"):
-        run(tmp_path / "wav.scp", tmp_path / "empty")
+        run_script(SCRIPT, tmp_path / "wav.scp", tmp_path / "empty")

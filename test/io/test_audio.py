@@ -1,7 +1,5 @@
 """Recordings of unknown origin: what is speech is read, the rest is named."""
 
-from __future__ import annotations
-
 import io
 import logging
 import os

@@ -1,7 +1,5 @@
 """Numbers out of bounds are refused where they come in."""
 
-from __future__ import annotations
-
 import argparse
 
 import pytest
@@ -10,12 +8,7 @@ import yaml
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions
 from espnet_uniwav.cli.command import check_options
 from espnet_uniwav.core.flow.sampling import Sampling
-from espnet_uniwav.io.bounds import (
-    NUMBERS,
-    check_number,
-    check_sizes,
-    check_weights,
-)
+from espnet_uniwav.io.bounds import NUMBERS, check_number, check_sizes, check_weights
 
 NAN, INF = float("nan"), float("inf")
 BAD = {

@@ -1,7 +1,5 @@
 """Includes and merges of configuration files."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 from factories import ROOT

@@ -1,7 +1,5 @@
 """Downloads that break, archives that are wrong."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tarfile

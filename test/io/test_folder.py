@@ -1,11 +1,9 @@
 """Names of checkpoints, what they find, and tensors that are refused."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import yaml
-from factories import make_config, make_model
+from factories import make_config, make_model, save_model
 from safetensors.torch import load_file, save_file
 
 from espnet_uniwav.core.checkpoint import (
@@ -40,8 +38,7 @@ def test_a_packaged_model_by_its_name(packaged, tmp_path):
 
 def test_a_folder_comes_before_a_packaged_model(packaged, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mine = make_model(decoder=None)
-    save_checkpoint(mine, make_config(decoder=None), "tiny-test")
+    mine = save_model("tiny-test", decoder=None)
     assert same(load_checkpoint("tiny-test"), mine)
 
 
@@ -63,7 +60,7 @@ def test_an_unknown_name_lists_the_known_ones(packaged, tmp_path, monkeypatch):
 
 
 def test_what_is_on_this_machine_asks_no_hub_for_a_download(tmp_path, monkeypatch):
-    save_checkpoint(make_model(), make_config(), tmp_path / "cached")
+    save_model(tmp_path / "cached")
     asked = []
 
     def download(name, allow_patterns, local_files_only=False):
@@ -89,7 +86,7 @@ def test_a_name_that_the_hub_refuses(name):
 
 @pytest.fixture
 def folder(tmp_path):
-    save_checkpoint(make_model(), make_config(), tmp_path)
+    save_model(tmp_path)
     return tmp_path
 
 

@@ -1,7 +1,3 @@
-"""Configurations of unknown origin."""
-
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.io.input import error_context, read_yaml

@@ -1,7 +1,3 @@
-"""Tables of data folders."""
-
-from __future__ import annotations
-
 import pickle
 
 import numpy as np
@@ -13,10 +9,18 @@ from espnet_uniwav.io.kaldi import read_data_folder, read_table, refuse_segments
 from espnet_uniwav.io.pipe import ALLOW
 
 
-def test_values_may_hold_blanks_or_be_missing(tmp_path):
-    (tmp_path / "text").write_text("b  TWO WORDS \n\na\tONE\nc\n", encoding="utf-8")
-    table = read_table(tmp_path / "text")
-    assert list(table.items()) == [("b", "TWO WORDS"), ("a", "ONE"), ("c", "")]
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        ("b  TWO WORDS \n\na\tONE\nc\n", {"b": "TWO WORDS", "a": "ONE", "c": ""}),
+        ("a x\r\nb y z\r\n", {"a": "x", "b": "y z"}),
+        ("a\u00a0b \u3000c\n", {"a\u00a0b": "\u3000c"}),
+    ],
+)
+def test_what_is_read_of_a_table(tmp_path, content, expected):
+    """Only blanks and tabs divide; values may hold blanks or be missing."""
+    (tmp_path / "text").write_bytes(content.encode())
+    assert list(read_table(tmp_path / "text").items()) == list(expected.items())
 
 
 @pytest.mark.parametrize(
@@ -34,16 +38,6 @@ def test_what_programs_read_in_different_ways_is_an_error(tmp_path, content, mes
     (tmp_path / "text").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_table(tmp_path / "text")
-
-
-def test_line_ends_of_windows(tmp_path):
-    (tmp_path / "text").write_bytes(b"a x\r\nb y z\r\n")
-    assert read_table(tmp_path / "text") == {"a": "x", "b": "y z"}
-
-
-def test_only_blanks_and_tabs_divide(tmp_path):
-    (tmp_path / "text").write_text("a\u00a0b \u3000c\n", encoding="utf-8")
-    assert read_table(tmp_path / "text") == {"a\u00a0b": "\u3000c"}
 
 
 def test_a_data_folder_without_utterances(tmp_path):

@@ -1,7 +1,5 @@
 """What is published names no folder of the machine it was made on."""
 
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.io.paths import strip_local_paths

@@ -1,7 +1,5 @@
 """Commands of a wav.scp: run for their audio, and for nothing else."""
 
-from __future__ import annotations
-
 import pickle
 import shlex
 from pathlib import Path

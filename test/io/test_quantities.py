@@ -1,7 +1,5 @@
 """Numbers with units, on the command line and in yaml."""
 
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.cli.uniwav import parser_of

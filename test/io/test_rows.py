@@ -1,5 +1,3 @@
-"""Tables that grow by rows."""
-
 import os
 
 import pytest

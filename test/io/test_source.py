@@ -1,7 +1,5 @@
 """Recordings that are no files: pipes, and entries of Kaldi's archives."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import subprocess

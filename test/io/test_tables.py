@@ -1,7 +1,3 @@
-"""Tables with a header line."""
-
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.io.tables import TSV, markdown, read_rows, write_csv, write_tsv

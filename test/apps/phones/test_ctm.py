@@ -1,7 +1,5 @@
 """The CTM format: round trips, and errors that name the line."""
 
-from __future__ import annotations
-
 import subprocess
 
 import numpy as np

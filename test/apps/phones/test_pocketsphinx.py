@@ -1,7 +1,5 @@
 """Alignments of real speech by PocketSphinx."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +15,6 @@ from espnet_uniwav.apps.phones.pocketsphinx_aligner import (
     frame_start,
 )
 
-pytest.importorskip("pocketsphinx")
 FLAC = "speech/flac/libri/1688-142285-0002.flac"
 TEXT = "YOU DON'T MEAN, THAT <unk> YOU THOUGHT ME SO SILLY"
 PHONES = "Y UW D OW N M IY N DH AE T Y UW TH AO T M IY S OW S IH L IY"

@@ -1,7 +1,5 @@
 """Marks at the ends of words, and what models make of them."""
 
-from __future__ import annotations
-
 from espnet_uniwav.apps.phones.ctm import Segment, write_ctm
 from espnet_uniwav.apps.phones.word_ends import (
     is_marked,

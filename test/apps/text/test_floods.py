@@ -1,18 +1,14 @@
 """Hostile texts take a time in proportion to their length."""
 
-from __future__ import annotations
-
 import time
 
 import pytest
 
-pytest.importorskip("g2p_en")
-
-from espnet_uniwav.apps.phones.from_text import PAUSES  # noqa: E402
-from espnet_uniwav.apps.phones.lexicon import tokenize  # noqa: E402
-from espnet_uniwav.apps.text.characters import check_english  # noqa: E402
-from espnet_uniwav.apps.text.normalizer import normalize  # noqa: E402
-from espnet_uniwav.apps.tts.sentences import split_sentences  # noqa: E402
+from espnet_uniwav.apps.phones.from_text import PAUSES
+from espnet_uniwav.apps.phones.lexicon import tokenize
+from espnet_uniwav.apps.text.characters import check_english
+from espnet_uniwav.apps.text.normalizer import normalize
+from espnet_uniwav.apps.tts.sentences import split_sentences
 
 CHARACTERS = 3000
 LONG = " " * 999

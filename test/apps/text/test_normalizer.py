@@ -1,23 +1,15 @@
 """Written English as it is read; what is refused; what stays as it was."""
 
-from __future__ import annotations
-
 import random
 
 import pytest
 
-pytest.importorskip("g2p_en")
-
-from espnet_uniwav.apps.phones.lexicon import pronounce, tokenize  # noqa: E402
-from espnet_uniwav.apps.text.characters import (  # noqa: E402
-    LONGEST_TEXT,
-    check_english,
-    check_text,
-)
-from espnet_uniwav.apps.text.normalizer import normalize  # noqa: E402
-from espnet_uniwav.apps.text.numbers import roman  # noqa: E402
-from espnet_uniwav.apps.text.write_out import write_out  # noqa: E402
-from espnet_uniwav.apps.text.written_forms import MONEY  # noqa: E402
+from espnet_uniwav.apps.phones.lexicon import pronounce, tokenize
+from espnet_uniwav.apps.text.characters import LONGEST_TEXT, check_english, check_text
+from espnet_uniwav.apps.text.normalizer import normalize
+from espnet_uniwav.apps.text.numbers import roman
+from espnet_uniwav.apps.text.write_out import write_out
+from espnet_uniwav.apps.text.written_forms import MONEY
 
 READ = """
 3.14 and 1,234 | three point one four and one thousand, two hundred thirty-four

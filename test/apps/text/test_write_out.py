@@ -1,7 +1,5 @@
 """Numbers are read as by inflect, and titles as by Keith Ito's cleaners."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,15 +1,11 @@
 """Lines as people write them, and what is said: the whole of what is read."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
 
-pytest.importorskip("g2p_en")
-
-from espnet_uniwav.apps.phones.lexicon import pronounce, tokenize  # noqa: E402
-from espnet_uniwav.apps.text.normalizer import normalize  # noqa: E402
+from espnet_uniwav.apps.phones.lexicon import pronounce, tokenize
+from espnet_uniwav.apps.text.normalizer import normalize
 
 # Below every line what is said.
 SAID = """

@@ -1,12 +1,11 @@
 """What is encoded to be scored, and whose voice is to be heard."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
 from corpus_case import noise, write
+from factories import write_tables
 
 from espnet_uniwav.apps.tokenizer import pick_lines
 from espnet_uniwav.apps.tts.lines import read_lines
@@ -23,14 +22,11 @@ def run(*argv):
 @pytest.fixture
 def data(tmp_path):
     """Five utterances of three speakers; c has no second one."""
-    tables = {"wav.scp": "", "text": "", "utt2spk": ""}
-    for seed, (name, speaker) in enumerate(SPEAKERS.items()):
+    for seed, name in enumerate(SPEAKERS):
         write(tmp_path / f"{name}.wav", noise(2.5, seed=seed))
-        tables["wav.scp"] += f"{name} {tmp_path / name}.wav\n"
-        tables["text"] += f"{name} ONE TWO THREE\n"
-        tables["utt2spk"] += f"{name} {speaker}\n"
-    for name, table in tables.items():
-        (tmp_path / name).write_text(table)
+    paths = {name: f"{tmp_path / name}.wav" for name in SPEAKERS}
+    texts = dict.fromkeys(SPEAKERS, "ONE TWO THREE")
+    write_tables(tmp_path, {"wav.scp": paths, "text": texts, "utt2spk": SPEAKERS})
     return tmp_path
 
 

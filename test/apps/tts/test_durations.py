@@ -1,9 +1,8 @@
 """Tokens and frames: closed forms, and what padding may not change."""
 
-from __future__ import annotations
-
 import pytest
 import torch
+from factories import train_steps
 
 from espnet_uniwav.apps.phones.ctm import Segment, frame_labels
 from espnet_uniwav.apps.phones.durations import token_durations
@@ -66,14 +65,12 @@ def test_segments_of_no_use(segments, message):
 
 def test_predictor_knows_and_learns():
     predictor, known = make_predictor(), DURATIONS == 2
-    optimizer = torch.optim.Adam(predictor.parameters(), 0.01)
-    first = predictor.loss(PHONES, ENDS, DURATIONS, known, PADDING).detach()
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss = predictor.loss(PHONES, ENDS, DURATIONS, known, PADDING)
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.3 * first
+    losses = train_steps(
+        lambda i: predictor.loss(PHONES, ENDS, DURATIONS, known, PADDING),
+        predictor.parameters(),
+        *(60, 0.01),
+    )
+    assert losses[-1] < 0.3 * losses[0]
     predicted = predictor.predict(*(v[:1] for v in (PHONES, ENDS, DURATIONS, known)))
     assert predicted[0] == 2
     assert (predicted - DURATIONS[0]).abs().max() < 1

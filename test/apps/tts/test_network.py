@@ -1,12 +1,10 @@
 """The synthesiser: training, fixed seeds, kept context, and refused input."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest
 import torch
-from factories import NUM_MELS, make_synthesizer
+from factories import NUM_MELS, make_synthesizer, train_steps
 
 from espnet_uniwav.apps.tts.aligner import best_path
 from espnet_uniwav.apps.tts.batch import Batch
@@ -42,15 +40,15 @@ def prompt(frames=10, **more):
 @pytest.mark.parametrize("visible_only", (False, True))
 def test_all_losses_fall(batch, visible_only):
     synthesizer = make_synthesizer(visible_only=visible_only).train()
-    optimizer = torch.optim.Adam(synthesizer.parameters(), 2e-3)
     history = []
-    for step in range(80):
-        torch.manual_seed(step % 4)
+
+    def step(i):
+        torch.manual_seed(i % 4)
         loss, stats = synthesizer(batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
         history.append({key: float(value) for key, value in stats.items()})
+        return loss
+
+    train_steps(step, synthesizer.parameters(), 80, 2e-3)
     for key in ("loss_flow", "loss_duration", "loss_alignment"):
         first, last = (
             sum(h[key] for h in part) for part in (history[:8], history[-8:])

@@ -1,29 +1,19 @@
 """Speech that can be heard before all of it is computed."""
 
-from __future__ import annotations
-
 import io
 import os
 
 import numpy as np
 import pytest
-from factories import make_synthesizer
 
 from espnet_uniwav.apps.tts import speaking
 from espnet_uniwav.apps.tts.streaming import write_stream
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.io.audio import read_speech
 
-TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
 QUICK = dict(num_steps=2, method="euler")
 TEXT = "ABC\nBD\nCAD"
 RATE = 16000
-
-
-@pytest.fixture
-def synthesizer():
-    tokenize = lambda text: list(text.replace(" ", ""))  # noqa: E731
-    return Synthesizer(make_synthesizer(TOKENS), tokenize)
 
 
 def test_chunks_are_the_speech(synthesizer):

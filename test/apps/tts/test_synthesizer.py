@@ -1,7 +1,5 @@
 """Texts of any length, and other words in a recording."""
 
-from __future__ import annotations
-
 import os
 import threading
 
@@ -9,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from factories import make_speech, make_synthesizer
+from factories import make_speech
 
 from espnet_uniwav.apps.phones.ctm import Segment
 from espnet_uniwav.apps.phones.lexicon import tokenize
@@ -21,17 +19,9 @@ from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.audio import to_int16, write_speech
 
-TOKENS = ["<blank>", "<unk>", "A", "B", "C", "D", "SIL", "<sos/eos>"]
 STEPS = dict(num_steps=2, method="euler")
 QUICK = SpeakingOptions(Sampling(**STEPS))
 RATE = 16000
-
-
-@pytest.fixture(scope="module")
-def synthesizer():
-    return Synthesizer(
-        make_synthesizer(TOKENS), lambda text: list(text.replace(" ", ""))
-    )
 
 
 def test_sentences():
@@ -83,17 +73,15 @@ def test_a_model_without_ends_of_words_reads_phones(synthesizer):
         synthesizer.tokens(["X_E"])
 
 
-def test_a_model_has_a_pace():
-    slow, even = (
-        Synthesizer(make_synthesizer(TOKENS), list, speed=speed) for speed in (0.5, 1.0)
-    )
+def test_a_model_has_a_pace(letters):
+    slow, even = (Synthesizer(letters, list, speed=speed) for speed in (0.5, 1.0))
     frames = [len(own.speak("ABCD", options=QUICK).x) for own in (slow, even)]
     halved = even.speak("ABCD", options=SpeakingOptions(QUICK.sampling, speed=0.5))
     assert frames[0] == len(halved.x) > frames[1]
 
 
-def test_the_pace_of_a_model_does_not_move_the_bounds_of_the_speed():
-    paced = Synthesizer(make_synthesizer(TOKENS), list, speed=0.5)
+def test_the_pace_of_a_model_does_not_move_the_bounds_of_the_speed(letters):
+    paced = Synthesizer(letters, list, speed=0.5)
     slow, slower = (
         len(paced.speak("ABCD", options=SpeakingOptions(QUICK.sampling, speed=speed)).x)
         for speed in (0.2, 0.1)
@@ -103,53 +91,51 @@ def test_the_pace_of_a_model_does_not_move_the_bounds_of_the_speed():
         SpeakingOptions(speed=0.09)
 
 
-def test_prompt_with_and_without_text(synthesizer):
-    speech = make_speech([16000])[0][0].numpy()
-    silent, told = synthesizer.prompt(speech), synthesizer.prompt(speech, "AB")
+def test_prompt_with_and_without_text(synthesizer, recording):
+    silent, told = synthesizer.prompt(recording), synthesizer.prompt(recording, "AB")
     assert silent.tokens is None and told.tokens.tolist() == [2, 3]
     assert silent.x.shape[0] == 50
 
 
-def test_prompt_of_other_words_is_reported(synthesizer, monkeypatch, caplog):
-    speech = make_speech([16000])[0][0].numpy()
-    found = synthesizer.prompt(speech, "AB").mismatch
+def test_prompt_of_other_words_is_reported(synthesizer, recording, monkeypatch, caplog):
+    found = synthesizer.prompt(recording, "AB").mismatch
     assert found > 0
     for bound, warned in ((found + 0.01, False), (found - 0.01, True)):
         monkeypatch.setattr(
             "espnet_uniwav.apps.tts.synthesizer.LARGEST_MISMATCH", bound
         )
-        synthesizer.prompt(speech, "AB")
+        synthesizer.prompt(recording, "AB")
         assert ("does not seem to say 'AB'" in caplog.text) == warned
 
 
-def test_replaced_words(synthesizer):
-    speech = make_speech([16000])[0][0].numpy()
+def test_replaced_words(synthesizer, recording):
     phones = [
         Segment(0.0, 0.3, "A"),
         Segment(0.3, 0.5, "B"),
         Segment(0.5, 1.0, "C"),
     ]
-    edited = replace_stretch(synthesizer, speech, phones, (0.3, 0.5), "DD", QUICK)
+    edited = replace_stretch(synthesizer, recording, phones, (0.3, 0.5), "DD", QUICK)
     tail = 8000
     fade = 300
-    assert np.array_equal(edited[: 4800 - fade], speech[: 4800 - fade])
-    assert np.array_equal(edited[-tail + fade :], speech[-tail + fade :])
+    assert np.array_equal(edited[: 4800 - fade], recording[: 4800 - fade])
+    assert np.array_equal(edited[-tail + fade :], recording[-tail + fade :])
     middle = edited[4800:-tail]
     assert len(middle) % 320 == 0 and len(middle) > 0
-    assert not np.array_equal(middle[:320], speech[4800:5120])
-    first = replace_stretch(synthesizer, speech, phones, (0.0, 0.3), "D", QUICK)
-    assert np.array_equal(first[-11200 + fade :], speech[-11200 + fade :])
+    assert not np.array_equal(middle[:320], recording[4800:5120])
+    first = replace_stretch(synthesizer, recording, phones, (0.0, 0.3), "D", QUICK)
+    assert np.array_equal(first[-11200 + fade :], recording[-11200 + fade :])
     with pytest.raises(ValueError, match="no aligned phone"):
-        replace_stretch(synthesizer, speech, phones, (0.31, 0.49), "D", QUICK)
+        replace_stretch(synthesizer, recording, phones, (0.31, 0.49), "D", QUICK)
 
 
 def test_a_transcript_that_is_not_the_recordings_is_reported(
-    synthesizer, monkeypatch, caplog
+    synthesizer, recording, monkeypatch, caplog
 ):
-    speech = make_speech([16000])[0][0].numpy()
     phones = [Segment(0.0, 0.5, "A"), Segment(0.5, 1.0, "B")]
     context = Context(
-        synthesizer.prompt(speech).x, synthesizer.tokens("AB"), torch.tensor([25, 25])
+        synthesizer.prompt(recording).x,
+        synthesizer.tokens("AB"),
+        torch.tensor([25, 25]),
     )
     found = synthesizer.network.align(context)
     assert found.durations.tolist() == [25, 25] and found.mismatch > 0
@@ -160,7 +146,7 @@ def test_a_transcript_that_is_not_the_recordings_is_reported(
         monkeypatch.setattr(
             "espnet_uniwav.apps.tts.synthesizer.LARGEST_MISMATCH", bound
         )
-        replace_stretch(synthesizer, speech, phones, (0.5, 1.0), "D", QUICK)
+        replace_stretch(synthesizer, recording, phones, (0.5, 1.0), "D", QUICK)
         assert (
             "recording does not seem to say its transcript" in caplog.text
         ) == warned
@@ -213,7 +199,6 @@ def test_words_are_found_once():
 
 
 def test_phonemizer():
-    pytest.importorskip("pocketsphinx")
     from espnet_uniwav.apps.phones.from_text import Phonemizer
 
     phonemize = Phonemizer()
@@ -229,7 +214,6 @@ def test_phonemizer():
 
 
 def test_guessed_words_are_named_once(caplog):
-    pytest.importorskip("pocketsphinx")
     from espnet_uniwav.apps.phones.from_text import Phonemizer
     from espnet_uniwav.apps.phones.lexicon import ARPABET
     from espnet_uniwav.apps.phones.word_ends import unmarked
@@ -244,7 +228,6 @@ def test_guessed_words_are_named_once(caplog):
 
 
 def test_words_are_found_in_a_pipe_and_in_a_file_with_a_blank(tmp_path):
-    pytest.importorskip("pocketsphinx")
     path, fifo = tmp_path / "my voice.wav", tmp_path / "fifo"
     soundfile.write(path, make_speech([24000])[0][0].numpy(), 16000)
     expected = align_words(path, "HELLO ALI", "ali")
@@ -260,15 +243,14 @@ def fresh(synthesizer, *what, **more):
     return Synthesizer(synthesizer.network, synthesizer.tokenize)(*what, **more)
 
 
-def test_prompts_that_callers_give(synthesizer, tmp_path):
-    speech = make_speech([16000])[0][0].numpy()
-    write_speech(tmp_path / "me.wav", speech, RATE)
+def test_prompts_that_callers_give(synthesizer, recording, tmp_path):
+    write_speech(tmp_path / "me.wav", recording, RATE)
     expected = fresh(synthesizer, "AB", tmp_path / "me.wav", num_steps=1)
-    for prompt in (str(tmp_path / "me.wav"), to_int16("", speech)):
+    for prompt in (str(tmp_path / "me.wav"), to_int16("", recording)):
         assert np.array_equal(fresh(synthesizer, "AB", prompt, num_steps=1), expected)
-    near = fresh(synthesizer, "AB", speech.astype(np.float64), num_steps=1)
+    near = fresh(synthesizer, "AB", recording.astype(np.float64), num_steps=1)
     assert len(near) == len(expected)
-    tensor = torch.from_numpy(speech.copy())
+    tensor = torch.from_numpy(recording.copy())
     again = [synthesizer("AB", tensor, num_steps=1)]
     tensor.mul_(0.1)  # it is another voice now
     again.append(synthesizer("AB", tensor, num_steps=1))

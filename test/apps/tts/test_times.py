@@ -1,7 +1,5 @@
 """Times of words and phones in generated speech, and their formats."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from factories import command, make_synthesizer

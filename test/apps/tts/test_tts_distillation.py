@@ -1,7 +1,5 @@
 """A student of a synthesiser: what it learns, and what stays the teacher's."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

@@ -1,12 +1,11 @@
 """Phones with durations, and the lines to speak."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
 from corpus_case import noise, write
+from factories import write_tables
 
 from espnet_uniwav.apps.tts import pick_lines
 from espnet_uniwav.apps.tts.lines import read_lines
@@ -39,9 +38,7 @@ def folders(tmp_path):
             phones += f"{name} 1 {0.5 * i:.2f} 0.50 {word[0].upper()}\n"
     (alignment / "words.ctm").write_text(words)
     (alignment / "phones.ctm").write_text(phones)
-    for name, table in tables.items():
-        lines = (f"{key} {value}\n" for key, value in table.items())
-        (data / name).write_text("".join(lines))
+    write_tables(data, tables)
     return data, alignment
 
 

@@ -1,22 +1,25 @@
 """A vocoder instead of Griffin-Lim, and its training by ESPnet's GAN codec task."""
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 import yaml
-from factories import make_config, make_features, make_model, make_speech
+from factories import (
+    make_config,
+    make_features,
+    make_speech,
+    save_model,
+    train_steps,
+    write_data,
+)
 
-pytest.importorskip("vocos")
-from espnet_uniwav import plugin  # noqa: E402
-from espnet_uniwav.apps.vocoder import Vocoder, use_vocoder  # noqa: E402
-from espnet_uniwav.apps.vocoder.harmonics import pulse_train  # noqa: E402
-from espnet_uniwav.apps.vocoder.pitch import measure_pitch  # noqa: E402
-from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
+from espnet_uniwav import plugin
+from espnet_uniwav.apps.vocoder import Vocoder, use_vocoder
+from espnet_uniwav.apps.vocoder.harmonics import pulse_train
+from espnet_uniwav.apps.vocoder.pitch import measure_pitch
+from espnet_uniwav.core.checkpoint import save_checkpoint
 
 GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
 FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
@@ -42,7 +45,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vocoder")
     config = {"features": make_config()["features"], "vocoder": GENERATOR}
     save_checkpoint(make_vocoder(), config, folder / "checkpoint")
-    save_checkpoint(make_model(), make_config(), folder / "model")
+    save_model(folder / "model")
     return folder
 
 
@@ -102,7 +105,6 @@ def test_pulses_stop_without_voice():
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_hum_is_measured(workers):
-    pytest.importorskip("pyworld")
     frames = torch.full((2, 33), 150.0)
     voiced = torch.tensor([[1.0], [0.0]]).expand(2, 33)
     audio = 0.1 * pulse_train(frames, voiced, 320, 16000)
@@ -201,15 +203,15 @@ def test_discriminators_wait():
 def test_generator_learns():
     codec = make_codec(warm_up_steps=99).train()
     audio = make_speech([12800, 12800])[0]
-    optimizer = torch.optim.Adam(codec.generator.parameters(), 3e-3)
-    losses = []
-    for _ in range(30):
+    stats = []
+
+    def step(i):
         result = codec(audio, forward_generator=True)
-        optimizer.zero_grad()
-        result["loss"].backward()
-        optimizer.step()
-        losses.append(result["stats"]["loss_mel"])
-    assert losses[-1] < 0.7 * losses[0]
+        stats.append(result["stats"]["loss_mel"])
+        return result["loss"]
+
+    train_steps(step, codec.generator.parameters(), 30, 3e-3)
+    assert stats[-1] < 0.7 * stats[0]
 
 
 def test_segments_are_cut_from_anywhere():
@@ -231,14 +233,7 @@ def test_stock_training_and_export(tmp_path, generator):
 
     from espnet_uniwav.integrations.espnet.experiment import export_experiment
 
-    scp = shape = ""
-    for i in range(4):
-        speech, _ = make_speech([9600], seed=i)
-        soundfile.write(tmp_path / f"{i}.wav", speech[0].numpy(), 16000)
-        scp += f"utt{i} {tmp_path}/{i}.wav\n"
-        shape += f"utt{i} 9600\n"
-    (tmp_path / "wav.scp").write_text(scp)
-    (tmp_path / "shape").write_text(shape)
+    write_data(tmp_path, [9600] * 4)
     conf = dict(
         CONF,
         codec_conf=dict(CONF["codec_conf"], generator=generator, warm_up_steps=3),

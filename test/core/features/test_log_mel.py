@@ -1,7 +1,5 @@
 """Log-mel features: values, frames, padding, and back to a waveform."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import torchaudio

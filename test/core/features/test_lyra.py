@@ -1,7 +1,5 @@
 """Latents of Lyra: order, state, padding; where its files come from, and which."""
 
-from __future__ import annotations
-
 import hashlib
 import sys
 import types

@@ -1,7 +1,5 @@
 """Neural codecs as features: lengths, padding, and weights saved with the model."""
 
-from __future__ import annotations
-
 import pytest
 import soundfile
 import torch
@@ -193,7 +191,6 @@ def test_command_refuses(data, tmp_path):
 
 
 def test_a_codec_that_is_nowhere_is_one_line(monkeypatch):
-    pytest.importorskip("transformers")
     from espnet_uniwav.core.features.encodec import read_encodec
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -1,7 +1,3 @@
-"""The feature spec, which is saved with every checkpoint."""
-
-from __future__ import annotations
-
 import pytest
 import yaml
 from factories import make_features

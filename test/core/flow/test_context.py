@@ -1,7 +1,5 @@
 """Interpolation of given frames over gaps, against numpy.interp."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """The flow decoder: its start, what it depends on, skips, padding."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, NUM_MELS, POSITIONS, fit, make_decoder
@@ -30,16 +28,6 @@ def test_padding_changes_no_valid_frame(position):
         one = slice(i, i + 1)
         alone = decoder(x_t[one, :n], t[one, :n], z[one, :n])
         torch.testing.assert_close(batch[i, :n], alone[0], atol=5e-5, rtol=1e-4)
-
-
-def test_batch_of_one_equals_batch_of_many():
-    decoder = make_decoder().eval()
-    x_t, t, z = draw(4)
-    batch = decoder(x_t, t, z)
-    for i in range(4):
-        one = slice(i, i + 1)
-        alone = decoder(x_t[one], t[one], z[one])
-        torch.testing.assert_close(batch[one], alone, atol=5e-5, rtol=1e-4)
 
 
 def test_time_and_condition_matter():

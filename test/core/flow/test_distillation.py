@@ -1,7 +1,5 @@
 """Distillation: where the teacher lands, and what the student is told."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

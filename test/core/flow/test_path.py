@@ -1,7 +1,5 @@
 """The probability path against its definition and autograd."""
 
-from __future__ import annotations
-
 import torch
 
 from espnet_uniwav.core.flow.path import SIGMA_MIN, sample_path

@@ -1,7 +1,5 @@
 """Preconditioning: Gaussian data in closed form, fp32, the first batch, processes."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import torch.distributed as dist

@@ -1,7 +1,5 @@
 """Solvers on an ODE with a closed form, and guidance."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,3 @@
-"""Padding masks."""
-
-from __future__ import annotations
-
 import torch
 
 from espnet_uniwav.core.nn.masks import drop_if_unpadded, lengths_to_padding_mask

@@ -1,7 +1,5 @@
 """Positions: closed forms of ALiBi and rotary angles, padding, shifts."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, POSITIONS, sharpen

@@ -1,7 +1,5 @@
 """The transformer: equality with PyTorch's layer, states, padding, dropout."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, POSITIONS, make_transformer, sharpen

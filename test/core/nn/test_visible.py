@@ -1,7 +1,5 @@
 """Packed frames: packing, unpacking, and utterances without visible frames."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, POSITIONS, make_transformer
@@ -55,20 +53,6 @@ def test_gradients_reach_visible_frames_alone():
     visible.unpack(visible.pack(x), gap).sum().backward()
     assert torch.equal(x.grad, (~HIDDEN)[..., None].float().expand_as(x))
     assert torch.equal(gap.grad, torch.full((DIM,), float(HIDDEN.sum())))
-
-
-@pytest.mark.parametrize("position", POSITIONS)
-def test_left_out_frames_are_as_padding(position):
-    """The definition: states are those of a pass in which the others are padding."""
-    transformer = make_transformer(position=position).eval()
-    x = torch.randn(3, 25, DIM)
-    hidden = torch.rand(3, 25) < torch.tensor([[0.3], [0.6], [0.9]])
-    hidden[:, 0] = False
-    expected = transformer(x, hidden)[0]
-    visible = VisibleFrames(hidden)
-    for ours, theirs in zip(transformer(x, visible=visible)[0], expected):
-        ours = visible.unpack(ours, torch.zeros(DIM))
-        torch.testing.assert_close(ours[~hidden], theirs[~hidden], atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("position", POSITIONS)

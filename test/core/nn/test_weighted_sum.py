@@ -1,7 +1,3 @@
-"""z, the weighted sum of all states."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Online clustering against five lines of NumPy."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

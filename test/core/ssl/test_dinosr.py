@@ -1,7 +1,5 @@
 """The objective of self-distillation: loss, padding, fp32, statistics, collapse."""
 
-from __future__ import annotations
-
 import logging
 import math
 
@@ -34,14 +32,19 @@ def run(objective, encoder, embedded, padding_mask, mask):
     return objective(dinosr_batch(embedded, states, padding_mask, indices(mask), ffn))
 
 
+def make_parts(position="rotary", visible_only=False, **conf):
+    """An encoder and its objective."""
+    encoder = make_encoder(position=position, visible_only=visible_only)
+    return encoder, make_dinosr(encoder, **conf)
+
+
 every_head = pytest.mark.parametrize("heads", ("last", "own_ffn", "own_state"))
 
 
 @every_head
 def test_loss_is_the_mean_cross_entropy_of_all_heads(batch, heads):
     """The top two of three layers have codebooks."""
-    encoder = make_encoder()
-    objective = make_dinosr(encoder, heads=heads)
+    encoder, objective = make_parts(heads=heads)
     embedded, padding_mask, mask = batch
     loss, stats = run(objective, encoder, *batch)
     targets = objective.teacher(embedded, padding_mask, 2)
@@ -65,8 +68,7 @@ def test_loss_is_the_mean_cross_entropy_of_all_heads(batch, heads):
 @pytest.mark.parametrize("weight", [0.5, 1.0])
 def test_unmasked_frames_count_by_their_weight(batch, weight):
     """And they are the frames that are neither masked nor padding."""
-    encoder = make_encoder()
-    objective = make_dinosr(encoder, unmasked_weight=weight)
+    encoder, objective = make_parts(unmasked_weight=weight)
     embedded, padding_mask, mask = batch
     loss, stats = run(objective, encoder, *batch)
     states = encoder(embedded, padding_mask, mask)
@@ -93,8 +95,9 @@ def views_of(batch, number=3):
 @pytest.mark.parametrize("visible_only", (False, True))
 @pytest.mark.parametrize("weight", (0.0, 0.5))
 def test_loss_of_several_views_is_that_of_each(batch, visible_only, weight, heads):
-    encoder = make_encoder(visible_only=visible_only)
-    objective = make_dinosr(encoder, unmasked_weight=weight, heads=heads)
+    encoder, objective = make_parts(
+        visible_only=visible_only, unmasked_weight=weight, heads=heads
+    )
     embedded, padding_mask, mask = views_of(batch)
     loss, stats = run(objective, encoder, embedded, padding_mask, mask)
     total, number, accuracy = 0.0, 0.0, 0.0
@@ -108,8 +111,7 @@ def test_loss_of_several_views_is_that_of_each(batch, visible_only, weight, head
 
 
 def test_a_frame_of_several_views_is_clustered_once(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     embedded, padding_mask, mask = views_of(batch)
     run(objective, encoder, embedded, padding_mask, mask)
     collected = objective.codebooks.pending_sum.clone()
@@ -122,8 +124,7 @@ def test_a_frame_of_several_views_is_clustered_once(batch):
 
 
 def test_the_teacher_reads_every_utterance_once(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     seen = []
     objective.teacher.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
     embedded, padding_mask, mask = views_of(batch)
@@ -133,8 +134,7 @@ def test_the_teacher_reads_every_utterance_once(batch):
 
 def test_predictor_fills_gaps_from_their_neighbours(batch):
     """Its input holds one vector in all gaps of an encoder of visible frames."""
-    encoder = make_encoder(visible_only=True)
-    objective = make_dinosr(encoder, predictor_layers=2)
+    encoder, objective = make_parts(visible_only=True, predictor_layers=2)
     embedded, padding_mask, mask = batch
     states = encoder(embedded, padding_mask, mask)
     assert (states[-1][mask] == states[-1][mask][0]).all()
@@ -150,8 +150,7 @@ def test_predictor_fills_gaps_from_their_neighbours(batch):
 @pytest.mark.parametrize("heads", ("own_ffn", "own_state"))
 def test_one_predictor_fills_the_gaps_of_every_layer(batch, heads):
     """Of a layer as if it were the only one; the layers are one batch."""
-    encoder = make_encoder(visible_only=True)
-    objective = make_dinosr(encoder, predictor_layers=2, heads=heads)
+    encoder, objective = make_parts(visible_only=True, predictor_layers=2, heads=heads)
     embedded, padding_mask, mask = batch
     states, ffn = encoder.outputs(embedded, padding_mask, mask, num_ffn=2)
     layers = ffn if heads == "own_ffn" else states[-2:]
@@ -177,23 +176,18 @@ def test_predictor_by_default(visible_only, layers):
 
 
 def test_codebooks_follow_the_frames_that_count(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder, unmasked_weight=0.1)
+    encoder, objective = make_parts(unmasked_weight=0.1)
     run(objective, encoder, *batch)
     assert objective.codebooks.pending_count.sum(1).tolist() == [LENGTHS.sum()] * 2
-
-
-def test_refuses_a_negative_weight():
-    with pytest.raises(ValueError, match="unmasked_weight.*-0.5"):
-        make_dinosr(unmasked_weight=-0.5)
 
 
 @every_head
 @pytest.mark.parametrize("visible_only", (False, True))
 def test_padding_changes_neither_loss_nor_statistics(batch, visible_only, heads):
     embedded, padding_mask, mask = batch
-    encoder = make_encoder(position="conv_alibi", visible_only=visible_only)
-    objective = make_dinosr(encoder, heads=heads)
+    encoder, objective = make_parts(
+        position="conv_alibi", visible_only=visible_only, heads=heads
+    )
     loss, _ = run(objective, encoder, *batch)
     collected = objective.codebooks.pending_sum.clone()
     objective.codebooks.pending_sum.zero_()
@@ -209,8 +203,7 @@ def test_padding_changes_neither_loss_nor_statistics(batch, visible_only, heads)
 
 
 def test_fp32_under_autocast(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     run(objective, encoder, *batch)
     expected = objective.codebooks.pending_sum.clone()
     objective.codebooks.pending_sum.zero_()
@@ -229,8 +222,7 @@ def test_fp32_under_autocast(batch):
 
 def test_loss_is_summed_in_fp32_under_autocast(batch):
     """Equal to the loss of the same bf16 logits, computed in fp64."""
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     embedded, padding_mask, mask = batch
     codes = []
     assign = objective.codebooks.assign
@@ -262,8 +254,7 @@ def test_only_training_collects(batch):
 
 
 def test_gradients_reach_student_and_heads_only(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     embedded, padding_mask, mask = batch
     states = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(4)]
     embedded = embedded.requires_grad_()
@@ -280,8 +271,7 @@ def test_gradients_reach_student_and_heads_only(batch):
 )
 def test_which_layers_the_heads_train(batch, heads, untrained):
     """What an FFN adds does not depend on the norm after it."""
-    encoder = make_encoder()
-    objective = make_dinosr(encoder, heads=heads)
+    encoder, objective = make_parts(heads=heads)
     run(objective, encoder, *batch)[0].backward()
     for name, parameter in encoder.transformer.named_parameters():
         if name.startswith(untrained or "none"):
@@ -295,8 +285,7 @@ def test_which_layers_the_heads_train(batch, heads, untrained):
 
 @pytest.mark.parametrize("heads", ("own_ffn", "own_state"))
 def test_own_heads_reach_their_layer_alone(batch, heads):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder, heads=heads)
+    encoder, objective = make_parts(heads=heads)
     embedded, padding_mask, mask = batch
     states = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(4)]
     ffn = [torch.randn(2, 25, DIM, requires_grad=True) for _ in range(2)]
@@ -322,10 +311,18 @@ def test_heads_are_saved_alike():
     assert parts == {"teacher", "codebooks", "heads", "low_epochs"}
 
 
-def test_unknown_heads_are_an_error():
-    choices = "'last', 'own_ffn', 'own_state'"
-    with pytest.raises(ValueError, match=f"heads.*{choices}.*found 'own'"):
-        make_dinosr(heads="own")
+@pytest.mark.parametrize(
+    "conf, message",
+    (
+        (dict(unmasked_weight=-0.5), "unmasked_weight.*-0.5"),
+        (dict(heads="own"), "heads.*'last', 'own_ffn', 'own_state'.*found 'own'"),
+        (dict(num_codebooks=0), r"must be in 1..3 .* found 0"),
+        (dict(num_codebooks=4), r"must be in 1..3 .* found 4"),
+    ),
+)
+def test_mistakes_are_named(conf, message):
+    with pytest.raises(ValueError, match=message):
+        make_dinosr(**conf)
 
 
 def test_dropped_layers_have_no_ffn_output():
@@ -341,8 +338,7 @@ def test_dropped_layers_have_no_ffn_output():
 
 
 def test_one_call_updates_teacher_and_codebooks_once(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     run(objective, encoder, *batch)
     before = objective.codebooks.codewords.clone()
     objective.after_optimizer_step(encoder)
@@ -351,8 +347,7 @@ def test_one_call_updates_teacher_and_codebooks_once(batch):
 
 
 def test_perplexities_are_those_of_the_distributions(batch):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder)
+    encoder, objective = make_parts()
     embedded, padding_mask, mask = batch
     logits = torch.randn(2, 40, 16)
     codes = torch.randint(0, 5, (2, 40))
@@ -403,45 +398,39 @@ def test_collapse_is_a_warning_that_names_the_knob(caplog):
         assert knob in text
 
 
-def test_low_perplexity_alone_is_a_collapse(caplog):
-    objective = make_dinosr()
-    codes = torch.zeros(2, 4800, dtype=torch.long)
-    codes[:, ::300] = torch.arange(16)
-    epoch(objective, codes)
-    epoch(objective, codes)
-    assert len(caplog.records) == 2
+BAD = torch.zeros(2, 48, dtype=torch.long)
+GOOD = (torch.arange(48) % 16).expand(2, -1)
+# all codes are used, but for one seldom
+LOW = torch.where(torch.arange(4800) % 300 > 0, 0, torch.arange(4800) // 300)
 
 
-def test_no_warning_without_collapse(caplog):
+@pytest.mark.parametrize(
+    "epochs, warnings",
+    (([LOW.expand(2, -1)] * 2, 2), ([BAD, GOOD, BAD, GOOD, GOOD], 0)),
+    ids=("low perplexity", "not twice"),
+)
+def test_what_is_a_collapse(caplog, epochs, warnings):
     objective = make_dinosr()
-    bad = torch.zeros(2, 48, dtype=torch.long)
-    good = (torch.arange(48) % 16).expand(2, -1)
-    for codes in (bad, good, bad, good, good):
+    for codes in epochs:
         epoch(objective, codes)
-    assert not caplog.records
+    assert len(caplog.records) == warnings
 
 
 def test_epochs_of_collapse_are_saved(caplog):
     objective, resumed = make_dinosr(), make_dinosr()
-    bad = torch.zeros(2, 48, dtype=torch.long)
-    epoch(objective, bad)
+    epoch(objective, BAD)
     resumed.load_state_dict(objective.state_dict())
-    epoch(resumed, bad)
+    epoch(resumed, BAD)
     assert len(caplog.records) == 2
 
 
-def test_number_of_codebooks():
-    encoder = make_encoder()
-    assert make_dinosr(encoder, num_codebooks=None).num_codebooks == 2
-    for wrong in (0, 4):
-        with pytest.raises(ValueError, match=rf"must be in 1..3 .* found {wrong}"):
-            make_dinosr(encoder, num_codebooks=wrong)
+def test_half_of_the_layers_have_codebooks_by_default():
+    assert make_dinosr(num_codebooks=None).num_codebooks == 2
 
 
 @every_head
 def test_batch_without_masked_frames_has_no_loss(batch, heads):
-    encoder = make_encoder()
-    objective = make_dinosr(encoder, heads=heads)
+    encoder, objective = make_parts(heads=heads)
     embedded, padding_mask, mask = batch
     loss, _ = run(objective, encoder, embedded, padding_mask, torch.zeros_like(mask))
     assert loss.item() == 0.0

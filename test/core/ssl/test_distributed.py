@@ -1,7 +1,5 @@
 """Two gloo processes hold equal codebooks and teachers, those of the joined batch."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import torch.distributed as dist

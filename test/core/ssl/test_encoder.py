@@ -1,7 +1,5 @@
 """The encoder: masking, padding, batches, determinism."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import NUM_MELS, POSITIONS, make_encoder
@@ -103,22 +101,6 @@ def test_padding_changes_no_valid_frame(position, visible_only):
             torch.testing.assert_close(
                 ours[i, :length], theirs[0], atol=2e-5, rtol=1e-4
             )
-
-
-@pytest.mark.parametrize("position", POSITIONS)
-def test_batch_of_one_equals_batch_of_many(position):
-    encoder = make_encoder(position=position).eval()
-    x = torch.randn(5, 14, NUM_MELS)
-    batch = run(encoder, x)[-1]
-    for i in range(5):
-        alone = run(encoder, x[i : i + 1])[-1][0]
-        torch.testing.assert_close(batch[i], alone, atol=2e-5, rtol=1e-4)
-
-
-def test_evaluation_is_deterministic():
-    encoder = make_encoder(dropout=0.5, layer_drop=0.5).eval()
-    x = torch.randn(2, 14, NUM_MELS)
-    assert torch.equal(run(encoder, x)[-1], run(encoder, x)[-1])
 
 
 @both_ways

@@ -1,7 +1,5 @@
 """Equality with the official DinoSR, recorded on a tiny configuration."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

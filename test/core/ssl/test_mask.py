@@ -1,7 +1,5 @@
 """Span masks: where they may fall, how many, and their independence of padding."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """The student's other view of an utterance."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

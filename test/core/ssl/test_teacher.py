@@ -1,7 +1,5 @@
 """The EMA teacher: formula, schedule, targets, fp32."""
 
-from __future__ import annotations
-
 import copy
 import math
 

@@ -4,8 +4,6 @@ So that processes with parts of a batch can be compared with one that has all of
 With DIE_AT=N the last process kills itself in its N-th batch of training.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,41 +1,26 @@
 """``model: uniwav`` of the ASR task: the warm-up, then the stock model."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
+from espnet2.tasks.asr import ASRTask
+from espnet_case import asr_conf, parse
 from factories import make_config, make_speech
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
+from espnet_uniwav.integrations.espnet.asr import frame_loss
 
-plugin.register()
-from espnet2.tasks.asr import ASRTask  # noqa: E402
-
-from espnet_uniwav.integrations.espnet.asr import frame_loss  # noqa: E402
-
-TOKENS = ["<blank>", "<unk>", "<space>", "A", "B", "<sos/eos>"]
 TEXT = torch.tensor([[3, 4], [4, -1]]), torch.tensor([2, 1])
 
 
 @pytest.fixture
 def make_asr(tmp_path):
     def make(**model_conf):
-        conf = dict(
-            frontend="uniwav",
+        conf = asr_conf(
             frontend_conf=dict(architecture=make_config(), dropout=0.0),
-            specaug=None,
-            normalize=None,
-            encoder=None,
             model="uniwav",
             model_conf=dict(ctc_weight=1.0, **model_conf),
-            token_list=TOKENS,
-            output_dir=str(tmp_path),
         )
-        (tmp_path / "asr.yaml").write_text(yaml.safe_dump(conf))
-        args = ASRTask.get_parser().parse_args(["--config", str(tmp_path / "asr.yaml")])
+        args = parse(ASRTask, tmp_path, conf)
         torch.manual_seed(0)
         return ASRTask.build_model(args).train()
 

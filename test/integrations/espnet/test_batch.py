@@ -1,30 +1,18 @@
 """What encoder, losses, trainer and export receive of one batch."""
 
-from __future__ import annotations
-
 import pytest
 import torch
+from espnet_case import DINOSR, FLOW_MATCHING, make_args, with_conf
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import DINOSR, FLOW_MATCHING, make_args, with_conf  # noqa: E402
-
-from espnet_uniwav.core.model import UniWav  # noqa: E402
-from espnet_uniwav.core.nn.draws import same_draws  # noqa: E402
-from espnet_uniwav.integrations.espnet.experiment import describe, model_weights  # noqa: E402
-from espnet_uniwav.io.folder import load_strictly  # noqa: E402
+from espnet_uniwav.core.model import UniWav
+from espnet_uniwav.core.nn.draws import same_draws
+from espnet_uniwav.integrations.espnet.experiment import describe, model_weights
+from espnet_uniwav.io.folder import load_strictly
 
 
 @pytest.fixture
-def make_model(tmp_path):
-    def make(**overrides):
-        torch.manual_seed(0)
-        return SSLTask.build_model(make_args(tmp_path, **overrides)).eval()
-
-    return make
+def make_model(make_ssl):
+    return lambda **overrides: make_ssl(**overrides).eval()
 
 
 @pytest.fixture

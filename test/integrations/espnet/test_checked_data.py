@@ -1,20 +1,13 @@
 """Data of a training that ESPnet would take as they are."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np
 import pytest
 import soundfile
-
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet2.tasks.asr import ASRTask  # noqa: E402
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import make_args  # noqa: E402
+from espnet2.tasks.asr import ASRTask
+from espnet2.tasks.ssl import SSLTask
+from espnet_case import asr_conf, make_args, parse
 
 GOOD = ("good", {"speech": np.ones(800, np.float32)})
 EMPTY = ("empty-one", {"speech": np.zeros(0, np.float32)})
@@ -36,10 +29,7 @@ def test_tasks_without_a_part_of_ours_are_as_they_were(tmp_path):
 
 
 def test_a_downstream_task_checks_too(tmp_path):
-    (tmp_path / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    options = ["--token_list", f"{tmp_path}/tokens", "--frontend", "uniwav"]
-    args = ASRTask.get_parser().parse_args([*options, "--output_dir", "none"])
-    collate = ASRTask.build_collate_fn(args, True)
+    collate = ASRTask.build_collate_fn(parse(ASRTask, tmp_path, asr_conf()), True)
     with pytest.raises(ValueError, match="empty-one: expected speech"):
         collate([GOOD, EMPTY])
 

@@ -1,44 +1,24 @@
 """``features: neural_codec`` in the stock SSL task, and what is made of it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 import pytest
-import soundfile
 import torch
-import yaml
+from espnet_case import train, write_task
 from factories import DIM, make_speech, make_ssl_conf
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet_uniwav.core.checkpoint import load_checkpoint, save_features  # noqa: E402
-from espnet_uniwav.core.features import NeuralCodec  # noqa: E402
-from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
-from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
-from espnet_uniwav.io.folder import read_config  # noqa: E402
-
-CONF = make_ssl_conf()
+from espnet_uniwav.core.checkpoint import load_checkpoint, save_features
+from espnet_uniwav.core.features import NeuralCodec
+from espnet_uniwav.integrations.espnet.experiment import export_experiment
+from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
+from espnet_uniwav.io.folder import read_config
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Six recordings, a codec, and an experiment trained on its latents."""
-    from espnet2.bin.ssl_train import main
-
     folder = tmp_path_factory.mktemp("codec_task")
-    scp = shape = ""
-    for i in range(6):
-        speech, _ = make_speech([9600 + 320 * i], seed=i)
-        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
-        scp += f"utt{i} {folder / f'{i}.wav'}\n"
-        shape += f"utt{i} {9600 + 320 * i}\n"
-    (folder / "wav.scp").write_text(scp)
-    (folder / "shape").write_text(shape)
-    (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
     torch.manual_seed(0)
     architecture = dict(
         sampling_rate=16000, hidden_dim=8, encdec_n_filters=4, encdec_lstm=1
@@ -46,21 +26,15 @@ def folder(tmp_path_factory):
     features = NeuralCodec(codec="espnet", architecture=architecture, checksum="ours")
     features.has_weights = True
     save_features(features, folder / "codec", {})
-    conf = {
-        **CONF,
-        "frontend_conf": dict(
+    conf = make_ssl_conf(
+        frontend_conf=dict(
             fs="16k",
             features="neural_codec",
             features_conf=dict(checkpoint=str(folder / "codec")),
         ),
-    }
-    (folder / "conf.yaml").write_text(yaml.safe_dump(conf))
-    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
-    for split in ("train", "valid"):
-        options += [f"--{split}_shape_file", f"{folder}/shape"]
-        kind = f"{folder}/wav.scp,speech,sound"
-        options += [f"--{split}_data_path_and_name_and_type", kind]
-    main([*options, "--output_dir", f"{folder}/exp"])
+    )
+    write_task(folder, conf, [9600 + 320 * i for i in range(6)])
+    train("ssl", folder, "exp")
     export_experiment(folder / "exp", folder / "checkpoint")
     shutil.move(folder / "codec", folder / "gone")
     return folder

@@ -1,19 +1,13 @@
 """Continued pre-training: ``model_conf: {checkpoint: ...}`` of the SSL task."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import yaml
-from factories import make_speech
+from espnet2.tasks.ssl import SSLTask
+from espnet_case import DINOSR, FLOW_MATCHING, make_args
+from factories import make_speech, train_steps
 
-from espnet_uniwav import plugin
-
-plugin.register()
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import DINOSR, FLOW_MATCHING, make_args  # noqa: E402
-
-from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
+from espnet_uniwav.integrations.espnet.experiment import export_experiment
 
 
 @pytest.fixture
@@ -35,11 +29,7 @@ def trained(tmp_path, speech):
 def make_trained(folder, speech, **overrides):
     args = make_args(folder, **overrides)
     model = SSLTask.build_model(args).train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for _ in range(2):
-        model(speech=speech[0], speech_lengths=speech[1])[0].backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    train_steps(lambda i: model(*speech)[0], model.parameters(), 2, 1e-2)
     exp = folder / "exp"
     exp.mkdir()
     (exp / "config.yaml").write_text(yaml.safe_dump(vars(args)))

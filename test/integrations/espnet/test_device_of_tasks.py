@@ -1,23 +1,14 @@
 """ESPnet's models on a device that pretends to be a GPU."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import make_config
+from pretend_gpu import DEVICE, PretendGPU
+from test_ssl import OWN_FFN, VISIBLE
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from pretend_gpu import DEVICE, PretendGPU  # noqa: E402
-from ssl_case import make_args  # noqa: E402
-from test_ssl import OWN_FFN, VISIBLE  # noqa: E402
-
-from espnet_uniwav.core import pretraining  # noqa: E402
-from espnet_uniwav.integrations.espnet import results  # noqa: E402
-from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
+from espnet_uniwav.core import pretraining
+from espnet_uniwav.integrations.espnet import results
+from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
 
 # Shortest utterance, masked frames, fewest and most visible ones.
 NUMBERS = [8, 9, 4, 6]
@@ -30,7 +21,7 @@ def make_speech_there():
 
 
 @pytest.mark.parametrize("mode", ({}, VISIBLE, OWN_FFN), ids=("", "visible", "own"))
-def test_a_step_reads_the_device_once_and_reports_once(tmp_path, monkeypatch, mode):
+def test_a_step_reads_the_device_once_and_reports_once(make_ssl, monkeypatch, mode):
     asked = []
 
     def read(*numbers):
@@ -38,7 +29,7 @@ def test_a_step_reads_the_device_once_and_reports_once(tmp_path, monkeypatch, mo
         return NUMBERS
 
     monkeypatch.setattr(pretraining, "read_numbers", read)
-    model = SSLTask.build_model(make_args(tmp_path, **mode)).train()
+    model = make_ssl(**mode)
     dinosr, flow = (loss.objective for loss in model.losses)
     flow.decoder.precondition._is_fitted = True  # the first batch waits
     dinosr.codebooks.needs_data = False

@@ -1,25 +1,18 @@
 """``distil`` through stock ``tts_train``, and the student as an ordinary model."""
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from espnet_case import PHONES, build_tts, make_tts_batch, tts_train, write_tts
 from factories import command, make_speech
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from tts_case import TOKENS, build, make_batch, tts_train, write_corpus  # noqa: E402
-
-from espnet_uniwav.apps.tts.synthesizer import Synthesizer  # noqa: E402
-from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
-from espnet_uniwav.io.audio import read_speech  # noqa: E402
-from espnet_uniwav.io.folder import read_config  # noqa: E402
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
+from espnet_uniwav.integrations.espnet.experiment import export_experiment
+from espnet_uniwav.io.audio import read_speech
+from espnet_uniwav.io.folder import read_config
 
 tts = command("tts")
 
@@ -30,7 +23,7 @@ SPEECH = dict(num_steps=2, method="euler", guidance_scale=0.0, temperature=0.3)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A corpus, and a teacher with a text encoder of its own, as exp and exported."""
-    folder = write_corpus(tmp_path_factory.mktemp("distil"))
+    folder = write_tts(tmp_path_factory.mktemp("distil"))
     tts_train(folder, "exp", "--tts_conf", "text_layers=1")
     export_experiment(folder / "exp", folder / "teacher", "1epoch.pth")
     return folder
@@ -78,11 +71,10 @@ def test_resumed_equals_never_stopped(folder, student):
     assert not all(torch.equal(start[name], value) for name, value in found.items())
 
 
-def count(synthesizer):
+def count(network):
     """The evaluations of its decoder from now on."""
     calls = []
-    decoder = synthesizer.network.uniwav.decoder
-    decoder.register_forward_hook(lambda *a: calls.append(1))
+    network.uniwav.decoder.register_forward_hook(lambda *a: calls.append(1))
     return calls
 
 
@@ -93,14 +85,14 @@ def test_an_exported_student_speaks_in_two_evaluations(student, folder, tmp_path
     try:
         models = [tmp_path / "model", student / "2epoch.pth"]
         exported, trained = map(Synthesizer.from_pretrained, models)
-        options = ["--model", str(models[0]), "--text", "bah.", "--output"]
-        tts([*options, f"{tmp_path}/a.wav"])
-        tts([*options, f"{tmp_path}/b.wav", "--num_steps", "3"])
+        options = ["--model", models[0], "--text", "bah.", "--output"]
+        tts([*options, tmp_path / "a.wav"])
+        tts([*options, tmp_path / "b.wav", "--num_steps", "3"])
     finally:
         shutil.move(folder / "away", folder / "teacher")
     conf = read_config(tmp_path / "model")["model"]
     assert SPEECH.items() <= conf["speaking"].items() and "distil" not in str(conf)
-    calls = count(exported)
+    calls = count(exported.network)
     speech = exported("bah.")
     assert len(calls) == 2
     assert np.array_equal(speech, trained("bah."))
@@ -116,9 +108,7 @@ def test_stock_inference_of_a_student(student):
     from espnet2.bin.tts_inference import Text2Speech
 
     speak = Text2Speech(student / "config.yaml", student / "2epoch.pth")
-    calls = []
-    decoder = speak.model.tts.synthesizer.uniwav.decoder
-    decoder.register_forward_hook(lambda *a: calls.append(1))
+    calls = count(speak.model.tts.synthesizer)
     speak("SIL B AA", make_speech([16000])[0][0])
     assert len(calls) == 2
 
@@ -162,18 +152,18 @@ def told(**changes):
 def test_options_of_no_use(folder, conf, message):
     conf = yaml.safe_load(yaml.safe_dump(conf).replace("@", str(folder)))
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        build(folder, tts_conf=conf)
+        build_tts(folder, tts_conf=conf)
 
 
 @pytest.mark.integration
 def test_other_tokens_are_refused(folder):
-    (folder / "others").write_text("\n".join(TOKENS[:2] + TOKENS[3:1:-1] + TOKENS[4:]))
+    (folder / "others").write_text("\n".join(PHONES[:2] + PHONES[3:1:-1] + PHONES[4:]))
     with pytest.raises(ValueError, match="expected the 7 tokens of .*teacher, found 7"):
         distil(folder, "strange", "--token_list", f"{folder}/others")
 
 
 @pytest.mark.integration
 def test_a_student_learns_from_its_teacher_alone(folder):
-    model = build(folder, tts_conf=told(teacher=f"{folder}/teacher")).train()
+    model = build_tts(folder, tts_conf=told(teacher=f"{folder}/teacher")).train()
     with pytest.raises(RuntimeError, match="the teacher is loaded by tts_train alone"):
-        model(**make_batch())
+        model(**make_tts_batch())

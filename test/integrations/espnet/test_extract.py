@@ -1,25 +1,19 @@
 """``uniwav extract``, and training from what it wrote."""
 
-from __future__ import annotations
-
-from pathlib import Path
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 import yaml
-from factories import command, make_config, make_model, make_speech, make_ssl_conf
+from espnet_case import train, write_task
+from factories import command, make_model, make_speech, make_ssl_conf, save_model
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
-from espnet_uniwav.core.features import build_features  # noqa: E402
-from espnet_uniwav.core.features.stored import FeatureWriter, read_spec  # noqa: E402
-from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend  # noqa: E402
-from espnet_uniwav.io.pipe import ALLOW  # noqa: E402
+from espnet_uniwav.core.features import build_features
+from espnet_uniwav.core.features.stored import FeatureWriter, read_spec
+from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
+from espnet_uniwav.io.pipe import ALLOW
 
 extract = command("extract")
 
@@ -32,18 +26,11 @@ LENGTHS = [9600, 6401, 12000, 8000, 7777]
 def folder(tmp_path, monkeypatch):
     """Five recordings (one by a command), one that is none, and a configuration."""
     monkeypatch.setenv(ALLOW, "1")
-    scp = shape = ""
-    for i, length in enumerate(LENGTHS):
-        speech, _ = make_speech([length], seed=i)
-        soundfile.write(tmp_path / f"{i}.wav", speech[0].numpy(), 16000)
-        scp += f"utt{i} {tmp_path / f'{i}.wav'}\n"
-        shape += f"utt{i} {length}\n"
-    (tmp_path / "good.scp").write_text(scp)
-    scp = scp.replace(f"{tmp_path / '1.wav'}", f"cat {tmp_path / '1.wav'} |")
-    (tmp_path / "wav.scp").write_text(scp + f"gone {tmp_path / 'gone.wav'}\n")
-    (tmp_path / "shape").write_text(shape)
-    (tmp_path / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    (tmp_path / "conf.yaml").write_text(yaml.safe_dump(CONF))
+    scp = write_task(tmp_path, CONF, LENGTHS) / "wav.scp"
+    shutil.copy(scp, tmp_path / "good.scp")
+    first = f"{tmp_path}/1.wav"
+    lines = scp.read_text().replace(first, f"cat {first} |")
+    scp.write_text(f"{lines}gone {tmp_path}/gone.wav\n")
     return tmp_path
 
 
@@ -171,12 +158,11 @@ def test_other_features_are_refused(folder):
 
 
 def test_a_checkpoint_names_the_features_too(folder, packaged):
-    save_checkpoint(make_model(), make_config(), folder / "ckpt")
-    command = [f"{folder}/wav.scp", f"{folder}/other"]
-    command[0] = f"{folder}/good.scp"
-    extract([*command, "--config", f"{folder}/ckpt/config.yaml"])
+    save_model(folder / "ckpt")
+    command = [folder / "good.scp", folder / "other"]
+    extract([*command, "--config", folder / "ckpt/config.yaml"])
     assert read_spec(folder / "other") == make_model().features.spec
-    command = [f"{folder}/good.scp", f"{folder}/named"]
+    command[1] = folder / "named"
     extract([*command, "--config", "tiny-test"])
     assert read_spec(folder / "named") == make_model().features.spec
     (folder / "odd.yaml").write_text("x: 1\n")
@@ -184,39 +170,28 @@ def test_a_checkpoint_names_the_features_too(folder, packaged):
         extract([*command, "--config", f"{folder}/odd.yaml"])
 
 
-def losses(folder, name, table, kind, shape, bins, **frontend):
+def losses(folder, name, kind, shape, **frontend):
     """Of every update of one short training."""
-    from espnet2.bin.ssl_train import main
-
-    conf = {**CONF, "frontend_conf": {**FRONTEND, **frontend}, "batch_bins": bins}
-    conf.update(batch_type="numel", sort_batch="ascending", max_epoch=2)
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(conf))
-    options = ["--config", f"{folder}/{name}.yaml", "--seed", "3"]
-    options += ["--token_list", f"{folder}/tokens", "--output_dir", f"{folder}/{name}"]
-    for split in ("train", "valid"):
-        options += [f"--{split}_shape_file", shape]
-        options += [f"--{split}_data_path_and_name_and_type", f"{table},speech,{kind}"]
-    main(options)
-    state = torch.load(folder / name / "checkpoint.pth", weights_only=False)
-    stats = state["reporter"]["stats"]
+    conf = {**CONF, "frontend_conf": {**FRONTEND, **frontend}, "max_epoch": 2}
+    conf.update(sort_batch="ascending", batch_bins=10 * max(LENGTHS), seed=3)
+    (folder / "conf.yaml").write_text(yaml.safe_dump(conf))
+    shutil.copy(shape, folder / "shape")
+    exp = train("ssl", folder, name, kinds=[kind])
+    stats = torch.load(exp / "checkpoint.pth", weights_only=False)["reporter"]["stats"]
     return [stats[epoch]["train"]["loss"] for epoch in (1, 2)]
 
 
 @pytest.mark.integration
 def test_same_losses_from_disk(folder):
-    out = run(folder)
-    whole = 10 * max(LENGTHS)
-    sound = losses(folder, "a", folder / "good.scp", "sound", f"{folder}/shape", whole)
+    out, shape = run(folder), shutil.copy(folder / "shape", folder / "samples")
+    sound = losses(folder, "a", "good.scp,speech,sound", shape)
     stored = losses(
         folder,
         "b",
-        out / "feats.scp",
-        "kaldi_ark",
-        f"{out}/feats_shape",
-        whole,
+        "out/feats.scp,speech,kaldi_ark",
+        out / "feats_shape",
         extracted=str(out),
     )
     assert stored[0] == pytest.approx(sound[0], rel=1e-5)
     assert stored[1] == pytest.approx(sound[1], rel=2e-3)  # after an update
     assert sound[0] != pytest.approx(sound[1], rel=1e-3)
-    assert Path(folder / "b/config.yaml").is_file()

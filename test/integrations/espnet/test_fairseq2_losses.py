@@ -1,33 +1,27 @@
-"""ESPnet's trainer gives the losses that test/fairseq2 compares fairseq2's with."""
-
-from __future__ import annotations
+"""ESPnet's trainer gives the losses that fairseq2's recipe is compared with."""
 
 import json
 
+import pretraining_case as case
 import pytest
 import torch
 import torch.distributed as dist
+from espnet2.tasks.ssl import SSLTask
+from espnet2.train.distributed_utils import DistributedOption
+from espnet2.train.reporter import Reporter
+from espnet2.train.trainer import Trainer
+from espnet_case import make_args
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.rnn import pad_sequence
 
-pytest.importorskip("espnet2")
-
-import pretraining_case as case  # noqa: E402
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from espnet2.train.distributed_utils import DistributedOption  # noqa: E402
-from espnet2.train.reporter import Reporter  # noqa: E402
-from espnet2.train.trainer import Trainer  # noqa: E402
-from ssl_case import make_args  # noqa: E402
-
-from espnet_uniwav import plugin  # noqa: E402
-from espnet_uniwav.integrations.espnet.experiment import espnet_prefixes  # noqa: E402
-from espnet_uniwav.io.audio import read_speech  # noqa: E402
-from espnet_uniwav.io.kaldi import read_table  # noqa: E402
+from espnet_uniwav import plugin
+from espnet_uniwav.integrations.espnet.experiment import espnet_prefixes
+from espnet_uniwav.io.audio import read_speech
+from espnet_uniwav.io.kaldi import read_table
 
 
 def build(tmp_path):
     """ESPnet's arguments, and its model with the weights of ours."""
-    plugin.register()
     c = case.CONFIG
     features = {k: v for k, v in c.features.items() if k not in ("name", "sample_rate")}
     args = make_args(
@@ -91,7 +85,8 @@ def train(folder, rank=0, size=1):
 
 
 def work(rank, folder):
-    """One of two processes."""
+    """One of two processes, which know nothing of ``conftest.py``."""
+    plugin.register()
     torch.set_num_threads(1)
     store = f"file://{folder}/store"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)

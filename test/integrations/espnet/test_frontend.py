@@ -1,7 +1,5 @@
 """``frontend: uniwav`` with a pre-trained encoder, in the stock ASR task."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import shutil
@@ -9,34 +7,33 @@ import shutil
 import pytest
 import torch
 import yaml
-from factories import NUM_MELS, command, make_config, make_model, make_speech
+from espnet2.tasks.abs_task import scheduler_classes
+from espnet2.tasks.asr import ASRTask
+from espnet_case import asr_conf, parse
+from factories import (
+    NUM_MELS,
+    TRANSFORMER,
+    command,
+    make_config,
+    make_speech,
+    save_model,
+)
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-from espnet_uniwav.io import folder as storage  # noqa: E402
-
-plugin.register()
-from espnet2.tasks.abs_task import scheduler_classes  # noqa: E402
-from espnet2.tasks.asr import ASRTask  # noqa: E402
-
-from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
-from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
-from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend  # noqa: E402
-from espnet_uniwav.integrations.espnet.tts_features import UniWavFeatsExtract  # noqa: E402
+from espnet_uniwav import plugin
+from espnet_uniwav.core.checkpoint import load_checkpoint
+from espnet_uniwav.integrations.espnet.experiment import export_experiment
+from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
+from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
+from espnet_uniwav.integrations.espnet.tts_features import UniWavFeatsExtract
+from espnet_uniwav.io import folder as storage
 
 export = command("export")
 
-TOKENS = ["<blank>", "<unk>", "<space>", "A", "B", "<sos/eos>"]
 NUM_LAYERS = 3
 
 
 def save(folder, **encoder):
-    config = make_config()
-    config["encoder"].update(encoder)
-    model = make_model(**config)
-    save_checkpoint(model, config, folder)
-    return model
+    return save_model(folder, encoder={**TRANSFORMER, **encoder})
 
 
 @pytest.fixture
@@ -45,23 +42,11 @@ def checkpoint(tmp_path):
     return save(tmp_path / "checkpoint"), str(tmp_path / "checkpoint")
 
 
-def make_args(folder, *more, **frontend_conf):
-    """The stock task's arguments; what ``more`` says comes last."""
-    conf = dict(
-        frontend="uniwav",
-        frontend_conf=frontend_conf,
-        specaug=None,
-        normalize=None,
-        encoder="rnn",
-        encoder_conf=dict(num_layers=1, hidden_size=8, output_size=8),
-        model_conf=dict(ctc_weight=1.0),
-        token_list=TOKENS,
-        token_type="char",
-        output_dir=str(folder / "exp"),
-    )
-    (folder / "asr.yaml").write_text(yaml.safe_dump(conf))
-    options = ["--config", str(folder / "asr.yaml"), *more]
-    return ASRTask.get_parser().parse_args(options)
+def make_args(folder, frontend_conf, **overrides):
+    """Arguments of a CTC recogniser with a small encoder on the frontend."""
+    size = dict(num_layers=1, hidden_size=8, output_size=8)
+    conf = asr_conf(encoder="rnn", encoder_conf=size, frontend_conf=frontend_conf)
+    return parse(ASRTask, folder, {**conf, **overrides})
 
 
 def expected_states(model, speech):
@@ -190,7 +175,8 @@ def test_bad_configuration(checkpoint, conf, words):
 
 
 def test_statistics_of_a_learning_front_end_are_refused(checkpoint, tmp_path):
-    args = make_args(tmp_path, "--normalize", "global_mvn", checkpoint=checkpoint[1])
+    conf = dict(checkpoint=checkpoint[1])
+    args = make_args(tmp_path, conf, normalize="global_mvn")
     with pytest.raises(ValueError, match="utterance_mvn"):
         ASRTask.build_model(args)
 
@@ -206,7 +192,7 @@ def test_random_weights_by_architecture_only(checkpoint, speech):
 
 def test_rebuilt_from_the_saved_config(checkpoint, tmp_path, speech):
     """The checkpoint is gone: config.yaml and the trained weights are enough."""
-    args = make_args(tmp_path, checkpoint=checkpoint[1])
+    args = make_args(tmp_path, dict(checkpoint=checkpoint[1]))
     trained = ASRTask.build_model(args).eval()
     torch.nn.init.normal_(trained.frontend.weighted_sum.logits)
     saved = yaml.safe_load(yaml.safe_dump(vars(args)))
@@ -224,7 +210,7 @@ def test_rebuilt_from_the_saved_config(checkpoint, tmp_path, speech):
 
 
 def test_a_packaged_model_by_its_name(packaged, tmp_path, speech, monkeypatch):
-    args = make_args(tmp_path, checkpoint="tiny-test")
+    args = make_args(tmp_path, dict(checkpoint="tiny-test"))
     trained = ASRTask.build_model(args).eval()
     states, _ = expected_states(packaged, speech)
     torch.testing.assert_close(
@@ -239,19 +225,20 @@ def test_a_packaged_model_by_its_name(packaged, tmp_path, speech, monkeypatch):
 
 def test_adapted_once(checkpoint, tmp_path):
     before = ASRTask.build_model.__func__
-    plugin.register()
     UniWavEncoderFrontend.adapt_task(ASRTask)
     assert ASRTask.build_model.__func__ is before
 
 
 def test_collected_statistics_need_no_encoder(checkpoint, tmp_path):
-    args = make_args(tmp_path, "--collect_stats", "true", checkpoint=checkpoint[1])
+    args = make_args(tmp_path, dict(checkpoint=checkpoint[1]), collect_stats=True)
     assert not ASRTask.build_model(args).extract_feats_in_collect_stats
 
 
 def test_one_step_trains(checkpoint, tmp_path):
     speech = make_speech([8000, 6000])
-    model = ASRTask.build_model(make_args(tmp_path, checkpoint=checkpoint[1])).train()
+    model = ASRTask.build_model(
+        make_args(tmp_path, dict(checkpoint=checkpoint[1]))
+    ).train()
     text = torch.tensor([[3, 4], [4, -1]])
     loss = model(*speech, text, torch.tensor([2, 1]))[0]
     loss.backward()
@@ -263,7 +250,7 @@ def test_one_step_trains(checkpoint, tmp_path):
 def test_lower_layers_learn_more_slowly(tmp_path, norm_first):
     save(tmp_path / "checkpoint", norm_first=norm_first)
     conf = dict(checkpoint=str(tmp_path / "checkpoint"), layer_decay=0.5)
-    args = make_args(tmp_path, "--optim", "adamw", **conf)
+    args = make_args(tmp_path, conf, optim="adamw")
     model = ASRTask.build_model(args)
     (optimizer,) = ASRTask.build_optimizers(args, model)
     found = {p: g["lr"] for g in optimizer.param_groups for p in g["params"]}
@@ -285,7 +272,7 @@ def test_lower_layers_learn_more_slowly(tmp_path, norm_first):
 
 
 def test_all_layers_learn_alike_unless_told(checkpoint, tmp_path):
-    args = make_args(tmp_path, checkpoint=checkpoint[1])
+    args = make_args(tmp_path, dict(checkpoint=checkpoint[1]))
     (optimizer,) = ASRTask.build_optimizers(args, ASRTask.build_model(args))
     assert len(optimizer.param_groups) == 1
 

@@ -1,27 +1,20 @@
 """``loss: masked_prediction``: ESPnet's HuBERT loss on our encoder."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
 import torch
+from espnet_case import FLOW_MATCHING, HUBERT
+from factories import train_steps
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from ssl_case import FLOW_MATCHING, make_args  # noqa: E402
-
-HUBERT = dict(name="masked_prediction", conf=dict(num_classes=5, final_dim=8))
+LABELS = dict(name="masked_prediction", conf=HUBERT)
 FRAME = 320
 
 
-def make_model(tmp_path, **overrides):
-    torch.manual_seed(0)
-    conf = {"loss": [HUBERT], "util": [dict(name="span_mask", conf={})], **overrides}
-    return SSLTask.build_model(make_args(tmp_path, **conf)).train()
+@pytest.fixture
+def make_model(make_ssl):
+    conf = {"loss": [LABELS], "util": [dict(name="span_mask", conf={})]}
+    return lambda **overrides: make_ssl(**{**conf, **overrides})
 
 
 @pytest.fixture
@@ -44,30 +37,31 @@ def encode(model, batch):
     "change",
     (
         {},
-        dict(loss=[HUBERT, FLOW_MATCHING]),
+        dict(loss=[LABELS, FLOW_MATCHING]),
         dict(model_conf=dict(num_views=2)),
         dict(model_conf=dict(bf16=True)),
     ),
     ids=("alone", "joint", "views", "bf16"),
 )
-def test_labels_are_learned(tmp_path, batch, change):
-    model = make_model(tmp_path, **change)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    values = []
-    for step in range(60):
-        torch.manual_seed(step % 10)
+def test_labels_are_learned(make_model, batch, change):
+    model = make_model(**change)
+    seen = []
+
+    def step(i):
+        torch.manual_seed(i % 10)
         loss, stats, _ = model(**batch)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        values.append(float(stats["loss_masked_prediction"]))
+        seen.append(stats)
+        return loss
+
+    train_steps(step, model.parameters(), 60, 3e-3)
+    values = [float(stats["loss_masked_prediction"]) for stats in seen]
     assert sum(values[-10:]) < 0.8 * sum(values[:10])
-    assert float(stats["accuracy"]) > 0.4
+    assert float(seen[-1]["accuracy"]) > 0.4
 
 
-def test_it_is_espnets_loss(tmp_path, batch):
+def test_it_is_espnets_loss(make_model, batch):
     """The cross-entropy of masked frames alone, without the padding."""
-    model = make_model(tmp_path).eval()
+    model = make_model().eval()
     with torch.no_grad():
         inside = encode(model, batch)
         loss = model.losses[0](inside)[0]
@@ -81,8 +75,8 @@ def test_it_is_espnets_loss(tmp_path, batch):
     torch.testing.assert_close(loss, expected)
 
 
-def test_visible_labels_are_ignored(tmp_path, batch):
-    model = make_model(tmp_path).eval()
+def test_visible_labels_are_ignored(make_model, batch):
+    model = make_model().eval()
     torch.manual_seed(0)
     inside = encode(model, batch)
     other = (batch["text"] + 1).clamp(max=4)
@@ -94,19 +88,19 @@ def test_visible_labels_are_ignored(tmp_path, batch):
     assert torch.equal(*losses)
 
 
-def test_a_crop_may_round_the_labels(tmp_path, batch):
-    model = make_model(tmp_path)
+def test_a_crop_may_round_the_labels(make_model, batch):
+    model = make_model()
     for cut in (1, 2):
         loss, _, _ = model(**{**batch, "text": batch["text"][:, :-cut]})
         assert loss.isfinite()
 
 
-def test_bad_labels(tmp_path, batch):
-    model = make_model(tmp_path)
+def test_bad_labels(make_model, batch):
+    model = make_model()
     with pytest.raises(ValueError, match="needs labels.*text_int"):
         model(speech=batch["speech"], speech_lengths=batch["speech_lengths"])
     with pytest.raises(ValueError, match="one label for each of .* the frame rate"):
         model(**{**batch, "text": batch["text"].repeat(1, 2)})
     with pytest.raises(ValueError, match="visible_only: false"):
         conf = dict(num_layers=2, embed_dim=32, num_heads=4, ffn_dim=48)
-        make_model(tmp_path, encoder_conf={**conf, "visible_only": True})
+        make_model(encoder_conf={**conf, "visible_only": True})

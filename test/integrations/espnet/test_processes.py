@@ -1,19 +1,15 @@
 """Two processes by torchrun: equal to one with the joined batch; one of them dies."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import soundfile
 import torch
-import yaml
-from factories import ROOT, SMALLEST, make_speech, make_ssl_conf
+from espnet_case import train_options, write_task
+from factories import ROOT, SMALLEST, make_ssl_conf
 
-pytest.importorskip("espnet2")
 pytestmark = pytest.mark.integration
 
 SCRIPT = Path(__file__).with_name("repeatable_train.py")
@@ -35,32 +31,17 @@ CONF = make_ssl_conf(
 def data(tmp_path_factory):
     """Short utterances of many lengths, the configuration, tokens."""
     folder = tmp_path_factory.mktemp("processes")
-    scp = shape = ""
-    for i in range(NUMBER):
-        speech, _ = make_speech([6400 + 333 * i], seed=i)
-        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
-        scp += f"utt{i:02} {folder / f'{i}.wav'}\n"
-        shape += f"utt{i:02} {6400 + 333 * i}\n"
-    (folder / "wav.scp").write_text(scp)
-    (folder / "shape").write_text(shape)
-    (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    (folder / "conf.yaml").write_text(yaml.safe_dump(CONF))
-    return folder
+    return write_task(folder, CONF, [6400 + 333 * i for i in range(NUMBER)])
 
 
-def get_options(name):
-    options = ["--config", "conf.yaml", "--token_list", "tokens", "--ngpu", "0"]
-    options += ["--multiprocessing_distributed", "false", "--resume", "true"]
-    for split in ("train", "valid"):
-        kind = "wav.scp,speech,sound"
-        options += [f"--{split}_data_path_and_name_and_type", kind]
-        options += [f"--{split}_shape_file", "shape"]
-    return [*options, "--output_dir", name]
+def get_options(data, name):
+    options = ["--multiprocessing_distributed", "false", "--resume", "true"]
+    return [*train_options(data, name), "--ngpu", "0", *options]
 
 
 def train(data, name, launcher=(), **environment):
     """Run to the end; returns the exit status and what was logged."""
-    command = [sys.executable, *launcher, str(SCRIPT), *get_options(name)]
+    command = [sys.executable, *launcher, str(SCRIPT), *get_options(data, name)]
     return run(data, command, **environment)
 
 
@@ -122,7 +103,7 @@ def test_the_launcher_for_several_machines_equals_torchrun(two, tmp_path):
     launch += ["--ngpu", "0", "--envfile", "none", "--log", "launched.log", "--"]
     status, log = run(
         two,
-        [*launch, *python, str(SCRIPT), *get_options("launched")],
+        [*launch, *python, str(SCRIPT), *get_options(two, "launched")],
         PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
     )
     assert status == 0, log[-3000:]

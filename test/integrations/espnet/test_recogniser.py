@@ -1,25 +1,13 @@
 """Weights of strangers: nothing in them is executed."""
 
-from __future__ import annotations
-
 import os
-from pathlib import Path
 
 import pytest
 import torch
+from factories import Canary
 
 from espnet_uniwav.integrations.espnet.recogniser import FORCE, weights_alone
 from espnet_uniwav.io.saved import read_saved, read_state
-
-
-class Canary:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
 
 
 def test_a_pickle_does_not_run(tmp_path):

@@ -1,7 +1,5 @@
 """Stock ``ssl_train``: killed and resumed equals never stopped; then the export."""
 
-from __future__ import annotations
-
 import copy
 import math
 import os
@@ -10,19 +8,17 @@ import subprocess
 import sys
 
 import pytest
-import soundfile
 import torch
 import yaml
+from espnet_case import SSL_CONF, train_options, write_task
 from factories import ROOT, make_speech
 
 from espnet_uniwav.core.checkpoint import load_checkpoint
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
 from espnet_uniwav.io.folder import read_config
 
-pytest.importorskip("espnet2")
 pytestmark = pytest.mark.integration
 
-CONF = ROOT / "egs2/mini_speech/ssl1/conf/train_tiny.yaml"
 STEPS, EPOCHS = 8, 3
 # What depends on the clock and not on the model.
 CLOCK = ("time", "seconds", "memory")
@@ -52,45 +48,23 @@ TINY = dict(
 def data(tmp_path_factory):
     """Twelve short utterances in a Kaldi-style folder, the configuration, tokens."""
     folder = tmp_path_factory.mktemp("data")
-    lines, shapes = [], []
-    for i in range(12):
-        speech, _ = make_speech([6400 + 300 * i], seed=i)
-        soundfile.write(folder / f"{i:02}.wav", speech[0].numpy(), 16000)
-        lines.append(f"utt{i:02} {folder}/{i:02}.wav\n")
-        shapes.append(f"utt{i:02} {speech.shape[1]}\n")
-    (folder / "wav.scp").write_text("".join(lines))
-    (folder / "shape").write_text("".join(shapes))
-    (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    conf = {**yaml.safe_load(CONF.read_text()), **copy.deepcopy(TINY)}
-    (folder / "conf.yaml").write_text(yaml.safe_dump(conf))
+    conf = {**yaml.safe_load(SSL_CONF.read_text()), **copy.deepcopy(TINY)}
+    write_task(folder, conf, [6400 + 300 * i for i in range(12)])
     conf["loss"][0]["conf"].update(heads="own_ffn", ema_schedule="exponential")
     (folder / "own_ffn.yaml").write_text(yaml.safe_dump(conf))
     return folder
 
 
 # Several views of visible frames and heads of their own, beside gradient accumulation.
-VISIBLE = dict(
-    config="own_ffn.yaml", encoder_conf="visible_only=true", model_conf="num_views=2"
-)
+VISIBLE = ["--config", "own_ffn.yaml", "--encoder_conf", "visible_only=true"]
+VISIBLE += ["--model_conf", "num_views=2", "--accum_grad", "2"]
 
 
-def start(data, output_dir, accum_grad):
+def start(data, name, accum_grad):
     """Start ``ssl_train`` in a process of its own; its log comes through stderr."""
-    options = dict(
-        config="conf.yaml",
-        token_list="tokens",
-        train_shape_file="shape",
-        valid_shape_file="shape",
-        train_data_path_and_name_and_type="wav.scp,speech,sound",
-        valid_data_path_and_name_and_type="wav.scp,speech,sound",
-        output_dir=output_dir,
-        accum_grad=accum_grad,
-        ngpu=0,
-    )
-    options.update(VISIBLE if accum_grad > 1 else {})
     command = [sys.executable, "-m", "espnet_uniwav.run", "-m", "espnet2.bin.ssl_train"]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
+    command += [*train_options(data, name), "--ngpu", "0"]
+    command += VISIBLE if accum_grad > 1 else []
     return subprocess.Popen(
         command,
         cwd=data,
@@ -139,13 +113,13 @@ def scalars(experiment, phase, newest=False):
 def experiments(request, data):
     """An unbroken run, and one killed in the second epoch and resumed."""
     accum_grad = request.param
-    unbroken = data / f"unbroken{accum_grad}"
-    broken = data / f"broken{accum_grad}"
-    unbroken_process = start(data, unbroken, accum_grad)
-    kill_in_epoch(start(data, broken, accum_grad), epoch=2)
+    names = [f"{kind}{accum_grad}" for kind in ("unbroken", "broken")]
+    unbroken, broken = (data / name for name in names)
+    unbroken_process = start(data, names[0], accum_grad)
+    kill_in_epoch(start(data, names[1], accum_grad), epoch=2)
     finish(unbroken_process)
     assert (broken / "1epoch.pth").is_file() and not (broken / "2epoch.pth").exists()
-    log = finish(start(data, broken, accum_grad))
+    log = finish(start(data, names[1], accum_grad))
     assert "The training was resumed using" in log
     return unbroken, broken
 

@@ -1,18 +1,11 @@
 """Ways to scale that would train our models wrongly are refused, before training."""
 
-from __future__ import annotations
-
 import pytest
 import torch
-
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet2.tasks.asr import ASRTask  # noqa: E402
-from espnet2.tasks.ssl import SSLTask  # noqa: E402
-from espnet2.tasks.tts import TTSTask  # noqa: E402
-from ssl_case import make_args  # noqa: E402
+from espnet2.tasks.asr import ASRTask
+from espnet2.tasks.ssl import SSLTask
+from espnet2.tasks.tts import TTSTask
+from espnet_case import make_args
 
 TASKS = (ASRTask, SSLTask, TTSTask)
 WRONG = {

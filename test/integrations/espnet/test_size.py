@@ -1,7 +1,5 @@
 """``uniwav size``: the parts of the joint model, without its memory."""
 
-from __future__ import annotations
-
 import yaml
 from factories import make_config
 

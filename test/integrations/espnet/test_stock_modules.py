@@ -1,7 +1,5 @@
 """What the scripts of a stock recipe import is part of the pinned environment."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from pathlib import Path

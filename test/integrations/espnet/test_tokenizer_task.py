@@ -1,7 +1,5 @@
 """``model: uniwav_tokenizer`` through stock commands, and our commands around it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import threading
@@ -11,68 +9,51 @@ import pytest
 import soundfile
 import torch
 import yaml
-from factories import TRAINING, command, make_config, make_model, make_speech
+from espnet2.tasks.ssl import SSLTask
+from espnet_case import train, train_options, write_task
+from factories import TRAINING, command, make_speech, save_model
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from espnet_uniwav.apps.tokenizer.files import read_codes  # noqa: E402
-from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer  # noqa: E402
-from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
-from espnet_uniwav.integrations.espnet.experiment import export_experiment  # noqa: E402
-from espnet_uniwav.io.folder import read_config  # noqa: E402
-from espnet_uniwav.io.pipe import ALLOW  # noqa: E402
+from espnet_uniwav.apps.tokenizer.files import read_codes
+from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.integrations.espnet.experiment import export_experiment
+from espnet_uniwav.io.folder import read_config
+from espnet_uniwav.io.pipe import ALLOW
 
 cluster = command("cluster")
-detokenize = command("detokenize")
-tokenize = command("tokenize")
-
-CONF = dict(
-    model="uniwav_tokenizer",
-    use_preprocessor=False,
-    **TRAINING,
-)
 QUICK = ["--num_steps", "2"]
+NUMBER = 6
+
+
+def tokenize(scp, out, tokenizer, *more):
+    command("tokenize")([scp, out, "--tokenizer", tokenizer, *more])
+    return out
+
+
+def detokenize(source, out, tokenizer, *more):
+    """Returns the spoken samples by name."""
+    command("detokenize")([source, out, "--tokenizer", tokenizer, *QUICK, *more])
+    return {path.stem: soundfile.read(path)[0] for path in out.glob("*.wav")}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Six recordings, a configuration, and a tokenizer of two small codebooks."""
     folder = tmp_path_factory.mktemp("token")
-    scp = shape = ""
-    for i in range(6):
-        speech, _ = make_speech([12800 + 320 * i], seed=i)
-        soundfile.write(folder / f"{i}.wav", speech[0].numpy(), 16000)
-        scp += f"utt{i} {folder / f'{i}.wav'}\n"
-        shape += f"utt{i} {12800 + 320 * i}\n"
-    (folder / "wav.scp").write_text(scp)
-    (folder / "shape").write_text(shape)
-    (folder / "tokens").write_text("<blank>\n<unk>\n<sos/eos>\n")
-    (folder / "conf.yaml").write_text(yaml.safe_dump(CONF))
-    save_checkpoint(make_model(), make_config(), folder / "checkpoint")
-    command = [str(folder / name) for name in ("checkpoint", "wav.scp", "start")]
-    cluster([*command, "--layer", "2", "--num_codebooks", "2", "--codebook_size", "16"])
+    conf = dict(model="uniwav_tokenizer", use_preprocessor=False, **TRAINING)
+    write_task(folder, conf, [12800 + 320 * i for i in range(NUMBER)])
+    save_model(folder / "checkpoint")
+    places = [folder / name for name in ("checkpoint", "wav.scp", "start")]
+    cluster([*places, "--layer", "2", "--num_codebooks", "2", "--codebook_size", "16"])
     return folder
 
 
-def train(folder, conf, checkpoint, exp):
-    """Stock training on the recordings of the folder."""
-    from espnet2.bin.ssl_train import main
-
-    options = ["--config", str(conf), "--token_list", f"{folder}/tokens"]
-    for split in ("train", "valid"):
-        options += [f"--{split}_shape_file", f"{folder}/shape"]
-        kind = f"{folder}/wav.scp,speech,sound"
-        options += [f"--{split}_data_path_and_name_and_type", kind]
-    options += ["--model_conf", f"checkpoint={folder / checkpoint}"]
-    main([*options, "--output_dir", str(exp)])
-    return exp
+def train_tokenizer(folder, checkpoint, name):
+    return train("ssl", folder, name, "--model_conf", f"checkpoint={checkpoint}")
 
 
 @pytest.fixture(scope="module")
 def exp(folder):
-    return train(folder, folder / "conf.yaml", "start", folder / "exp")
+    return train_tokenizer(folder, folder / "start", "exp")
 
 
 @pytest.fixture
@@ -81,10 +62,7 @@ def speech():
 
 
 def build(folder, **model_conf):
-    from espnet2.tasks.ssl import SSLTask
-
-    options = ["--config", f"{folder}/conf.yaml", "--token_list", f"{folder}/tokens"]
-    args = SSLTask.get_parser().parse_args([*options, "--output_dir", "none"])
+    args = SSLTask.get_parser().parse_args(train_options(folder, "none"))
     args.model_conf = model_conf
     return SSLTask.build_model(args), args
 
@@ -117,9 +95,8 @@ def test_bfloat16_is_near(folder, speech):
 
 
 def test_packaged_models_and_tokenizers(folder, packaged, tmp_path):
-    target = tmp_path / "models/tokens"
-    command = ["tiny-test", f"{folder}/wav.scp", str(target), "--layer", "2"]
-    cluster([*command, "--codebook_size", "16"])
+    places = ["tiny-test", folder / "wav.scp", tmp_path / "models/tokens"]
+    cluster([*places, "--layer", "2", "--codebook_size", "16"])
     expected = UniWavTokenizer.from_pretrained("tokens").state_dict()
     model, _ = build(folder, checkpoint="tokens")
     found = model.tokenizer.state_dict()
@@ -182,44 +159,39 @@ LEARNED += ["--frames_per_code", "2", "--speaker_code_length", "4"]
 
 @pytest.mark.integration
 def test_learned_codes_by_commands(folder, tmp_path, capsys):
-    cluster([f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/s", *LEARNED])
+    cluster([folder / "checkpoint", folder / "wav.scp", tmp_path / "s", *LEARNED])
     said = capsys.readouterr().out
     assert "2 codebooks of 16 at 25 Hz: 200 bit/s and a speaker code of 8 bits" in said
     assert "codebook 2: " in said
     assert read_config(tmp_path / "s")["model"]["encoder"]["num_layers"] == 0
-    train(folder, folder / "conf.yaml", tmp_path / "s", tmp_path / "exp")
-    exported = export_experiment(tmp_path / "exp", tmp_path / "tokenizer").eval()
+    exp = train_tokenizer(folder, tmp_path / "s", "learned")
+    tokenizer = tmp_path / "tokenizer"
+    exported = export_experiment(exp, tokenizer).eval()
     start = UniWavTokenizer.from_pretrained(tmp_path / "s").quantizer
     for name in ("codebooks", "speaker.analysis.weight"):
         before, after = (own.state_dict()[name] for own in (start, exported.quantizer))
         assert not torch.equal(before, after)
-    tokenizer = ["--tokenizer", f"{tmp_path}/tokenizer"]
-    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
-    voices = (tmp_path / "codes/voices").read_text().splitlines()
+    codes = tokenize(folder / "wav.scp", tmp_path / "codes", tokenizer)
+    voices = (codes / "voices").read_text().splitlines()
     speech = torch.from_numpy(soundfile.read(folder / "0.wav", dtype="float32")[0])
     voice = " ".join(map(str, exported.encode_speaker(speech[None])[0].tolist()))
-    assert len(voices) == 6 and voices[0] == f"utt0 {voice}"
-    fewer = [f"{folder}/wav.scp", f"{tmp_path}/fewer", *tokenizer]
-    tokenize([*fewer, "--num_codebooks", "1"])
-    first = "codes_1"
-    assert (tmp_path / "fewer" / first).read_text() == (
-        tmp_path / "codes" / first
-    ).read_text()
-    assert not (tmp_path / "fewer/codes_2").exists()
-    detokenize([f"{tmp_path}/fewer", f"{tmp_path}/rough", *tokenizer, *QUICK])
+    assert len(voices) == NUMBER and voices[0] == f"utt0 {voice}"
+    one = ["--num_codebooks", "1"]
+    fewer = tokenize(folder / "wav.scp", tmp_path / "fewer", tokenizer, *one)
+    assert (fewer / "codes_1").read_text() == (codes / "codes_1").read_text()
+    assert not (fewer / "codes_2").exists()
+    detokenize(fewer, tmp_path / "rough", tokenizer)
     heard = []
-    for source in (f"{tmp_path}/codes", f"{folder}/wav.scp"):
-        for prompt in ([], ["--prompt", f"{folder}/5.wav"]):
+    for source in (codes, folder / "wav.scp"):
+        for prompt in ([], ["--prompt", folder / "5.wav"]):
             out = tmp_path / f"speech{len(heard)}"
-            detokenize([source, str(out), *tokenizer, *QUICK, *prompt])
-            heard.append(soundfile.read(out / "utt0.wav")[0])
+            heard.append(detokenize(source, out, tokenizer, *prompt)["utt0"])
     assert len(heard[0]) == 12800 and not np.array_equal(heard[0], heard[1])
     np.testing.assert_allclose(heard[0], heard[2], atol=1e-3)
     np.testing.assert_allclose(heard[1], heard[3], atol=1e-3)
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-@pytest.mark.parametrize("form", ["text", "npz"])
+@pytest.mark.parametrize("form, num_workers", [("text", 0), ("npz", 0), ("text", 2)])
 def test_commands_list_every_file(
     folder, tmp_path, capsys, monkeypatch, form, num_workers
 ):
@@ -232,82 +204,78 @@ def test_commands_list_every_file(
     bad = {name: tmp_path / f"{name}.wav" for name in ("text", "empty", "long", "gone")}
     lines = "".join(f"{name} {path}\n" for name, path in bad.items())
     (tmp_path / "wav.scp").write_text(good + lines)
-    command = [str(tmp_path / "wav.scp"), str(tmp_path / "codes")]
-    command += ["--tokenizer", f"{folder}/start", "--format", form]
+    codes, start = tmp_path / "codes", folder / "start"
+    options = ["--format", form, "--num_workers", num_workers]
     with pytest.raises(SystemExit) as end:
-        tokenize([*command, "--num_workers", str(num_workers)])
+        tokenize(tmp_path / "wav.scp", codes, start, *options)
     said = str(end.value)
     assert "6 of 10 files encoded, 0 of them before" in said
     assert "codebook 2: " in said and "of 4.00 bits" in said
-    assert said.endswith(f"; 4 failed, see {tmp_path}/codes/failed.tsv")
-    failed = (tmp_path / "codes/failed.tsv").read_text().splitlines()[1:]
+    assert said.endswith(f"; 4 failed, see {codes}/failed.tsv")
+    failed = (codes / "failed.tsv").read_text().splitlines()[1:]
     reasons = ("cannot be read as audio", "0 samples", "121 s", "no such audio file")
     assert len(failed) == 4
     for line, name, reason in zip(failed, bad, reasons):
         assert line.startswith(f"{name}\t") and reason in line
-    tokenize([*command, "--allow_failed"])
+    tokenize(tmp_path / "wav.scp", codes, start, *options[:2], "--allow_failed")
     assert "6 of 10 files encoded, 6 of them before" in capsys.readouterr().out
-    times = (tmp_path / "codes/times.tsv").read_text().splitlines()[1:]
-    assert len(times) == 6 and [row.split("\t")[::2] for row in times[:2]] == [
+    times = (codes / "times.tsv").read_text().splitlines()[1:]
+    assert len(times) == NUMBER and [row.split("\t")[::2] for row in times[:2]] == [
         ["utt0", "0.8000"],
         ["utt1", "0.8200"],
     ]
-
-    command = [str(tmp_path / "codes"), str(tmp_path / "speech"), *QUICK]
-    detokenize([*command, "--tokenizer", f"{folder}/start"])
+    assert len(detokenize(codes, tmp_path / "speech", start)["utt3"]) == 12800 + 3 * 320
     assert "6 of 6 spoken" in capsys.readouterr().out
-    samples, rate = soundfile.read(tmp_path / "speech/utt3.wav")
-    assert rate == 16000 and len(samples) == 12800 + 3 * 320
+    assert soundfile.info(tmp_path / "speech/utt3.wav").samplerate == 16000
 
 
 def test_voices(folder, tmp_path):
-    tokenizer = ["--tokenizer", f"{folder}/start"]
-    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
-    command = [f"{tmp_path}/codes", f"{tmp_path}/a", *tokenizer, *QUICK]
-    detokenize(command)
-    detokenize(
-        [*command[:1], f"{tmp_path}/b", *command[2:], "--prompt", f"{folder}/5.wav"]
-    )
-    detokenize(
-        [*command[:1], f"{tmp_path}/c", *command[2:], "--prompts", f"{folder}/wav.scp"]
-    )
-    heard = [soundfile.read(tmp_path / name / "utt5.wav")[0] for name in "abc"]
-    assert not np.array_equal(heard[0], heard[1]) and np.array_equal(*heard[1:])
+    """Of a prompt (here from a pipe), and of a table of prompts."""
+    start = folder / "start"
+    codes = tokenize(folder / "wav.scp", tmp_path / "codes", start)
+    plain = detokenize(codes, tmp_path / "a", start)
+    os.mkfifo(tmp_path / "fifo")
+    content = (folder / "5.wav").read_bytes()
+    writer = threading.Thread(target=(tmp_path / "fifo").write_bytes, args=(content,))
+    writer.start()
+    heard = [
+        detokenize(codes, tmp_path / "b", start, "--prompt", tmp_path / "fifo"),
+        detokenize(codes, tmp_path / "c", start, "--prompt", folder / "5.wav"),
+        detokenize(codes, tmp_path / "d", start, "--prompts", folder / "wav.scp"),
+    ]
+    writer.join(5)
+    assert not np.array_equal(plain["utt5"], heard[0]["utt5"])
+    assert all(np.array_equal(heard[0]["utt5"], own["utt5"]) for own in heard)
     (tmp_path / "few.scp").write_text(f"utt1 {folder}/1.wav\n")
     with pytest.raises(SystemExit, match="few.scp lacks 5 of 6 names"):
-        detokenize([*command, "--prompts", f"{tmp_path}/few.scp"])
+        detokenize(codes, tmp_path / "a", start, "--prompts", tmp_path / "few.scp")
 
 
 def test_recordings_are_spoken_at_once(folder, tmp_path):
-    tokenizer = ["--tokenizer", f"{folder}/start"]
-    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer])
-    for kind, out in ((f"{tmp_path}/codes", "a"), (f"{folder}/wav.scp", "b")):
-        detokenize([kind, str(tmp_path / out), *tokenizer, *QUICK])
-    heard = [soundfile.read(tmp_path / name / "utt5.wav")[0] for name in "ab"]
-    np.testing.assert_allclose(*heard, atol=1e-3)
-    start = [f"{folder}/checkpoint", f"{folder}/wav.scp", f"{tmp_path}/none"]
-    cluster([*start, "--layer", "2", "--num_codebooks", "0"])
-    none = ["--tokenizer", start[-1]]
-    detokenize([f"{folder}/wav.scp", str(tmp_path / "c"), *none, *QUICK])
+    scp, start, none = folder / "wav.scp", folder / "start", tmp_path / "none"
+    codes = tokenize(scp, tmp_path / "codes", start)
+    sources = dict(a=codes, b=scp)
+    heard = [detokenize(kind, tmp_path / out, start) for out, kind in sources.items()]
+    np.testing.assert_allclose(*(own["utt5"] for own in heard), atol=1e-3)
+    cluster([folder / "checkpoint", scp, none, "--layer", "2", "--num_codebooks", "0"])
+    assert len(detokenize(scp, tmp_path / "c", none)["utt5"]) == len(heard[0]["utt5"])
     with pytest.raises(SystemExit, match="none: expected a tokenizer with codebooks"):
-        tokenize([f"{folder}/wav.scp", str(tmp_path / "d"), *none])
-    assert len(soundfile.read(tmp_path / "c/utt5.wav")[0]) == len(heard[0])
+        tokenize(scp, tmp_path / "d", none)
 
 
 def test_codes_of_another_tokenizer_are_listed(folder, tmp_path, capsys):
     (tmp_path / "codes_1").write_text("a 1 2\nb 1 16\n")
     (tmp_path / "codes_2").write_text("a 1 2\nb 1 2\n")
-    command = [str(tmp_path), str(tmp_path / "out"), *QUICK]
-    command += ["--tokenizer", f"{folder}/start"]
+    command = [tmp_path, tmp_path / "out", folder / "start"]
     with pytest.raises(SystemExit, match="1 of 2 spoken; 1 failed, see .*failed.tsv"):
-        detokenize(command)
+        detokenize(*command)
     assert "from 1 to 16" in (tmp_path / "out/failed.tsv").read_text()
-    detokenize([*command, "--allow_failed"])
+    detokenize(*command, "--allow_failed")
     assert "1 of 2 spoken" in capsys.readouterr().out
     for table in ("b 1 16\n", ""):
         (tmp_path / "codes_1").write_text(table)
         with pytest.raises(SystemExit, match="detokenize: .*: 0 of . spoken"):
-            detokenize([*command, "--allow_failed"])
+            detokenize(*command, "--allow_failed")
 
 
 @pytest.mark.parametrize("form", ["text", "npz"])
@@ -318,85 +286,60 @@ def test_changed_recordings_are_encoded_again(folder, tmp_path, capsys, form):
     names = ("a", "b\u00a0c", "b\u3000d")
     lines = [f"{name} {tmp_path}/{i}.wav\n" for i, name in enumerate(names)]
     scp.write_text("".join(lines), encoding="utf-8")
-    command = [str(scp), str(codes), "--tokenizer", f"{folder}/start", "--format", form]
-    tokenize(command)
+
+    def run():
+        tokenize(scp, codes, folder / "start", "--format", form)
+        return capsys.readouterr().out
+
+    run()
     before = read_codes(codes)
     assert before.keys() == set(names)
-    tokenize(command)
-    assert "3 of 3 files encoded, 3 of them before;" in capsys.readouterr().out
+    assert "3 of 3 files encoded, 3 of them before;" in run()
     assert read_codes(codes).keys() == set(names)
     shutil.copy(folder / "0.wav", tmp_path / "2.wav")
-    tokenize(command)
     said = "3 of 3 files encoded, 2 of them before, 1 again, of recordings that have"
-    assert said in capsys.readouterr().out
+    assert said in run()
     after = read_codes(codes)
     assert np.array_equal(after[names[2]], before["a"])
     assert not np.array_equal(before[names[2]], before["a"])
     assert all(np.array_equal(after[name], before[name]) for name in names[:2])
     times = (codes / "times.tsv").read_text(encoding="utf-8").splitlines()
     assert sorted(row.split("\t")[0] for row in times[1:]) == sorted(names)
+    # recordings of an older version, without a table, count as unchanged
+    (codes / "recordings.tsv").unlink()
+    shutil.copy(folder / "1.wav", tmp_path / "0.wav")
+    assert "3 of them before;" in run()
+    shutil.copy(folder / "5.wav", tmp_path / "0.wav")
+    assert "2 of them before, 1 again" in run()
 
 
 def test_segments_are_encoded_one_by_one(folder, tmp_path):
-    data = tmp_path / "data"
-    data.mkdir()
     samples = [soundfile.read(folder / f"{i}.wav")[0] for i in (0, 1)]
-    soundfile.write(data / "r.wav", np.concatenate(samples), 16000)
-    (data / "wav.scp").write_text(f"r {data}/r.wav\n")
+    soundfile.write(tmp_path / "r.wav", np.concatenate(samples), 16000)
+    (tmp_path / "wav.scp").write_text(f"r {tmp_path}/r.wav\n")
     end = len(samples[0]) / 16000
-    (data / "segments").write_text(f"one r 0 {end}\ntwo r {end} -1\n")
-    tokenizer = ["--tokenizer", f"{folder}/start"]
-    for scp, name in ((data / "wav.scp", "cut"), (folder / "wav.scp", "files")):
-        tokenize([str(scp), str(tmp_path / name), *tokenizer])
-    cut, files = (read_codes(tmp_path / name) for name in ("cut", "files"))
+    (tmp_path / "segments").write_text(f"one r 0 {end}\ntwo r {end} -1\n")
+    cut, files = (
+        read_codes(tokenize(scp / "wav.scp", tmp_path / name, folder / "start"))
+        for scp, name in ((tmp_path, "cut"), (folder, "files"))
+    )
     assert list(cut) == ["one", "two"]
     assert np.array_equal(cut["one"], files["utt0"])
     assert np.array_equal(cut["two"], files["utt1"])
 
 
-def test_a_prompt_that_is_a_pipe(folder, tmp_path):
-    tokenizer = ["--tokenizer", f"{folder}/start", *QUICK]
-    tokenize([f"{folder}/wav.scp", f"{tmp_path}/codes", *tokenizer[:2]])
-    os.mkfifo(tmp_path / "fifo")
-    content = (folder / "5.wav").read_bytes()
-    writer = threading.Thread(target=(tmp_path / "fifo").write_bytes, args=(content,))
-    writer.start()
-    for prompt, out in ((tmp_path / "fifo", "a"), (folder / "5.wav", "b")):
-        command = [f"{tmp_path}/codes", f"{tmp_path}/{out}", *tokenizer]
-        detokenize([*command, "--prompt", str(prompt)])
-    writer.join(5)
-    heard = [soundfile.read(tmp_path / out / "utt3.wav")[0] for out in "ab"]
-    assert np.array_equal(*heard)
-
-
-def test_codes_of_an_older_version_are_kept(folder, tmp_path, capsys):
-    """There is no table of recordings: they count as unchanged, until they change."""
-    shutil.copy2(folder / "0.wav", tmp_path / "a.wav")
-    (tmp_path / "wav.scp").write_text(f"a {tmp_path}/a.wav\n")
-    command = [f"{tmp_path}/wav.scp", f"{tmp_path}/codes"]
-    command += ["--tokenizer", f"{folder}/start"]
-    tokenize(command)
-    (tmp_path / "codes/recordings.tsv").unlink()
-    shutil.copy(folder / "1.wav", tmp_path / "a.wav")
-    tokenize(command)
-    assert "1 of them before;" in capsys.readouterr().out
-    shutil.copy(folder / "5.wav", tmp_path / "a.wav")
-    tokenize(command)
-    assert "0 of them before, 1 again" in capsys.readouterr().out
-
-
 def test_cluster_refuses(folder, tmp_path):
-    command = [f"{folder}/checkpoint", f"{folder}/wav.scp", str(tmp_path / "out")]
+    places = [folder / "checkpoint", folder / "wav.scp", tmp_path / "out"]
     with pytest.raises(SystemExit, match="0 to 3, features or learned, found 9"):
-        cluster([*command, "--layer", "9"])
+        cluster([*places, "--layer", "9"])
     with pytest.raises(SystemExit, match="at least 1024 frames"):
-        cluster([*command, "--layer", "1"])
-    save_checkpoint(make_model(decoder=None), make_config(decoder=None), tmp_path / "e")
-    command[0] = str(tmp_path / "e")
+        cluster([*places, "--layer", "1"])
+    save_model(tmp_path / "e", decoder=None)
+    places[0] = tmp_path / "e"
     small = ["--layer", "1", "--codebook_size", "8"]
     with pytest.raises(SystemExit, match="needs a model with a decoder"):
-        cluster([*command, *small])
-    cluster([*command, *small, "--decoder", f"{folder}/checkpoint"])
+        cluster([*places, *small])
+    cluster([*places, *small, "--decoder", folder / "checkpoint"])
     assert UniWavTokenizer.from_pretrained(tmp_path / "out").uniwav.decoder
 
 
@@ -404,8 +347,8 @@ def test_codes_of_a_random_encoder(folder, tmp_path):
     """Weights and clusters are those of the seed."""
     small = ["--layer", "1", "--codebook_size", "8", "--random_weights"]
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        command = [f"{folder}/checkpoint", f"{folder}/wav.scp", str(tmp_path / name)]
-        cluster([*command, *small, "--seed", str(seed)])
+        places = [folder / "checkpoint", folder / "wav.scp", tmp_path / name]
+        cluster([*places, *small, "--seed", seed])
     a, b, c = (
         UniWavTokenizer.from_pretrained(tmp_path / name).state_dict() for name in "abc"
     )

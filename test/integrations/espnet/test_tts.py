@@ -1,34 +1,20 @@
 """``tts: uniwav`` through stock commands, and our own commands around it."""
 
-from __future__ import annotations
-
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 import yaml
-from factories import NUM_MELS, command, make_config, make_speech
+from espnet_case import PHONES, build_tts, make_tts_batch, tts_train, write_tts
+from factories import NUM_MELS, Canary, command, make_config, make_speech
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-
-plugin.register()
-from tts_case import (  # noqa: E402
-    TOKENS,
-    build,
-    make_batch,
-    tts_train,
-    write_corpus,
-)
-
-from espnet_uniwav import load  # noqa: E402
-from espnet_uniwav.apps.tts.synthesizer import Synthesizer  # noqa: E402
-from espnet_uniwav.apps.vocoder import Vocoder  # noqa: E402
-from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from espnet_uniwav.io.folder import CONFIG, WEIGHTS  # noqa: E402
+from espnet_uniwav import load
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
+from espnet_uniwav.apps.vocoder import Vocoder
+from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.io.folder import CONFIG, WEIGHTS
 
 edit = command("edit")
 export = command("export")
@@ -39,12 +25,31 @@ QUICK = ["--num_steps", "2"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_corpus(tmp_path_factory.mktemp("tts"))
+    return write_tts(tmp_path_factory.mktemp("tts"))
 
 
 @pytest.fixture(scope="module")
 def exp(folder):
     return tts_train(folder, "exp")
+
+
+def export_model(exp, out, *more):
+    export([exp, out, "--model_file", "1epoch.pth", *more])
+    return out
+
+
+def copy_experiment(exp, folder, **changes):
+    """A copy of the experiment with other arguments; those of the model are merged."""
+    shutil.copytree(exp, folder)
+    args = yaml.safe_load((folder / "config.yaml").read_text())
+    changes["tts_conf"] = {**args["tts_conf"], **changes.pop("tts_conf", {})}
+    (folder / "config.yaml").write_text(yaml.safe_dump({**args, **changes}))
+    return folder
+
+
+def say(model, *prompt, text="bah.", **options):
+    """Samples from a model, quickly."""
+    return Synthesizer.from_pretrained(model, **options)(text, *prompt, num_steps=2)
 
 
 @pytest.mark.parametrize(
@@ -62,34 +67,27 @@ def exp(folder):
 )
 def test_configurations_of_no_use(folder, changes, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        build(folder, **changes)
+        build_tts(folder, **changes)
 
 
 def test_starts_from_the_checkpoint(folder):
-    tensors = build(folder).tts.synthesizer.uniwav.state_dict()
+    tensors = build_tts(folder).tts.synthesizer.uniwav.state_dict()
     expected = load_checkpoint(folder / "checkpoint").state_dict()
     assert all(torch.equal(tensors[key], expected[key]) for key in expected)
-    scratch = build(folder, tts_conf={"architecture": make_config()})
+    scratch = build_tts(folder, tts_conf={"architecture": make_config()})
     found = scratch.tts.synthesizer.uniwav.state_dict()
     key = "encoder.input_projection.weight"
     assert not torch.equal(found[key], expected[key])
 
 
-def test_starts_from_a_packaged_model(folder, packaged):
-    model = build(folder, tts_conf={"checkpoint": "tiny-test"})
-    tensors = model.tts.synthesizer.uniwav.state_dict()
-    expected = packaged.state_dict()
-    assert all(torch.equal(tensors[key], expected[key]) for key in expected)
-
-
 def test_durations_must_fit(folder):
-    model = build(folder).train()
-    assert model(**make_batch())[0].isfinite()
+    model = build_tts(folder).train()
+    assert model(**make_tts_batch())[0].isfinite()
     short = torch.tensor([[20, 20], [15, 15]])
     with pytest.raises(ValueError, match=r"sum to \[40, 30\]; expected \[50, 30\]"):
-        model(**make_batch(durations=short))
+        model(**make_tts_batch(durations=short))
     with pytest.raises(ValueError, match="learns from durations"):
-        model(**make_batch(durations=None))
+        model(**make_tts_batch(durations=None))
 
 
 def test_bfloat16_is_near(folder):
@@ -97,7 +95,7 @@ def test_bfloat16_is_near(folder):
     for bf16 in (False, True):
         conf = {"checkpoint": f"{folder}/checkpoint", "bf16": bf16}
         torch.manual_seed(3)
-        losses.append(build(folder, tts_conf=conf).eval()(**make_batch())[0])
+        losses.append(build_tts(folder, tts_conf=conf).eval()(**make_tts_batch())[0])
     assert 0 < abs(losses[0] - losses[1]) < 0.05 * losses[0]
 
 
@@ -202,7 +200,7 @@ def test_our_command(exp, folder, tmp_path, capsys):
     ]
     (tmp_path / "lines.tsv").write_text("\n".join(lines) + "\n")
     out = tmp_path / "out"
-    lines = ["--lines", f"{tmp_path}/lines.tsv", "--output", str(out)]
+    lines = ["--lines", tmp_path / "lines.tsv", "--output", out]
     said = f"2 of 4 lines read; 2 failed, see {out}/failed.tsv"
     with pytest.raises(SystemExit, match=said):
         tts([*model, *lines])
@@ -260,8 +258,7 @@ def test_edit_command(exp, tmp_path, monkeypatch):
 
 @pytest.mark.integration
 def test_reader_wants_our_model(exp, tmp_path):
-    shutil.copy(exp / "1epoch.pth", tmp_path / "model.pth")
-    state = torch.load(tmp_path / "model.pth", weights_only=True)
+    state = torch.load(exp / "1epoch.pth", weights_only=True)
     state.pop("tts.synthesizer.text_encoder.embedding.weight")
     torch.save(state, tmp_path / "model.pth")
     with pytest.raises(ValueError, match="missing: text_encoder.embedding.weight"):
@@ -270,20 +267,19 @@ def test_reader_wants_our_model(exp, tmp_path):
 
 @pytest.mark.integration
 def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
-    out = tmp_path / "exported"
-    export([str(exp), str(out), "--model_file", "1epoch.pth"])
+    out = export_model(exp, tmp_path / "exported")
     assert sorted(path.name for path in out.iterdir()) == [CONFIG, WEIGHTS]
     speakers = [load(path) for path in (out, exp / "1epoch.pth")]
     found, expected = (own("bah.", num_steps=2) for own in speakers)
     assert np.array_equal(found, expected)
     assert Synthesizer.from_pretrained(str(out)).index == {
-        token: i for i, token in enumerate(TOKENS)
+        token: i for i, token in enumerate(PHONES)
     }
     with pytest.raises(ValueError, match="found one of the kind synthesiser"):
         load_checkpoint(out)
     with pytest.raises(ValueError, match="kind synthesiser .*kind uniwav"):
         Synthesizer.from_pretrained(folder / "checkpoint")
-    export([str(exp), str(out), "--model_file", "1epoch.pth", "--half"])
+    export_model(exp, out, "--half")
     assert (out / WEIGHTS).stat().st_size < 0.7 * (exp / "1epoch.pth").stat().st_size
     halved = Synthesizer.from_pretrained(out).network.state_dict()
     expected = speakers[0].network.state_dict()
@@ -293,55 +289,42 @@ def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
 
 @pytest.mark.integration
 def test_an_exported_model_keeps_its_vocoder(exp, folder, tmp_path):
-    pytest.importorskip("vocos")
     features = load_checkpoint(folder / "checkpoint").features
     size = dict(dim=8, ffn_dim=8, num_layers=1)
     config = {"features": make_config()["features"], "vocoder": size}
-    save_checkpoint(Vocoder(features, **size), config, tmp_path / "made/voc")
-    shutil.copytree(exp, tmp_path / "exp")
-    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
-    args["tts_conf"]["vocoder"] = str(tmp_path / "made/voc")
-    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
-    export([str(tmp_path / "exp"), str(tmp_path / "out"), "--model_file", "1epoch.pth"])
-    expected = Synthesizer.from_pretrained(
-        exp / "1epoch.pth", vocoder=tmp_path / "made/voc"
-    )("bah.", num_steps=2)
+    vocoder, moved = tmp_path / "made/voc", tmp_path / "moved"
+    save_checkpoint(Vocoder(features, **size), config, vocoder)
+    changed = copy_experiment(exp, tmp_path / "exp", tts_conf={"vocoder": str(vocoder)})
+    export_model(changed, tmp_path / "out")
+    expected = say(exp / "1epoch.pth", vocoder=vocoder)
     shutil.rmtree(tmp_path / "made")
-    shutil.move(tmp_path / "out", tmp_path / "moved")
-    assert str(tmp_path) not in (tmp_path / "moved" / CONFIG).read_text()
-    found = Synthesizer.from_pretrained(tmp_path / "moved")("bah.", num_steps=2)
-    assert np.array_equal(found, expected)
-    plain = Synthesizer.from_pretrained(tmp_path / "moved", vocoder="none")
-    assert not np.array_equal(plain("bah.", num_steps=2), expected)
+    shutil.move(tmp_path / "out", moved)
+    assert str(tmp_path) not in (moved / CONFIG).read_text()
+    assert np.array_equal(say(moved), expected)
+    assert not np.array_equal(say(moved, vocoder="none"), expected)
 
 
 @pytest.mark.integration
-def test_an_exported_model_keeps_its_voice(exp, tmp_path):
-    soundfile.write(tmp_path / "me.wav", make_speech([16000])[0][0].numpy(), 16000)
-    shutil.copytree(exp, tmp_path / "exp")
-    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
-    args["tts_conf"] |= {"voice": str(tmp_path / "me.wav"), "voice_text": "bah"}
-    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
-    export([str(tmp_path / "exp"), str(tmp_path / "out"), "--model_file", "1epoch.pth"])
-    shutil.move(tmp_path / "me.wav", tmp_path / "prompt.wav")
-    assert str(tmp_path) not in (tmp_path / "out" / CONFIG).read_text()
-    own = Synthesizer.from_pretrained(tmp_path / "out")("bah.", num_steps=2)
-    other = Synthesizer.from_pretrained(exp / "1epoch.pth")
-    prompted = other("bah.", tmp_path / "prompt.wav", "bah", num_steps=2)
-    assert np.array_equal(own, prompted)
-    assert not np.array_equal(own, other("bah.", num_steps=2))
+def test_an_exported_model_keeps_its_voice(exp, folder, tmp_path):
+    shutil.copy(folder / "0.wav", tmp_path / "me.wav")
+    voice = {"voice": str(tmp_path / "me.wav"), "voice_text": "bah"}
+    out = export_model(
+        copy_experiment(exp, tmp_path / "exp", tts_conf=voice), tmp_path / "out"
+    )
+    (tmp_path / "me.wav").unlink()
+    assert str(tmp_path) not in (out / CONFIG).read_text()
+    plain = exp / "1epoch.pth"
+    assert np.array_equal(say(out), say(plain, folder / "0.wav", "bah"))
+    assert not np.array_equal(say(out), say(plain))
 
 
 @pytest.mark.integration
 def test_tokens_that_are_not_our_phones(exp, tmp_path):
     """They are ESPnet's, from the experiment and from its export."""
-    shutil.copytree(exp, tmp_path / "exp")
-    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
-    args["token_list"] = ["<blank>", "<unk>", "b", "b_E", "h", "<space>", "<sos/eos>"]
-    args |= {"token_type": "char", "cleaner": "tacotron"}
-    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
-    export([f"{tmp_path}/exp", f"{tmp_path}/out", "--model_file", "1epoch.pth"])
-    models = [tmp_path / "exp/1epoch.pth", tmp_path / "out"]
+    tokens = ["<blank>", "<unk>", "b", "b_E", "h", "<space>", "<sos/eos>"]
+    changes = dict(token_list=tokens, token_type="char", cleaner="tacotron")
+    changed = copy_experiment(exp, tmp_path / "exp", **changes)
+    models = [changed / "1epoch.pth", export_model(changed, tmp_path / "out")]
     trained, exported = map(Synthesizer.from_pretrained, models)
     assert exported.text_tokens("Dr. BH") != exported.text_tokens("BH") == ["B", "H"]
     exported.index |= {"B": 2, "H": 4}
@@ -370,32 +353,23 @@ def test_training_refuses_a_vocoder_that_is_missing(folder):
     ],
 )
 def test_export_finds_the_vocoder(exp, tmp_path, vocoder, message):
-    shutil.copytree(exp, tmp_path / "exp")
-    args = yaml.safe_load((tmp_path / "exp/config.yaml").read_text())
-    args["tts_conf"]["vocoder"] = vocoder
-    (tmp_path / "exp/config.yaml").write_text(yaml.safe_dump(args))
-    command = [f"{tmp_path}/exp", f"{tmp_path}/out", "--model_file", "1epoch.pth"]
-    if message:
-        with pytest.raises(SystemExit, match=message):
-            export(command)
-        assert not (tmp_path / "out").exists()
-        # another vocoder may be named instead
-        assert Synthesizer.from_pretrained(tmp_path / "exp/1epoch.pth", vocoder="none")
-    else:
-        export(command)
+    changed = copy_experiment(exp, tmp_path / "exp", tts_conf={"vocoder": vocoder})
+    if message is None:
+        export_model(changed, tmp_path / "out")
+        return
+    with pytest.raises(SystemExit, match=message):
+        export_model(changed, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    # another vocoder may be named instead
+    assert Synthesizer.from_pretrained(changed / "1epoch.pth", vocoder="none")
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("command", [tts, export])
 def test_a_pickle_does_not_run(exp, tmp_path, command):
     sung = tmp_path / "sung"
-
-    class Canary:
-        def __reduce__(self):
-            return Path.touch, (sung,)
-
     shutil.copy(exp / "config.yaml", tmp_path)
-    torch.save({"tts.x": torch.ones(1), "y": Canary()}, tmp_path / "model.pth")
+    torch.save({"tts.x": torch.ones(1), "y": Canary(sung)}, tmp_path / "model.pth")
     options = ["--model", f"{tmp_path}/model.pth", "--text", "bah."]
     options += ["--output", f"{tmp_path}/a.wav"]
     if command is export:

@@ -1,28 +1,25 @@
 """A wrong type in yaml is an error that names the key and what was expected."""
 
-from __future__ import annotations
-
 import inspect
 
 import pytest
 from factories import make_model
 from typeguard import TypeCheckError
 
-pytest.importorskip("espnet2")
-from espnet_uniwav import plugin  # noqa: E402
-from espnet_uniwav.apps.tts.network import SynthesizerNetwork  # noqa: E402
-from espnet_uniwav.core.features import build_features  # noqa: E402
-from espnet_uniwav.core.flow.decoder import FlowDecoder  # noqa: E402
-from espnet_uniwav.core.flow.matching import FlowMatching  # noqa: E402
-from espnet_uniwav.core.ssl.dinosr import DinoSR  # noqa: E402
-from espnet_uniwav.core.ssl.mask import SpanMask  # noqa: E402
-from espnet_uniwav.core.ssl.perturb import Perturb  # noqa: E402
-from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend  # noqa: E402
-from espnet_uniwav.integrations.espnet.ssl import UniWavEncoder, UniWavSSLModel  # noqa: E402
-from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend  # noqa: E402
-from espnet_uniwav.integrations.espnet.tokenizer import UniWavTokenizerModel  # noqa: E402
-from espnet_uniwav.integrations.espnet.tts import UniWavTTS  # noqa: E402
-from espnet_uniwav.integrations.espnet.vocoder import UniWavVocoder  # noqa: E402
+from espnet_uniwav import plugin
+from espnet_uniwav.apps.tts.network import SynthesizerNetwork
+from espnet_uniwav.core.features import build_features
+from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.matching import FlowMatching
+from espnet_uniwav.core.ssl.dinosr import DinoSR
+from espnet_uniwav.core.ssl.mask import SpanMask
+from espnet_uniwav.core.ssl.perturb import Perturb
+from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
+from espnet_uniwav.integrations.espnet.ssl import UniWavEncoder, UniWavSSLModel
+from espnet_uniwav.integrations.espnet.ssl_frontend import UniWavFrontend
+from espnet_uniwav.integrations.espnet.tokenizer import UniWavTokenizerModel
+from espnet_uniwav.integrations.espnet.tts import UniWavTTS
+from espnet_uniwav.integrations.espnet.vocoder import UniWavVocoder
 
 REGISTERED = {c for choices in plugin.ESPNET.values() for *_, c in choices}
 # Whose arguments are those of a class that checks them.

@@ -1,7 +1,5 @@
 """The recipe from the weights and draws of ``pretraining_case``; same arguments."""
 
-from __future__ import annotations
-
 import os
 
 import pretraining_case as case

@@ -1,7 +1,5 @@
 """Batches: shared among processes, in a new order in every epoch, resumed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

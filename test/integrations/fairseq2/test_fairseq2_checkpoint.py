@@ -1,7 +1,5 @@
 """Checkpoint folders, cards and sizes as fairseq2 sees them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -11,7 +9,7 @@ from importlib.metadata import entry_points
 import pytest
 import torch
 import yaml
-from factories import ROOT, make_config, make_model
+from factories import ROOT, make_config, save_model
 
 pytest.importorskip("fairseq2.models")
 
@@ -21,7 +19,6 @@ from fairseq2.models import load_model  # noqa: E402
 from fairseq2.runtime.dependency import get_dependency_resolver  # noqa: E402
 
 from espnet_uniwav import load_checkpoint  # noqa: E402
-from espnet_uniwav.core.checkpoint import save_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.fairseq2.checkpoint import (  # noqa: E402
     get_uniwav_hub,
     load_folder,
@@ -45,7 +42,7 @@ def registered():
 
 @pytest.fixture
 def folder(tmp_path):
-    save_checkpoint(make_model(), make_config(), tmp_path / "checkpoint")
+    save_model(tmp_path / "checkpoint")
     return tmp_path / "checkpoint"
 
 

@@ -1,7 +1,5 @@
 """The model that the recipe trains, without fairseq2."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pretraining_case as case

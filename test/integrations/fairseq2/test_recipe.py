@@ -1,7 +1,5 @@
 """The recipe: ESPnet's losses, resumed, in two processes; what it saves."""
 
-from __future__ import annotations
-
 import functools
 import json
 import operator
@@ -19,10 +17,7 @@ pytest.importorskip("fairseq2.models")
 
 import pretraining_case as case  # noqa: E402
 from factories import ROOT  # noqa: E402
-from fairseq2.utils.validation import (  # noqa: E402
-    StandardObjectValidator,
-    ValidationError,
-)
+from fairseq2.utils.validation import StandardObjectValidator, ValidationError  # noqa: E402
 
 from espnet_uniwav import load_checkpoint  # noqa: E402
 from espnet_uniwav.integrations.fairseq2.export import load_step, main  # noqa: E402

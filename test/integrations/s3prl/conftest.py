@@ -1,11 +1,7 @@
 """A tiny checkpoint, and S3PRL's cache in a folder of the test."""
 
-from __future__ import annotations
-
 import pytest
-from factories import make_config, make_model
-
-from espnet_uniwav.core.checkpoint import save_checkpoint
+from factories import save_model
 
 
 @pytest.fixture
@@ -14,7 +10,7 @@ def make_checkpoint(tmp_path):
 
     def make(name="checkpoint", **overrides):
         folder = tmp_path / name
-        save_checkpoint(make_model(**overrides), make_config(**overrides), folder)
+        save_model(folder, **overrides)
         return folder
 
     return make

@@ -1,7 +1,5 @@
 """SoX's ``silence 1 D P% -1 D P%`` sample by sample, from its manual."""
 
-from __future__ import annotations
-
 import math
 
 

@@ -1,7 +1,5 @@
 """Checkpoints on the web: downloads, caches, and malicious archives."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

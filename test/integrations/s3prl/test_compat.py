@@ -1,7 +1,5 @@
 """Names that S3PRL needs: supplied where missing, untouched where present."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """S3PRL's contract: shapes, lengths, padding, gradients, its own wrappers."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from factories import DIM, NUM_MELS, POSITIONS, TRANSFORMER, make_config, make_speech

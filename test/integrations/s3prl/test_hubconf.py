@@ -1,7 +1,5 @@
 """The entries of ``s3prl.hub``, and S3PRL's own wrappers around them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
@@ -61,19 +59,6 @@ def test_random_control(checkpoint, tmp_path):
     control = uniwav_random_local(checkpoint, config)
     expected = uniwav_local(checkpoint, random_seed=3)
     assert torch.equal(weights(control), weights(expected))
-
-
-def test_a_packaged_model_by_its_name(hub, packaged, tmp_path):
-    from s3prl.nn import S3PRLUpstream
-
-    folder = tmp_path / "models/tiny-test"
-    for entry in (uniwav_local, uniwav_random_local):
-        expected = weights(entry(folder))
-        assert torch.equal(weights(entry("tiny-test", None, refresh=False)), expected)
-    upstream = S3PRLUpstream("uniwav_local", path_or_url="tiny-test")
-    assert torch.equal(weights(upstream.upstream), weights(uniwav_local(folder)))
-    with pytest.raises(FileNotFoundError, match="are: tiny-test"):
-        uniwav_local("tinny")
 
 
 @pytest.mark.parametrize("entry", (uniwav_local, uniwav_random_local, uniwav_url))

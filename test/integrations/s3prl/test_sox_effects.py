@@ -1,7 +1,5 @@
 """Our SoX effects: closed forms, a sample-by-sample reference, libsox itself."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

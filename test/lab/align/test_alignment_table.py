@@ -1,7 +1,5 @@
 """Alignments that others made: labels of either case, silences, gaps, errors."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Alignments from CTC posteriors that are known."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

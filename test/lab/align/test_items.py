@@ -1,7 +1,5 @@
 """Items of phone ABX from alignments that are made here."""
 
-from __future__ import annotations
-
 import pytest
 
 from espnet_uniwav.apps.phones.ctm import Segment, write_ctm

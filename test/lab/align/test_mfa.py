@@ -1,7 +1,5 @@
 """TextGrids: which file, which tier, which label."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,25 +1,5 @@
-"""A corpus with good files."""
-
-from __future__ import annotations
-
 import pytest
-from corpus_case import Result, noise, write
-
-from espnet_uniwav.lab.corpora.prepare import main
-
-
-@pytest.fixture
-def prepare(tmp_path, capsys):
-    def run(corpus, *options, out="out"):
-        argv = [str(corpus), str(tmp_path / out), "--nj", "2", *map(str, options)]
-        status, said = 0, ""
-        try:
-            main(argv)
-        except SystemExit as ended:
-            status, said = 1, str(ended.code)
-        return Result(tmp_path / out, status, "".join([*capsys.readouterr(), said]))
-
-    return run
+from corpus_case import noise, write
 
 
 @pytest.fixture

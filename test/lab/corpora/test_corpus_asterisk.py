@@ -1,7 +1,5 @@
 """The default corpus, with a fake package instead of apt's."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile

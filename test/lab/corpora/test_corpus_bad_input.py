@@ -1,7 +1,5 @@
 """Bad and unusual audio: converted, or skipped with its reason."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
@@ -16,48 +14,30 @@ def truncate(path, share=0.7):
     path.write_bytes(data[: int(len(data) * share)])
 
 
-def make_bad(folder, kind):
-    path = folder / "bad.wav"
+def spoilt(value):
     samples = noise(1.0)
-    if kind == "empty":
-        path.write_bytes(b"")
-    elif kind == "header only":
-        write(path, samples[:0])
-    elif kind == "text":
-        path.write_text("this is no audio " * 50)
-    elif kind == "nan":
-        samples[500] = np.nan
-        write(path, samples, subtype="FLOAT")
-    elif kind == "infinite":
-        samples[500] = np.inf
-        write(path, samples, subtype="FLOAT")
-    elif kind == "zeros":
-        write(path, 0 * samples)
-    elif kind == "constant":
-        write(path, 0 * samples + 0.5)
-    elif kind == "short":
-        write(path, samples[:800])
-    elif kind == "nothing left":
-        write(path, samples)
-        truncate(path, 0.2)
+    samples[500] = value
+    return samples
 
 
-@pytest.mark.parametrize(
-    "kind, reason",
-    [
-        ("empty", "empty"),
-        ("header only", "empty"),
-        ("text", "not audio"),
-        ("nan", "not finite"),
-        ("infinite", "not finite"),
-        ("zeros", "silent"),
-        ("constant", "silent"),
-        ("short", "too short"),
-        ("nothing left", "too short"),
-    ],
-)
-def test_bad_file_is_skipped_with_its_reason(prepare, corpus, kind, reason):
-    make_bad(corpus, kind)
+# Kind -> reason, and what writes such a file
+BAD = {
+    "empty": ("empty", lambda path: path.write_bytes(b"")),
+    "header only": ("empty", lambda path: write(path, noise(0.0))),
+    "text": ("not audio", lambda path: path.write_text("this is no audio " * 50)),
+    "nan": ("not finite", lambda path: write(path, spoilt(np.nan), subtype="FLOAT")),
+    "inf": ("not finite", lambda path: write(path, spoilt(np.inf), subtype="FLOAT")),
+    "zeros": ("silent", lambda path: write(path, np.zeros(RATE))),
+    "constant": ("silent", lambda path: write(path, np.full(RATE, 0.5))),
+    "short": ("too short", lambda path: write(path, noise(0.05))),
+    "no rest": ("too short", lambda path: truncate(write(path, noise(1.0)), 0.2)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_file_is_skipped_with_its_reason(prepare, corpus, kind):
+    reason, make = BAD[kind]
+    make(corpus / "bad.wav")
     result = prepare(corpus)
     assert result.status == 0
     assert result.skipped() == {"bad": reason}

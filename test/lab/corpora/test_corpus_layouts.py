@@ -1,7 +1,5 @@
 """A table, Kaldi folders, a plain folder: what data.py reads and writes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile

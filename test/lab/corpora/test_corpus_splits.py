@@ -1,7 +1,3 @@
-"""Who goes to train, dev and test."""
-
-from __future__ import annotations
-
 from corpus_case import noise, write, write_table
 
 

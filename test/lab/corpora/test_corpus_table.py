@@ -1,7 +1,5 @@
 """transcripts.tsv: what it may leave out, and what is refused."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile

@@ -1,7 +1,5 @@
 """Mini LibriSpeech: both layouts, what is missing, and more corpora beside it."""
 
-from __future__ import annotations
-
 import hashlib
 import tarfile
 

@@ -1,7 +1,3 @@
-"""Data folders of LibriSpeech."""
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile

@@ -1,8 +1,5 @@
-"""Which texts are kept."""
-
-from __future__ import annotations
-
 import pytest
+from factories import write_tables
 
 from espnet_uniwav.lab.corpora import texts as data_texts
 
@@ -19,9 +16,7 @@ def write_folder(folder, texts):
         "utt2spk": {utt: utt[0] for utt in texts},
         "speech_shape": {utt: 16000 for utt in texts},
     }
-    for name, table in tables.items():
-        lines = (f"{key} {value}\n" for key, value in table.items())
-        (folder / name).write_text("".join(lines))
+    write_tables(folder, tables)
 
 
 def test_usable_texts(tmp_path):

@@ -1,10 +1,8 @@
 """Tiny models behind the page: a checkpoint, a tokenizer, and a voice."""
 
-from __future__ import annotations
-
 import pytest
 import soundfile
-from factories import make_config, make_model, make_speech, make_synthesizer
+from factories import make_config, make_model, make_speech, make_synthesizer, save_model
 
 pytest.importorskip("matplotlib")
 from espnet_uniwav.apps.phones import pocketsphinx_aligner  # noqa: E402
@@ -25,7 +23,7 @@ MOST = 3.0
 def folder(tmp_path_factory):
     """Checkpoint ``model``, tokenizers ``one`` and ``two``, recordings, no voice."""
     folder = tmp_path_factory.mktemp("demo")
-    save_checkpoint(make_model(), make_config(), folder / "model")
+    save_model(folder / "model")
     for name, count in (("one", 1), ("two", 2)):
         conf = dict(layer=2, num_codebooks=count, codebook_size=16)
         tokenizer = UniWavTokenizer(make_model(), **conf).eval()

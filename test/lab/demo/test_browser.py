@@ -1,7 +1,5 @@
 """The page in a real browser, by clicks: needs playwright and a chromium."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """``uniwav demo``: what stops it before the page is there."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

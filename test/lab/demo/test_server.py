@@ -1,7 +1,5 @@
 """The page as a server: by its API, on this machine alone, without telemetry."""
 
-from __future__ import annotations
-
 import re
 import socket
 import urllib.request

@@ -1,7 +1,3 @@
-"""What the tabs of the page do."""
-
-from __future__ import annotations
-
 import logging
 import re
 import shutil
@@ -272,7 +268,6 @@ def test_a_vocoder_may_be_declined(folder):
 
 
 def test_a_vocoder_is_used_by_all(folder, tmp_path, tabs):
-    pytest.importorskip("vocos")
     torch.manual_seed(0)
     conf = dict(dim=16, ffn_dim=16, num_layers=1)
     vocoder = Vocoder(make_features(), **conf)

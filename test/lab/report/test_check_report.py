@@ -1,7 +1,5 @@
 """A real Chromium tells a sound report page from a broken one."""
 
-from __future__ import annotations
-
 import importlib.util
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The report page: complete, self-contained, and clear about what is missing."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re
@@ -194,11 +192,6 @@ def test_a_checkpoint_without_decoder_is_a_note(tmp_path, experiment, wav_scp):
     )
     assert "no decoder" in html
     assert "<audio" not in html
-
-
-def test_a_packaged_model_by_its_name(tmp_path, experiment, wav_scp, packaged):
-    more = ("--checkpoint", "tiny-test", "--wav_scp", wav_scp)
-    assert "<audio" in build(tmp_path, "--exp", experiment, *more)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Phone ABX: states that separate phones, and states of chance."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Mutual information: closed forms, no bias where there is nothing, coverage."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score

@@ -1,7 +1,5 @@
 """Probes: right where classes separate, else at chance; no leak between halves."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -1,21 +1,16 @@
 """States, labels and corpora: the right vector beside the right label."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile
 import torch
-from factories import make_model, make_speech
+from factories import make_model, make_speech, write_tables
 
 from espnet_uniwav.apps.phones.ctm import Segment
 from espnet_uniwav.io.kaldi import Utterance, thin_by_speaker
 from espnet_uniwav.lab.understand.aligned_corpus import missing_parts, read_corpus
 from espnet_uniwav.lab.understand.layer_scores import phone_labels, speaker_labels
-from espnet_uniwav.lab.understand.states import (
-    Frames,
-    collect_states,
-)
+from espnet_uniwav.lab.understand.states import Frames, collect_states
 
 SAMPLES = (4000, 9000, 2500, 6400)
 
@@ -105,11 +100,9 @@ def test_speakers_need_several_utterances():
 
 def write_folder(folder, utterances):
     folder.mkdir()
-    lines = "".join(f"{u.name} {u.path}\n" for u in utterances)
-    (folder / "wav.scp").write_text(lines)
-    (folder / "utt2spk").write_text(
-        "".join(f"{u.name} {u.speaker}\n" for u in utterances)
-    )
+    paths = {u.name: u.path for u in utterances}
+    speakers = {u.name: u.speaker for u in utterances}
+    write_tables(folder, {"wav.scp": paths, "utt2spk": speakers})
     return folder
 
 

@@ -1,18 +1,15 @@
 """The command and its section: tones as phones, pitch of a hum as speaker."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np
 import pytest
 import soundfile
-from factories import command, make_config, make_model
+from factories import command, save_model, write_tables
 
 from espnet_uniwav.apps.phones.ctm import Segment, frame_labels, read_ctm, write_ctm
 from espnet_uniwav.apps.tokenizer.files import CodeWriter
 from espnet_uniwav.cli.parser import named_folder
-from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.io.kaldi import Utterance, read_table
 from espnet_uniwav.lab.report.page import Page, render_page
 from espnet_uniwav.lab.understand.abx import MEASURES
@@ -33,7 +30,7 @@ def write_corpus(folder, split, rng, speakers, count=4):
     data, aligned = folder / split, folder / f"{split}_alignment"
     for path in (data, aligned):
         path.mkdir(parents=True)
-    alignments, scp, speaker_of = {}, [], []
+    alignments, paths, speaker_of = {}, {}, {}
     time = np.arange(round(16000 * PHONE_SECONDS)) / 16000
     for speaker in speakers:
         for i in range(count):
@@ -44,14 +41,12 @@ def write_corpus(folder, split, rng, speakers, count=4):
             speech += np.sin(6.283 * HUMS.get(speaker, 170.0) * long)
             speech += 0.01 * rng.standard_normal(len(speech))
             soundfile.write(data / f"{name}.wav", 0.2 * speech, 16000)
-            scp.append(f"{name} {data / name}.wav\n")
-            speaker_of.append(f"{name} {speaker}\n")
+            paths[name], speaker_of[name] = f"{data / name}.wav", speaker
             alignments[name] = [
                 Segment(k * PHONE_SECONDS, (k + 1) * PHONE_SECONDS, phone)
                 for k, phone in enumerate(phones)
             ]
-    (data / "wav.scp").write_text("".join(scp))
-    (data / "utt2spk").write_text("".join(speaker_of))
+    write_tables(data, {"wav.scp": paths, "utt2spk": speaker_of})
     write_ctm(aligned / "phones.ctm", alignments)
 
 
@@ -61,7 +56,7 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(0)
     write_corpus(folder, "dev", rng, HUMS)
     write_corpus(folder, "train", rng, ["third"])
-    save_checkpoint(make_model(), make_config(), folder / "tiny/checkpoint")
+    save_model(folder / "tiny/checkpoint")
     return folder
 
 
@@ -77,12 +72,8 @@ def measured(folder):
     return run(
         folder,
         folder / "out",
-        *("--fit_data", str(folder / "train"), "--clusters", "8"),
-        *(
-            "--alignment",
-            str(folder / "dev_alignment"),
-            str(folder / "train_alignment"),
-        ),
+        *("--fit_data", folder / "train", "--clusters", "8"),
+        *("--alignment", folder / "dev_alignment", folder / "train_alignment"),
     )
 
 
