@@ -50,6 +50,7 @@ ESPNET = {
         ("util_choices", "perturb", "espnet_uniwav.core.ssl.perturb:Perturb"),
     ),
     "espnet2.tasks.gan_codec": (
+        ("codec_choices", "uniwav", f"{OURS}.tokenizer_codec:UniWavCodec"),
         ("codec_choices", "uniwav_vocoder", f"{OURS}.vocoder:UniWavVocoder"),
     ),
     "espnet2.tasks.tts": (
