@@ -29,6 +29,7 @@ from espnet_uniwav.core.kinds import TEXT_TOKENIZER
 from espnet_uniwav.core.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.bounds import check_number
+from espnet_uniwav.io.hub import at_revision
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
 # other texts and for half of its text.
@@ -103,6 +104,7 @@ class Synthesizer:
         config: str | Path | None = None,
         device: str = "cpu",
         vocoder: str | Path | None = None,
+        revision: str | None = None,
     ) -> Synthesizer:
         """Load a synthesiser.
 
@@ -112,12 +114,13 @@ class Synthesizer:
             config: ``config.yaml`` of such a file; None: beside it.
             device: Torch device.
             vocoder: See ``use_vocoder``; None: as the model says.
+            revision: Of a repository OWNER/NAME on the hub: branch, tag or commit.
 
         Raises:
             FileNotFoundError, ValueError: As of ``read_checkpoint`` and
                 ``Checkpoint.load``.
         """
-        found = read_checkpoint(model, config)
+        found = read_checkpoint(at_revision(model, revision), config)
         network = found.load(SynthesizerNetwork).to(device)
         own = {k: v for k, v in found.model["speaking"].items() if v is not None}
         vocoder = vocoder or (own.get("vocoder") and found.file(own["vocoder"]))
