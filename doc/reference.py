@@ -106,7 +106,11 @@ SECTIONS = (
         ("tokenizer", "of `uniwav cluster`", "`config.yaml` of the checkpoint"),
         ("apps.tokenizer.config:TokenizerConfig",),
     ),
-    ("Vocoder: the GAN codec task", ()),
+    ("Vocoder and codec: the GAN codec task", ()),
+    (
+        ("codec", "uniwav", "`codec_conf`"),
+        ("espnet.tokenizer_codec:UniWavCodec",),
+    ),
     (
         ("codec", "uniwav_vocoder", "`codec_conf`"),
         ("espnet.vocoder:UniWavVocoder",),

@@ -50,6 +50,7 @@ ESPNET = {
         ("util_choices", "perturb", "espnet_uniwav.core.ssl.perturb:Perturb"),
     ),
     "espnet2.tasks.gan_codec": (
+        ("codec_choices", "uniwav", f"{OURS}.tokenizer_codec:UniWavCodec"),
         ("codec_choices", "uniwav_vocoder", f"{OURS}.vocoder:UniWavVocoder"),
     ),
     "espnet2.tasks.tts": (
@@ -79,6 +80,7 @@ BEFORE_IMPORT = {
 
 # module -> what is called with it after its import
 AFTER_IMPORT = {
+    "espnet2.tasks.abs_task": f"{OURS}.exported:take_exported",
     "espnet2.tasks.ssl": f"{OURS}.ssl_losses:add_losses",
     "espnet2.train.trainer": f"{OURS}.safe_training:protect",
     "espnetez.task": f"{OURS}.ez:add_ssl",

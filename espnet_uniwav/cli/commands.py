@@ -116,14 +116,15 @@ examples:
 
 Writes config.yaml and model.safetensors to OUT. They cannot contain code: share them
 rather than .pth files. With --data and --licence it also writes a model card
-(README.md) for Hugging Face's hub: `huggingface-cli upload OWNER/NAME OUT`. OUT and
-OWNER/NAME are valid wherever a checkpoint is named; those of a synthesiser as --model
-of tts and edit.
+(README.md) for Hugging Face's hub, to which --push uploads. OUT, OWNER/NAME and
+OWNER/NAME@REVISION are valid wherever a checkpoint is named; those of a synthesiser as
+--model of tts and edit. ESPnet's model zoo takes the folder by its meta.yaml.
 
 examples:
   uniwav export EXP EXP/checkpoint
   uniwav export EXP_TTS OUT --model_file valid.loss.best.pth
   uniwav export EXP OUT --half --data "LibriSpeech, 960 h" --licence cc-by-4.0
+  uniwav export EXP OUT --data "LibriSpeech" --licence cc-by-4.0 --push OWNER/NAME
 """,
     ),
     "report": Command(

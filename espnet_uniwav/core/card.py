@@ -49,7 +49,8 @@ def write_card(
     """
     folder = Path(folder).absolute()
     found = read_checkpoint(folder)
-    example = KINDS[found.kind].example.format(name=name or folder.name)
+    kind = KINDS[found.kind]
+    example = kind.example.format(name=name or folder.name)
     name = name or folder.name
     trained_on, _, corpora = data.strip().partition("\n\n")
     trained_on = " ".join(trained_on.split()).rstrip(".")
@@ -58,6 +59,7 @@ def write_card(
         "language": language,
         "trained_on": trained_on,
         "library_name": "espnet",
+        "pipeline_tag": kind.pipeline_tag,
         "tags": ["espnet", "uniwav", "speech"],
     }
     about = {k: v for k, v in found.about.items() if k != "training"}

@@ -25,6 +25,7 @@ from espnet_uniwav.io.folder import (
     read_weights,
     write_folder,
 )
+from espnet_uniwav.io.hub import at_revision
 from espnet_uniwav.io.input import error_context
 from espnet_uniwav.io.paths import strip_local_paths
 
@@ -139,11 +140,12 @@ def _read_folder(folder: Path) -> Checkpoint:
     )
 
 
-def load(name: str | Path, **options) -> Any:
+def load(name: str | Path, revision: str | None = None, **options) -> Any:
     """Load a checkpoint of any kind.
 
     Args:
         name: As of ``read_checkpoint``.
+        revision: Of a repository OWNER/NAME on the hub: branch, tag or commit.
         **options: Of ``from_pretrained`` of its class.
 
     Returns:
@@ -154,6 +156,7 @@ def load(name: str | Path, **options) -> Any:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If it is broken; or a recogniser, which another call loads.
     """
+    name = at_revision(name, revision)
     found = read_checkpoint(name, options.get("config"))
     kind = KINDS[found.kind]
     if not kind.network:

@@ -22,6 +22,7 @@ class Kind:
         use: Where such a checkpoint is named, for errors that found it elsewhere.
         source: How to make one, for errors that expected it.
         example: Python for the model card, with the name of the checkpoint.
+        pipeline_tag: Its task on Hugging Face's hub.
         wrapper: Class with ``from_pretrained`` that holds the network; empty: none.
     """
 
@@ -29,6 +30,7 @@ class Kind:
     use: str
     source: str
     example: str
+    pipeline_tag: str
     wrapper: str = ""
 
 
@@ -41,6 +43,7 @@ KINDS = {
         'model = UniWav.from_pretrained("{name}")\n'
         "x, lengths = model.features.extract(speech, speech_lengths)\n"
         "states = model.hidden_states(x)",
+        "feature-extraction",
     ),
     "synthesiser": Kind(
         "espnet_uniwav.apps.tts.network:SynthesizerNetwork",
@@ -49,6 +52,7 @@ KINDS = {
         "from espnet_uniwav import Synthesizer\n\n"
         'synthesizer = Synthesizer.from_pretrained("{name}")\n'
         'speech = synthesizer("Hello.", prompt="me.wav")',
+        "text-to-speech",
         wrapper="espnet_uniwav.apps.tts.synthesizer:Synthesizer",
     ),
     "tokenizer": Kind(
@@ -59,6 +63,7 @@ KINDS = {
         "from espnet_uniwav.apps.tokenizer import UniWavTokenizer\n\n"
         'tokenizer = UniWavTokenizer.from_pretrained("{name}")\n'
         "codes = tokenizer.encode(speech)",
+        "feature-extraction",
     ),
     "vocoder": Kind(
         "espnet_uniwav.apps.vocoder:Vocoder",
@@ -66,6 +71,7 @@ KINDS = {
         "the vocoder1 recipe and `uniwav export` make one",
         "from espnet_uniwav.apps.vocoder import Vocoder\n\n"
         'vocoder = Vocoder.from_pretrained("{name}")',
+        "audio-to-audio",
     ),
     "features": Kind(
         "espnet_uniwav.core.features:NeuralCodec",
@@ -73,6 +79,7 @@ KINDS = {
         "`uniwav codec` makes one",
         "from espnet_uniwav.core.features import NeuralCodec\n\n"
         'features = NeuralCodec.from_pretrained("{name}")',
+        "feature-extraction",
     ),
     "recogniser": Kind(
         "",
@@ -82,6 +89,7 @@ KINDS = {
         "from espnet_uniwav.integrations.espnet.ctc_aligner import "
         "load_recogniser\n\n"
         'recogniser = load_recogniser(None, "{name}")',
+        "automatic-speech-recognition",
     ),
 }
 

@@ -15,6 +15,7 @@ from espnet_uniwav.core.flow.solver import solve
 from espnet_uniwav.core.nn.given import TRUTH, as_mask, as_tensor
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder
+from espnet_uniwav.io.hub import at_revision
 
 
 class UniWav(nn.Module):
@@ -68,10 +69,13 @@ class UniWav(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, expected_spec: FeatureSpec | None = None
+        cls,
+        folder: str | Path,
+        expected_spec: FeatureSpec | None = None,
+        revision: str | None = None,
     ) -> UniWav:
-        """Load a checkpoint by its folder or name; see ``load_checkpoint``."""
-        return read_checkpoint(folder).load(cls, expected_spec)
+        """Load a checkpoint; see ``load_checkpoint``, and ``load`` for a revision."""
+        return read_checkpoint(at_revision(folder, revision)).load(cls, expected_spec)
 
     def hidden_states(
         self,

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from espnet_uniwav.io.bounds import check_sizes, check_weights
+from espnet_uniwav.io.hub import download, is_on_hub
 from espnet_uniwav.io.input import read_yaml
 from espnet_uniwav.io.output import atomic_path, locked
 
@@ -23,6 +24,8 @@ CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 ID = "id"
 # Folder of other files that a fine-tuned model needs, such as a SentencePiece model.
 FILES = "files"
+# What is downloaded of a checkpoint.
+SHARED = [CONFIG, WEIGHTS, f"{FILES}/*"]
 LISTED = 20
 # One folder for each model that comes with the package.
 PACKAGED = Path(__file__).parents[1] / "models"
@@ -87,8 +90,8 @@ def find_folder(name: str | Path) -> Path:
 
     Args:
         name: A folder; a packaged model, such as ``small``; or the repository
-            OWNER/NAME on Hugging Face's hub, which is downloaded. The first one that
-            exists is used.
+            OWNER/NAME or OWNER/NAME@REVISION on Hugging Face's hub, which is
+            downloaded. The first one that exists is used.
 
     Returns:
         The folder. A path that cannot be a name is returned unchanged: ``read_config``
@@ -105,8 +108,8 @@ def find_folder(name: str | Path) -> Path:
     folder = _find_here(name)
     if folder is not None:
         return folder
-    if _is_on_hub(name):
-        return _download(name)
+    if is_on_hub(name):
+        return download(name, SHARED)
     if "/" not in str(name):
         listed = ", ".join(sorted(packaged_models())) or "none"
         raise FileNotFoundError(
@@ -119,9 +122,9 @@ def find_folder(name: str | Path) -> Path:
 def find_local(name: str | Path) -> Path | None:
     """As ``find_folder``, but only on this machine; None if not found."""
     folder = _find_here(name)
-    if folder is None and _is_on_hub(name):
+    if folder is None and is_on_hub(name):
         try:
-            folder = _download(name, local_files_only=True)
+            folder = download(name, SHARED, local_files_only=True)
         except FileNotFoundError:
             return None
         folder = folder if (folder / WEIGHTS).is_file() else None
@@ -131,36 +134,6 @@ def find_local(name: str | Path) -> Path | None:
 def _find_here(name: str | Path) -> Path | None:
     folder = Path(name)
     return folder if folder.is_dir() else packaged_models().get(str(name))
-
-
-def _is_on_hub(name: str | Path) -> bool:
-    """Whether this can be OWNER/NAME, and is not a local file."""
-    parts = str(name).split("/")
-    named = len(parts) == 2 and all(parts) and parts[0][0] not in ".~"
-    return named and not Path(name).exists()
-
-
-def _download(name: str | Path, **options) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
-
-    refused = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError)
-    try:
-        return Path(
-            snapshot_download(
-                str(name), allow_patterns=[CONFIG, WEIGHTS, f"{FILES}/*"], **options
-            )
-        )
-    except refused as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else error
-        raise FileNotFoundError(
-            f"{name} is no local folder, and nothing of that name was found on the "
-            f"hub ({reason})"
-        ) from error
 
 
 def read_config(folder: str | Path) -> dict:

@@ -26,6 +26,7 @@ from espnet_uniwav.core.nn.given import SAMPLES, WHOLE, as_lengths, as_tensor
 from espnet_uniwav.core.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.core.renames import rename_settings
 from espnet_uniwav.core.ssl.codebook import count_codes, perplexity
+from espnet_uniwav.io.hub import at_revision
 
 PADDING = -1
 # In training: smallest share of an utterance that is generated, the rest being the
@@ -71,15 +72,18 @@ class UniWavTokenizer(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path = PACKAGED, expected_spec: FeatureSpec | None = None
+        cls,
+        folder: str | Path = PACKAGED,
+        expected_spec: FeatureSpec | None = None,
+        revision: str | None = None,
     ) -> UniWavTokenizer:
-        """Load a checkpoint by its folder or name; see ``load_checkpoint``.
+        """Load a checkpoint; see ``load_checkpoint``, and ``load`` for a revision.
 
         The name of a packaged pre-trained model stands for its tokenizer.
         """
         if not Path(folder).is_dir():
             folder = LEARNED_FROM.get(str(folder), folder)
-        return read_checkpoint(folder).load(cls, expected_spec)
+        return read_checkpoint(at_revision(folder, revision)).load(cls, expected_spec)
 
     @property
     def features(self) -> AbsFeatures:

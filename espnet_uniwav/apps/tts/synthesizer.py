@@ -30,6 +30,7 @@ from espnet_uniwav.core.kinds import TEXT_TOKENIZER
 from espnet_uniwav.core.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.bounds import check_number
+from espnet_uniwav.io.hub import at_revision
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
 # other texts and for half of its text.
@@ -105,6 +106,7 @@ class Synthesizer:
         device: str = "cpu",
         vocoder: str | Path | None = None,
         lexicon: str | Path | None = None,
+        revision: str | None = None,
     ) -> Synthesizer:
         """Load a synthesiser.
 
@@ -115,13 +117,14 @@ class Synthesizer:
             device: Torch device.
             vocoder: See ``use_vocoder``; None: as the model says.
             lexicon: File of pronunciations, see ``read_lexicon``.
+            revision: Of a repository OWNER/NAME on the hub: branch, tag or commit.
 
         Raises:
             FileNotFoundError, ValueError: As of ``read_lexicon``, ``read_checkpoint``
                 and ``Checkpoint.load``.
         """
         words = read_lexicon(lexicon) if lexicon else {}
-        found = read_checkpoint(model, config)
+        found = read_checkpoint(at_revision(model, revision), config)
         own = {k: v for k, v in found.model["speaking"].items() if v is not None}
         if words and own.get("text"):
             raise ValueError(

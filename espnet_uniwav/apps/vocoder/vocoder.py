@@ -15,6 +15,7 @@ from espnet_uniwav.core.features import (
     check_spec,
 )
 from espnet_uniwav.io.folder import packaged_models
+from espnet_uniwav.io.hub import at_revision
 
 PACKAGED, NO_VOCODER = "vocoder", "none"
 
@@ -109,14 +110,22 @@ class Vocoder(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, expected_spec: FeatureSpec | None = None
+        cls,
+        folder: str | Path,
+        expected_spec: FeatureSpec | None = None,
+        revision: str | None = None,
     ) -> Vocoder:
         """Load a checkpoint folder; refuse features other than ``expected_spec``.
+
+        Args:
+            folder: Folder or name.
+            expected_spec: Refuse other features.
+            revision: See ``load``.
 
         Raises:
             FileNotFoundError, ValueError: As of ``load_checkpoint``.
         """
-        return read_checkpoint(folder).load(cls, expected_spec)
+        return read_checkpoint(at_revision(folder, revision)).load(cls, expected_spec)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples.

@@ -13,6 +13,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.core.features.base import AbsFeatures, FeatureSpec, per_dim
 from espnet_uniwav.io.folder import find_local, load_weights, read_config
+from espnet_uniwav.io.hub import at_revision
 
 # Networks (see ``CodecNetwork``) by name; those of other frameworks are in adapters.
 NETWORKS = {
@@ -109,9 +110,11 @@ class NeuralCodec(AbsFeatures):
         self.requires_grad_(False).eval()
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> NeuralCodec:
-        """Load a folder of ``uniwav codec``, by its path or name."""
-        return cls(folder)
+    def from_pretrained(
+        cls, folder: str | Path, revision: str | None = None
+    ) -> NeuralCodec:
+        """Load a folder of ``uniwav codec``, by its path or name; see ``load``."""
+        return cls(at_revision(folder, revision))
 
     def train(self, mode: bool = True) -> NeuralCodec:
         """Stay in evaluation mode: the codec is frozen."""

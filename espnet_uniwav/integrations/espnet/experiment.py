@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from espnet_uniwav.apps.vocoder import find_vocoder
 from espnet_uniwav.cli.command import load as load_name
-from espnet_uniwav.core.card import write_card
+from espnet_uniwav.core.card import CARD, write_card
 from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from espnet_uniwav.core.features import without_local
 from espnet_uniwav.core.kinds import KINDS
 from espnet_uniwav.core.pretraining import OBJECTIVES, model_config, model_prefixes
+from espnet_uniwav.integrations.espnet.exported import (
+    META,
+    named_files,
+    write_meta,
+)
 from espnet_uniwav.integrations.espnet.recogniser import (
     check_tokens,
     export_recogniser,
 )
 from espnet_uniwav.integrations.espnet.text_tokenizer import describe_text
-from espnet_uniwav.io.folder import CONFIG, copy_file
+from espnet_uniwav.io import hub
+from espnet_uniwav.io.folder import CONFIG, SHARED, copy_file
 from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.io.output import check_output
 from espnet_uniwav.io.paths import strip_local_paths
@@ -61,6 +66,7 @@ def export(
     metrics: Path | None = None,
     limits: Path | None = None,
     name: str | None = None,
+    push: str | None = None,
 ) -> str:
     """Export an experiment, and write its card if data and licence are given.
 
@@ -78,6 +84,8 @@ def export(
         metrics: Markdown file, such as scores.md.
         limits: Markdown file: further limits.
         name: On the hub: OWNER/NAME.
+        push: Upload it to this repository of the hub, OWNER/NAME, made if missing;
+            needs data, licence and a token of the hub.
 
     Returns:
         What was done, in one line.
@@ -87,14 +95,23 @@ def export(
     """
     if bool(data) != bool(licence):
         raise ValueError("a model card needs both --data and --licence")
+    if push and not data:
+        raise ValueError("--push needs a model card: give --data and --licence")
+    if push:
+        hub.require_token()
     if data and data.endswith(".md"):
         data = _text(Path(data))
     about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
     model = export_experiment(experiment, folder, model_file, half, whole)
+    write_meta(folder)
     if data:
-        write_card(folder, data, licence, name=name, **about)
+        write_card(folder, data, licence, name=name or push, **about)
     number = sum(p.numel() for p in model.parameters())
-    return f"{folder}: {number / 1e6:.1f} M parameters"
+    said = f"{folder}: {number / 1e6:.1f} M parameters"
+    if not push:
+        return said
+    url = hub.push(folder, push, [*SHARED, CARD, META])
+    return f"{said}; pushed: {url}"
 
 
 def _text(path: Path | None) -> str:
@@ -158,21 +175,11 @@ def _copy_files(speaking: dict, model: nn.Module, folder: Path) -> None:
     """Copy the files that a synthesiser names, and name them by their names there."""
     if vocoder := speaking.get("vocoder"):
         find_vocoder(vocoder, model.features.spec)
-    for part, key in _named(speaking):
+    for part, key in named_files(speaking):
         source = Path(part[key])
         if key == "vocoder" and not source.is_dir():
             continue  # the name of a packaged one, or ``none``
         part[key] = copy_file(source, folder)
-
-
-def _named(speaking: dict) -> Iterator[tuple[dict, str]]:
-    """Where a file or folder is named: a mapping, and the key in it."""
-    text = speaking.get("text") or {}
-    for part, keys in (
-        (speaking, ("voice", "vocoder")),
-        (text, ("bpemodel", "non_linguistic_symbols")),
-    ):
-        yield from ((part, key) for key in keys if part.get(key))
 
 
 def read_experiment(path: Path, config: str | Path | None = None) -> Checkpoint:
