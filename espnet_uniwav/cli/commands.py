@@ -112,7 +112,7 @@ examples:
         "training",
         "integrations.espnet.experiment:export",
         "experiment folder",
-        """Export an experiment as a self-contained checkpoint, or a checkpoint to ONNX.
+        """Export an experiment to a checkpoint, or a checkpoint to ONNX.
 
 Writes config.yaml and model.safetensors to OUT. They cannot contain code: share them
 rather than .pth files. With --data and --licence it also writes a model card

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from espnet_uniwav.apps.onnx.inverse_stft import WaveHead
+from espnet_uniwav.apps.onnx.wave_head import WaveHead
 from espnet_uniwav.apps.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.tts.network import SynthesizerNetwork
 from espnet_uniwav.apps.vocoder import Vocoder

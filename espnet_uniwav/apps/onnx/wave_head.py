@@ -10,10 +10,11 @@ from espnet_uniwav.apps.vocoder.harmonics import HarmonicHead
 
 
 class WaveHead(nn.Module):
-    """``ISTFTHead`` or ``HarmonicHead``, whose inverse STFT is a convolution.
+    """``ISTFTHead`` or ``HarmonicHead``, whose STFTs are convolutions.
 
-    Its kernel (2 * N, 1, n_fft) holds the windowed cosines and sines of the N =
-    n_fft / 2 + 1 parts of a frame.
+    Their kernels (2 * N, 1, n_fft) hold the windowed cosines and sines of the N = n_fft
+    / 2 + 1 parts of a frame. (The STFT of onnxruntime is slow if n_fft is no power of
+    two.)
 
     Args:
         head: Of a ``Vocoder``; its frames are centred.
@@ -23,18 +24,20 @@ class WaveHead(nn.Module):
         super().__init__()
         self.head = head
         self.size, self.hop = head.istft.n_fft, head.istft.hop_length
-        window = head.istft.window.cpu()
+        window = head.istft.window.cpu().double()
         time = torch.arange(self.size)
         part = torch.arange(self.size // 2 + 1)[:, None]
         angle = 2 * torch.pi / self.size * (part * time % self.size).double()
         # All parts but the first and the last stand for their conjugates, too.
         share = torch.full_like(part, 2, dtype=torch.double)
         share[0] = share[-1] = 1
-        waves = torch.cat((share * angle.cos(), -share * angle.sin())) / self.size
-        kernel = (waves * window.double()).float()
-        self.register_buffer("kernel", kernel[:, None], persistent=False)
-        envelope = window.square()[None, None]
-        self.register_buffer("envelope", envelope, persistent=False)
+        analysis = window * torch.cat((angle.cos(), -angle.sin()))
+        synthesis = analysis * torch.cat((share, share)) / self.size
+        kernels = dict(
+            analysis=analysis, synthesis=synthesis, envelope=window.square()[None]
+        )
+        for name, kernel in kernels.items():
+            self.register_buffer(name, kernel[:, None].float(), persistent=False)
 
     def forward(self, states: Tensor, pitch: tuple[Tensor, Tensor] | None) -> Tensor:
         """What ``Vocoder.states`` returns to (B, S) samples."""
@@ -54,21 +57,13 @@ class WaveHead(nn.Module):
 
     def _stft(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """(B, S) samples to two parts (B, N, T)."""
-        half, window = self.size // 2, self.head.istft.window
-        spectrum = torch.stft(
-            F.pad(samples, (half, half)),
-            self.size,
-            self.hop,
-            window=window,
-            center=False,
-            return_complex=True,
-        )
-        return torch.view_as_real(spectrum).unbind(-1)
+        options = dict(stride=self.hop, padding=self.size // 2)
+        return F.conv1d(samples[:, None], self.analysis, **options).chunk(2, dim=1)
 
     def _inverse(self, spectrum: Tensor) -> Tensor:
         """(B, 2 * N, T) to ((T - 1) * hop) samples, by overlap and add."""
         options = dict(stride=self.hop, padding=self.size // 2)
-        sums = F.conv_transpose1d(spectrum, self.kernel, **options)
+        sums = F.conv_transpose1d(spectrum, self.synthesis, **options)
         weights = F.conv_transpose1d(
             torch.ones_like(spectrum[:1, :1]), self.envelope, **options
         )
