@@ -112,7 +112,7 @@ examples:
         "training",
         "integrations.espnet.experiment:export",
         "experiment folder",
-        """Export an ESPnet experiment as a self-contained checkpoint.
+        """Export an experiment to a checkpoint, or a checkpoint to ONNX.
 
 Writes config.yaml and model.safetensors to OUT. They cannot contain code: share them
 rather than .pth files. With --data and --licence it also writes a model card
@@ -120,11 +120,16 @@ rather than .pth files. With --data and --licence it also writes a model card
 OWNER/NAME@REVISION are valid wherever a checkpoint is named; those of a synthesiser as
 --model of tts and edit. ESPnet's model zoo takes the folder by its meta.yaml.
 
+With --onnx it writes the graphs of a checkpoint or model file, and config.json, to a
+folder, and takes no other option. Needs the extra onnx:
+pip install "espnet_uniwav[onnx]".
+
 examples:
   uniwav export EXP EXP/checkpoint
   uniwav export EXP_TTS OUT --model_file valid.loss.best.pth
   uniwav export EXP OUT --half --data "LibriSpeech, 960 h" --licence cc-by-4.0
   uniwav export EXP OUT --data "LibriSpeech" --licence cc-by-4.0 --push OWNER/NAME
+  uniwav export voices --onnx OUT
 """,
     ),
     "report": Command(

@@ -148,6 +148,7 @@ class UniWav(nn.Module):
         padding_mask: Tensor | None = None,
         sampling: Sampling = Sampling(),
         generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
     ) -> Tensor:
         """Draw the masked frames from the flow, given the frames around them.
 
@@ -158,13 +159,15 @@ class UniWav(nn.Module):
             padding_mask: (B, T), True = padding.
             sampling: Settings of the solver.
             generator: Source of the noise, for repeatable results.
+            noise: (B, T, F) of unit variance; None: drawn.
 
         Returns:
             (B, T, F): x where mask is False, bit for bit; generated elsewhere.
         """
-        noise = torch.randn(
-            x.shape, generator=generator, device=x.device, dtype=x.dtype
-        )
+        if noise is None:
+            noise = torch.randn(
+                x.shape, generator=generator, device=x.device, dtype=x.dtype
+            )
         x_0 = sampling.temperature * noise
         velocity = guided_velocity(
             self.decoder,

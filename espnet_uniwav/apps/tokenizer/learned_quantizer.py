@@ -177,7 +177,7 @@ class LearnedQuantizer(nn.Module):
 
         Padding counts as the mean.
         """
-        frames = x.new_tensor(x.shape[1])
+        frames = x.new_full((), x.shape[1])
         if padding_mask is not None:
             x = x.masked_fill(padding_mask[..., None], 0.0)
             frames = (~padding_mask).sum(1, keepdim=True)

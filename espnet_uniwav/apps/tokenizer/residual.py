@@ -43,7 +43,8 @@ def encode_residual(
     Returns:
         (K, N) codes.
     """
-    codes = torch.zeros(len(codebooks), len(x), dtype=torch.long, device=x.device)
+    size = len(codebooks), x.shape[0]
+    codes = torch.zeros(size, dtype=torch.long, device=x.device)
     for k, codebook in enumerate(codebooks):
         known = k == 0 and first is not None
         codes[k] = first if known else nearest(x[None], codebook[None])[0]

@@ -20,10 +20,10 @@ def token_of_frame(durations: Tensor, num_frames: int) -> Tensor:
     Returns:
         (B, T) indices below L; frames after the last token belong to it.
     """
-    frames = torch.arange(num_frames, device=durations.device)
-    frames = frames.expand(len(durations), -1).contiguous()
-    index = torch.searchsorted(durations.cumsum(1), frames, right=True)
-    return index.clamp(max=durations.shape[1] - 1)
+    ends = durations.cumsum(1).clamp(max=num_frames)
+    number = ends.new_zeros(len(ends), num_frames + 1)  # of ends at a frame
+    number = number.scatter_add(1, ends, torch.ones_like(ends))
+    return number[:, :-1].cumsum(1).clamp(max=durations.shape[1] - 1)
 
 
 def tokens_outside(gap: Tensor, durations: Tensor) -> Tensor:

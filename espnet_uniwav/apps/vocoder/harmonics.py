@@ -57,12 +57,8 @@ class HarmonicHead(ISTFTHead):
     def forward(self, states: Tensor, pitch: tuple[Tensor, Tensor]) -> Tensor:
         """Map (B, T * N + 1, dim) states and (B, T + 1) pitch, as ``Pitch`` returns it,
         to (B, T * pitch_hop) samples."""
-        hertz, voice = pitch
-        pulses = pulse_train(
-            hertz, (voice > 0).float(), self.pitch_hop, self.sample_rate
-        )
         harmonics = torch.stft(
-            pulses,
+            self.pulses(pitch),
             self.istft.n_fft,
             self.istft.hop_length,
             window=self.istft.window,
@@ -71,6 +67,12 @@ class HarmonicHead(ISTFTHead):
         )
         harmonics = harmonics * _complex(self.filter(states))
         return self.istft(harmonics + _complex(self.out(states)))
+
+    def pulses(self, pitch: tuple[Tensor, Tensor]) -> Tensor:
+        """The pulse train of a pitch (B, T + 1), (B, T * pitch_hop) samples."""
+        hertz, voice = pitch
+        voiced = (voice > 0).float()
+        return pulse_train(hertz, voiced, self.pitch_hop, self.sample_rate)
 
 
 def _complex(outputs: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class FeatureSpec:
 
     def num_frames(self, num_samples):
         """Frames of a waveform: ceil(S / hop), for an int or a tensor of lengths."""
-        return -(-num_samples // self.hop_length)
+        return (num_samples + self.hop_length - 1) // self.hop_length
 
     def to_dict(self) -> dict:
         """The spec as plain yaml types."""
@@ -144,6 +144,12 @@ class AbsFeatures(nn.Module, ABC):
         """
         speech = as_tensor(speech, "speech", "BS", SAMPLES, self.device)
         speech_lengths = as_lengths(speech_lengths, speech, "speech_lengths")
+        return self.extract_batch(speech, speech_lengths)
+
+    def extract_batch(
+        self, speech: Tensor, speech_lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``extract`` of tensors of the right shapes, unchecked."""
         samples = torch.arange(speech.shape[1], device=speech.device)
         speech = speech.masked_fill(samples >= speech_lengths[:, None], 0.0)
         with full_precision(speech.device):

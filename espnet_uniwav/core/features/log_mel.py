@@ -73,16 +73,15 @@ class LogMel(AbsFeatures):
 
     def analyse(self, speech: Tensor) -> Tensor:
         """Map (B, S) samples to (B, ceil(S / hop), F) log-mel magnitudes."""
-        hop = self.spec.hop_length
+        half = self.fft_size // 2
         spectrum = torch.stft(
-            speech,
+            torch.nn.functional.pad(speech, (half, half - 1)),
             self.fft_size,
-            hop,
+            self.spec.hop_length,
             window=self.window,
-            pad_mode="constant",
+            center=False,
             return_complex=True,
         ).abs()
-        spectrum = spectrum[..., : self.spec.num_frames(speech.shape[1])]
         return (spectrum.transpose(1, 2) @ self.mel).clamp(min=self.floor).log()
 
     def synthesise(self, raw: Tensor) -> Tensor:

@@ -26,13 +26,17 @@ def interpolate(x: Tensor, given: Tensor, reach: float = REACH) -> Tensor:
     """
     length = x.shape[1]
     frames = torch.arange(length, device=x.device)
-    left = torch.where(given, frames, -1).cummax(1).values
-    right = torch.where(given, frames, length).flip(1).cummin(1).values.flip(1)
+    number = given.cumsum(1)  # of given frames so far
+    places = number.new_full((len(x), length + 2), length)  # of the n-th given frame
+    places[:, 0] = -1
+    order = torch.where(given, number, length + 1)
+    places = places.scatter(1, order, frames.expand_as(order))
+    left, right = places.gather(1, number), places.gather(1, number + ~given)
     left, right = (
         torch.where(left < 0, right, left),
         torch.where(right == length, left, right),
     )
-    share = (frames - left) / (right - left).clamp(min=1)
+    share = (frames - left).float() / (right - left).clamp(min=1)
     distance = torch.minimum((frames - left).abs(), (right - frames).abs())
     weight = (2 - distance / reach).clamp(0, 1) * given.any(1, keepdim=True)
     left, right = (

@@ -56,8 +56,9 @@ SPEAKING = (
 
 def export(
     experiment: str,
-    folder: str,
+    folder: str | None = None,
     model_file: str = "latest.pth",
+    onnx: str | None = None,
     half: bool = False,
     whole: bool = False,
     data: str | None = None,
@@ -71,9 +72,10 @@ def export(
     """Export an experiment, and write its card if data and licence are given.
 
     Args:
-        experiment: ESPnet's output_dir.
+        experiment: ESPnet's output_dir; with ``onnx`` a checkpoint.
         folder: Checkpoint to write.
         model_file: Saved model in the experiment.
+        onnx: Folder of ONNX graphs to write, instead of a checkpoint.
         half: Fp16: half the size; loaded as fp32.
         whole: Export a recogniser with its tokens, for ``uniwav align --model``,
             instead of only its encoder.
@@ -93,6 +95,12 @@ def export(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    if (folder is None) == (onnx is None):
+        raise ValueError("expected one folder to write, OUT or --onnx OUT")
+    if onnx:
+        from espnet_uniwav.apps.onnx import export_onnx
+
+        return export_onnx(experiment, onnx)
     if bool(data) != bool(licence):
         raise ValueError("a model card needs both --data and --licence")
     if push and not data:
