@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from espnet_uniwav.io.tables import read_rows
 
 PREFIX = "hf:"
 STATE, SPLITS, INFO = "state.json", "dataset_dict.json", "dataset_info.json"
+# A file of the hub, or one in an archive there: no other URL is opened.
+ON_HUB = re.compile("((zip|tar)://[^:]*::)?hf://")
 METADATA = ("metadata.csv", "metadata.jsonl")
 # Names of columns, as data sets of speech call them; the first that is there is used.
 AUDIO = ("audio", "speech", "file_name", "file", "path")
@@ -41,19 +44,42 @@ def find_rows(path: Path) -> dict[str, Iterable[Utterance]] | None:
         ValueError: Naming the data set, if it cannot be read.
         ImportError: If ``datasets`` is missing, or older than version 4.
     """
-    name = str(path)
-    if name.startswith(PREFIX):
-        return _open(name.removeprefix(PREFIX))
+    name, split, named = str(path), "", str(path).startswith(PREFIX)
+    if named:
+        name, split = _cut_split(name.removeprefix(PREFIX))
+    parts = _audio_folders(Path(name))
+    if not parts and (named or _is_stored(Path(name))):
+        parts = _open(name)
+    if not split:
+        return parts
+    if split not in parts:
+        raise ValueError(
+            f"{PREFIX}{name}: expected the split {split}, found {', '.join(parts)}"
+        )
+    return {split: parts[split]}
+
+
+def _cut_split(name: str) -> tuple[str, str]:
+    """``NAME:SPLIT`` in its two parts; the second one may be missing."""
+    if Path(name).exists() or ":" not in name:
+        return name, ""
+    name, _, split = name.rpartition(":")
+    return name, split
+
+
+def _audio_folders(path: Path) -> dict[str, Iterable[Utterance]] | None:
+    """Folders with audio and a table of it: this one, or those right below."""
     if not path.is_dir():
         return None
     below = sorted(own for own in path.iterdir() if own.is_dir())
-    if folders := [own for own in (path, *below) if _metadata(own)]:
-        names: dict[str, int] = {}
-        return {own.name: _read_audio_folder(own, names) for own in folders}
-    stored = any((path / mark).is_file() for mark in (STATE, SPLITS, INFO))
-    if stored or any(path.glob("*.parquet")) or any(path.glob("data/*.parquet")):
-        return _open(name)
-    return None
+    folders, names = [own for own in (path, *below) if _metadata(own)], {}
+    return {own.name: _read_audio_folder(own, names) for own in folders} or None
+
+
+def _is_stored(path: Path) -> bool:
+    """Whether a folder is one of ``save_to_disk``, or has parquet files."""
+    marked = any((path / mark).is_file() for mark in (STATE, SPLITS, INFO))
+    return marked or any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))
 
 
 def _metadata(folder: Path) -> Path | None:
@@ -89,7 +115,6 @@ def _parse(path: Path, number: int, line: str) -> dict:
 def _open(name: str) -> dict[str, Iterable[Utterance]]:
     """The splits of a saved folder, a folder of parquet files, or a name on the hub."""
     datasets = _import_datasets(name)
-    name, split = _cut_split(name)
     folder = Path(name)
     with error_context(f"{PREFIX}{name}"):
         if any((folder / mark).is_file() for mark in (STATE, SPLITS)):
@@ -101,14 +126,9 @@ def _open(name: str) -> dict[str, Iterable[Utterance]]:
             config = "/".join(parts[2:]) or None
             found = datasets.load_dataset("/".join(parts[:2]), config, streaming=True)
     splits = found if isinstance(found, dict) else {folder.name: found}
-    if split and split not in splits:
-        raise ValueError(
-            f"{PREFIX}{name}: expected the split {split}, found {', '.join(splits)}"
-        )
-    chosen = {split: splits[split]} if split else splits
     names: dict[str, int] = {}
     return {
-        key: _read_split(name, key, own, datasets, names) for key, own in chosen.items()
+        key: _read_split(name, key, own, datasets, names) for key, own in splits.items()
     }
 
 
@@ -127,14 +147,6 @@ def _import_datasets(name: str):
             'pip install "espnet_uniwav[datasets]"'
         )
     return datasets
-
-
-def _cut_split(name: str) -> tuple[str, str]:
-    """``NAME:SPLIT`` in its two parts; the second one may be missing."""
-    if Path(name).exists() or ":" not in name:
-        return name, ""
-    name, _, split = name.rpartition(":")
-    return name, split
 
 
 def _read_split(
@@ -203,7 +215,7 @@ def _source(place: str, cell, folder: Path) -> tuple[Source, str]:
             f"{type(cell).__name__}; cast the column to datasets.Audio"
         )
     stem = Path(path).stem
-    if content is None and "hf://" in path:  # a file of the hub
+    if content is None and ON_HUB.match(path):
         import fsspec
 
         with fsspec.open(path, "rb") as file:

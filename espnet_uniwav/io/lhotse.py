@@ -34,7 +34,7 @@ def find_cuts(path: Path) -> dict[str, Iterable[Utterance]] | None:
         ValueError: Naming file and line of what cannot be read.
         ImportError: If the path is a shar folder and lhotse is missing.
     """
-    if path.is_file() and path.name.endswith(MANIFESTS):
+    if _is_manifest(path):
         return {_stem(path): _read_manifest(path)}
     if not path.is_dir():
         return None
@@ -68,8 +68,10 @@ def _read_entries(path: Path) -> Iterator[tuple[str, dict]]:
                 if line.strip():
                     yield f"{path}, line {number}", json.loads(line)
     except (EOFError, OSError, zlib.error, ValueError, RecursionError) as error:
+        if not isinstance(error, (ValueError, RecursionError)):
+            number += 1  # the line that could not be read
         raise ValueError(
-            f"{path}, line {number + 1}: expected a manifest of lhotse, a line of JSON "
+            f"{path}, line {number}: expected a manifest of lhotse, a line of JSON "
             f"for every cut, found {error}; copy it again"
         ) from error
 

@@ -122,9 +122,10 @@ def test_damaged_manifests_are_named(tmp_path, stereo):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match="cuts.jsonl.gz, line"):
         read_data_folder(path)
-    (tmp_path / "cuts.jsonl").write_text("{}\n[1]\n")
-    with pytest.raises(ValueError, match="cuts.jsonl, line 1"):
-        read_data_folder(tmp_path / "cuts.jsonl")
+    for text, line in {"\n{}\n": 2, "[1]\n": 1, "\n\n{": 3}.items():
+        (tmp_path / "cuts.jsonl").write_text(text)
+        with pytest.raises(ValueError, match=f"cuts.jsonl, line {line}"):
+            read_data_folder(tmp_path / "cuts.jsonl")
 
 
 def test_names_must_differ_and_a_folder_have_one_part(tmp_path, stereo):
@@ -144,6 +145,8 @@ def test_audio_folder(tmp_path, stereo, form):
         lines = [",".join(rows[0]), 'call.wav,"hi, you",3']
     (tmp_path / f"metadata.{form}").write_text("\n".join(lines) + "\n")
     (found,) = read_data_folder(tmp_path)
+    named = f"hf:{tmp_path}:{tmp_path.name}"
+    assert [found] == read_data_folder(named) == read_data_folder(f"{named}/wav.scp")
     assert (found.name, found.text, found.speaker) == ("call", "hi, you", "3")
     assert found.path == tmp_path / "call.wav"
 

@@ -18,6 +18,7 @@ from espnet_uniwav.core.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.core.features.neural_codec import read_codec
 from espnet_uniwav.core.features.stored import read_spec
 from espnet_uniwav.integrations.espnet.checked_data import check_data
+from espnet_uniwav.integrations.espnet.compact_tables import compact_tables
 from espnet_uniwav.integrations.espnet.extend import extend
 from espnet_uniwav.integrations.espnet.scaling import refuse_wrong_scaling
 from espnet_uniwav.io.units import parse_rate
@@ -59,7 +60,8 @@ class UniWavFrontend(AbsFrontend):
     def adapt_task(task: type) -> None:
         """Make the SSL task save a codec's architecture, and batch features.
 
-        Stock training batches hold only waveforms, cropped to the shortest one.
+        Stock training batches hold only waveforms, cropped to the shortest one. The
+        tables of a corpus become small.
 
         Args:
             task: ESPnet's SSL task. A second call has no effect.
@@ -68,6 +70,7 @@ class UniWavFrontend(AbsFrontend):
         refuse_wrong_scaling(task)
         extend(task, "build_collate_fn", _build_collate_fn)
         check_data(task)
+        compact_tables(task)
 
     def output_size(self) -> int:
         """Width F of a frame."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def measure(
     num_workers: int = 4,
     num_batches: int = 400,
     epoch: int = 40,
+    stock: bool = False,
 ) -> str:
     """Build the iterator of a training, and read batches.
 
@@ -42,8 +44,10 @@ def measure(
         num_workers: Processes that read audio.
         num_batches: Batches after which the workers are measured again.
         epoch: Epoch at which a training resumes.
+        stock: ESPnet without this package.
     """
-    register()
+    if not stock:
+        register()
     from espnet2.tasks.ssl import SSLTask
     from espnet2.train.distributed_utils import DistributedOption
 
@@ -51,7 +55,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         write_rows(Path(folder), num_rows)
         stages.end("ESPnet, and the tables written")
-        args = _parse(SSLTask, Path(folder), batch_bins, num_workers)
+        args = _parse(SSLTask, Path(folder), batch_bins, num_workers, stock)
         factory = SSLTask.build_iter_factory(args, DistributedOption(), "train")
         stages.end("dataset, sampler and batches")
         batches = iter(factory.build_iter(1))
@@ -83,14 +87,16 @@ def write_rows(folder: Path, num_rows: int) -> None:
             shapes.write(f"{name} {length}\n")
 
 
-def _parse(task: type, folder: Path, batch_bins: int, num_workers: int):
+def _parse(
+    task: type, folder: Path, batch_bins: int, num_workers: int, stock: bool
+) -> Namespace:
     """The arguments of a training on the tables."""
     inputs = ["--train_data_path_and_name_and_type", f"{folder}/wav.scp,speech,sound"]
     inputs += ["--train_shape_file", f"{folder}/speech_shape"]
     inputs += ["--batch_type", "numel", "--batch_bins", str(batch_bins)]
     inputs += ["--num_workers", str(num_workers), "--num_iters_per_epoch", "5000"]
     inputs += ["--use_preprocessor", "false", "--output_dir", str(folder)]
-    return task.get_parser().parse_args([*FRONTEND, *inputs])
+    return task.get_parser().parse_args([*(() if stock else FRONTEND), *inputs])
 
 
 class Stages:

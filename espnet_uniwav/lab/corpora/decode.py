@@ -31,7 +31,7 @@ SILENCE_FLOOR = 5e-4
 ORIGINS = {
     Pipe: "from a pipe",
     Entry: "from an archive",
-    Stream: "not in a file",
+    Stream: "from a pipe",
     Stretch: "one channel",
 }
 
@@ -125,7 +125,8 @@ def decode(recording: Recording) -> Decoded:
         raise BadAudio(f"not finite: {error}") from error
     samples, changes = _convert(sound)
     if not isinstance(source, Path):
-        changes = (ORIGINS[type(source)], *changes)
+        stored = isinstance(name, Stream)
+        changes = ("from a data set" if stored else ORIGINS[type(source)], *changes)
     return Decoded(samples, changes)
 
 
