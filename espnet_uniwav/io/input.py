@@ -43,6 +43,11 @@ def is_field(text: str) -> bool:
     return fields(text) == [text] and not re.search(f"\n|{LINE_ENDS.pattern}", text)
 
 
+def clean_id(name: str) -> str:
+    """Make a name fit for Kaldi's tables and for a file: no blank and no slash."""
+    return re.sub(r"[\s/\\\0]+", "_", name.strip())
+
+
 def read_lines(path: str | Path, mark: bool = False) -> list[str]:
     """Read the lines of a text file, without line ends; see ``iter_lines``."""
     return list(iter_lines(path, mark))

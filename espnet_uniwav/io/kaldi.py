@@ -5,29 +5,24 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from espnet_uniwav.io.data_sets import find_data_set
 from espnet_uniwav.io.input import fields, is_there, read_lines
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.pipe import FIX, Pipe, pipes_allowed
-from espnet_uniwav.io.source import Source, Stretch, as_source
+from espnet_uniwav.io.source import (
+    LATEST,
+    Source,
+    Stream,
+    Stretch,
+    Utterance,
+    as_source,
+)
 
 MIN_UTTERANCES = 4
-SEGMENTS = "segments"
-# Seconds, 115 days: no recording is so long.
-LATEST = 1e7
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One line of a Kaldi data folder."""
-
-    name: str
-    path: Source
-    speaker: str = ""
-    text: str = ""
+WAV_SCP, SEGMENTS = "wav.scp", "segments"
 
 
 def read_table(path: str | Path) -> dict[str, str]:
@@ -105,13 +100,22 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     if the environment variable ``UNIWAV_ALLOW_PIPES`` is 1. Where ``segments`` stands
     beside a ``wav.scp``, an utterance is a line of it: a stretch of a recording.
 
+    Args:
+        wav_scp: The table; or a data set of Hugging Face or lhotse, see
+            ``find_data_set``, also with ``/wav.scp`` after its name.
+
     Raises:
         FileNotFoundError: If there is no ``wav.scp``.
         ValueError: If a line is no pair of name and path, or of name and command; if
             there is none; or if there are commands, which are not allowed. If a line
-            of ``segments`` has no recording or no times.
+            of ``segments`` has no recording or no times. If a data set has several
+            parts, or holds audio that is in no file.
     """
     wav_scp = Path(wav_scp)
+    if wav_scp.name != WAV_SCP or not is_there(wav_scp):
+        name = wav_scp.parent if wav_scp.name == WAV_SCP else wav_scp
+        if parts := find_data_set(name):
+            return _read_data_set(name, parts)
     speakers, texts = (
         read_table(path) if path.is_file() else {}
         for path in (wav_scp.with_name("utt2spk"), wav_scp.with_name("text"))
@@ -119,7 +123,7 @@ def read_data_folder(wav_scp: str | Path) -> list[Utterance]:
     sources = _read_sources(wav_scp)
     segments = wav_scp.with_name(SEGMENTS)
     if segments.is_file():
-        if wav_scp.name == "wav.scp":
+        if wav_scp.name == WAV_SCP:
             sources = _cut(sources, segments)
         else:
             logging.warning("%s belongs to wav.scp: not to %s", segments, wav_scp)
@@ -153,13 +157,45 @@ def _read_sources(wav_scp: Path) -> dict[str, Source]:
         if path.endswith("|"):
             commands.append((place, path))
         sources[name] = Pipe(path) if path.endswith("|") else as_source(path)
+    _check_commands(commands)
+    return sources
+
+
+def _check_commands(commands: list[tuple[str, str]]) -> None:
+    """Refuse shell commands, each with its place, unless they are allowed."""
     if commands and not pipes_allowed():
         place, first = commands[0]
         raise ValueError(
             f"{place}: expected an audio file, found the shell command {first!r}, one "
             f"of {len(commands)}; {FIX}"
         )
-    return sources
+
+
+def _read_data_set(name: Path, parts: dict[str, Iterable[Utterance]]):
+    """The utterances of the only part of a data set, whose audio is in files."""
+    if len(parts) > 1:
+        raise ValueError(
+            f"{name}: expected one part, found {', '.join(parts)}; name one: a "
+            "manifest of lhotse, or hf:NAME:PART"
+        )
+    (found,) = parts.values()
+    utterances, commands = {}, []
+    for utterance in found:
+        source, own = utterance.path, utterance.name
+        source = source.recording if isinstance(source, Stretch) else source
+        if isinstance(source, Stream):
+            raise ValueError(
+                f"{name}: expected audio in files, found it in the data set ({own}); "
+                "write files: `python -m espnet_uniwav.lab.corpora.tables "
+                f"{name} OUT`, and name OUT/wav.scp"
+            )
+        if own in utterances:
+            raise ValueError(f"{name}: {own} is there twice; rename one of the two")
+        if isinstance(source, Pipe):
+            commands.append((f"{name}: {own}", source))
+        utterances[own] = utterance
+    _check_commands(commands)
+    return list(utterances.values())
 
 
 def _cut(recordings: dict[str, Source], segments: Path) -> dict[str, Source]:

@@ -177,6 +177,17 @@ class _File:
         first, end = round(self.stretch.start * rate), self.stretch.end
         return min(first, total), total if end is None else round(end * rate)
 
+    def choose(self, samples: np.ndarray) -> np.ndarray:
+        """What is wanted of the channels of (S, C) samples."""
+        channel, count = self.stretch and self.stretch.channel, samples.shape[1]
+        if channel is None:
+            return samples
+        if channel >= count:
+            raise NotAudio(
+                f"expected channel {channel + 1}, found {count}: correct the table"
+            )
+        return samples[:, channel : channel + 1]
+
 
 def _decode(file: _File, check: Check, most: int, salvage: bool) -> tuple[Sound, bool]:
     """Read blocks, so that no memory is reserved by the header.
@@ -204,7 +215,7 @@ def _decode(file: _File, check: Check, most: int, salvage: bool) -> tuple[Sound,
         except soundfile.LibsndfileError:
             broken = True
         empty = np.zeros((0, opened.channels), np.float32)
-        samples = np.concatenate([empty, *blocks])
+        samples = file.choose(np.concatenate([empty, *blocks]))
         notes = {**file.notes, **_missing(file, opened, len(samples), broken)}
         return Sound(samples, opened.samplerate, opened.format, notes), broken
 

@@ -1,4 +1,4 @@
-"""What a table or an option names as a recording, if it is not simply a file."""
+"""What a table, an option or a data set names as a recording or an utterance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from espnet_uniwav.io.pipe import Pipe
 
+# Seconds, 115 days: no recording is so long.
+LATEST = 1e7
 ENTRY = re.compile(r"(.+):(\d+)")
 
 
@@ -53,11 +55,11 @@ class Entry(str):
 
 @dataclass(frozen=True)
 class Stream:
-    """A pipe that was read: ``/dev/stdin``, ``<(command)``, or one in a folder.
+    """Bytes in memory: a pipe that was read (``/dev/stdin``), or audio in a data set.
 
     Attributes:
         name: Its path.
-        content: All bytes; nobody can read them twice.
+        content: All bytes; nobody can read those of a pipe twice.
     """
 
     name: str
@@ -73,24 +75,37 @@ class Stream:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Part of a recording, as a line of ``segments`` names it.
+    """Part of a recording, as a line of ``segments`` names it, or lhotse's manifest.
 
     Attributes:
         recording: All of it.
         start: Seconds.
         end: Seconds; None: the end of the recording.
+        channel: Number of the only channel wanted, from 0 on; None: all.
     """
 
     recording: Path | Pipe | Entry | Stream
-    start: float
+    start: float = 0.0
     end: float | None = None
+    channel: int | None = None
 
     def __str__(self) -> str:
         end = "its end" if self.end is None else f"{self.end:g} s"
-        return f"{self.recording}, from {self.start:g} s to {end}"
+        channel = "" if self.channel is None else f", channel {self.channel + 1}"
+        return f"{self.recording}{channel}, from {self.start:g} s to {end}"
 
 
 Source = Path | Pipe | Entry | Stream | Stretch
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a Kaldi data folder, or one of a data set."""
+
+    name: str
+    path: Source
+    speaker: str = ""
+    text: str = ""
 
 
 def as_source(path: str | Source) -> Source:
@@ -114,7 +129,8 @@ def stamp(source: Source) -> str:
     """
     if isinstance(source, Stretch):
         whole = stamp(source.recording)
-        return whole and _digest(whole, source.start, source.end)
+        channel = () if source.channel is None else (source.channel,)
+        return whole and _digest(whole, source.start, source.end, *channel)
     if isinstance(source, Stream):
         return hashlib.sha256(source.content).hexdigest()[:16]
     if isinstance(source, Pipe):

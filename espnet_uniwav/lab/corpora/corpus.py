@@ -1,4 +1,4 @@
-"""Reads a corpus: an audio folder, a table, or a Kaldi data folder.
+"""Reads a corpus: an audio folder, a table, a Kaldi data folder, or a data set.
 
 Each reader returns recordings, each with its utterances, and the entries that cannot
 be used. No audio is opened here.
@@ -6,14 +6,18 @@ be used. No audio is opened here.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from espnet_uniwav.io.kaldi import SEGMENTS, parse_segment, table_lines
-from espnet_uniwav.io.source import ENTRY
+from espnet_uniwav.io.data_sets import find_data_set
+from espnet_uniwav.io.input import clean_id
+from espnet_uniwav.io.kaldi import SEGMENTS, WAV_SCP, parse_segment, table_lines
+from espnet_uniwav.io.source import ENTRY, Stream, Stretch, Utterance
 from espnet_uniwav.lab.corpora.transcripts import TABLE, read_cells
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".sph")
@@ -44,14 +48,17 @@ class Cut:
 
 @dataclass(frozen=True)
 class Recording:
-    """An audio file, or a shell command that ends in a pipe, and its utterances."""
+    """A source of audio and its utterances.
 
-    source: str
+    `source` is a file; a text that ends in a pipe is a shell command.
+    """
+
+    source: str | Path | Stream | Stretch
     utterances: tuple[Cut, ...]
 
     @property
     def is_command(self) -> bool:
-        return self.source.endswith("|")
+        return isinstance(self.source, str) and self.source.endswith("|")
 
 
 @dataclass(frozen=True)
@@ -63,22 +70,30 @@ class Skip:
     reason: str
 
 
-def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]]:
+def read_corpus(folder: Path, ignore: Path) -> tuple[Iterable[Recording], list[Skip]]:
     """Lists the recordings of a corpus in any supported layout.
 
     Args:
         folder: the corpus.
         ignore: audio below this folder is not part of the corpus (our own output).
 
+    Returns:
+        The recordings, and the entries that are left out. Of a data set that holds its
+        audio both are complete once the recordings, an iterator, have been read.
+
     Raises:
         ValueError: the folder does not exist or lists no audio, or a table of it
             cannot be read.
     """
+    tables = (folder / name for name in (WAV_SCP, TABLE))
+    if not any(path.is_file() for path in tables) and (parts := find_data_set(folder)):
+        return list_data_set(folder, parts)
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise ValueError(
             f"corpus {folder} {found}: expected a folder with {_audio_names()} files, "
-            f"with a {TABLE}, or a Kaldi data folder (wav.scp)"
+            f"with a {TABLE}, a Kaldi data folder (wav.scp), or a data set of Hugging "
+            "Face or lhotse"
         )
     kaldi = [name for name in SPLIT_OF if (folder / name / "wav.scp").is_file()]
     if (folder / "wav.scp").is_file():
@@ -89,13 +104,73 @@ def read_corpus(folder: Path, ignore: Path) -> tuple[list[Recording], list[Skip]
         recordings, skips = _read_kaldi_splits(folder, kaldi)
     else:
         recordings, skips = list_folder(folder, ignore), []
-    recordings, doubles = _drop_duplicates(recordings)
+    recordings = list(_drop_duplicates(recordings, skips))
     if not recordings and not skips:
         raise ValueError(
             f"corpus {folder} holds no audio: expected {_audio_names()} files in it or "
             f"below it, or entries in its wav.scp or {TABLE}; is it the right folder?"
         )
-    return recordings, skips + doubles
+    return recordings, skips
+
+
+def list_data_set(
+    name: Path, parts: dict[str, Iterable[Utterance]]
+) -> tuple[Iterable[Recording], list[Skip]]:
+    """Takes a data set; the names of several parts say train, dev or test.
+
+    Raises:
+        ValueError: there are several parts, and none is called so.
+    """
+    splits = {part: split_of(part) if len(parts) > 1 else "" for part in parts}
+    if others := [part for part in parts if len(parts) > 1 and not splits[part]]:
+        if len(others) == len(parts):
+            raise ValueError(
+                f"{name}: expected parts called train, dev and test, found "
+                f"{', '.join(parts)}; name one of them"
+            )
+        logging.warning("%s: left out: %s", name, ", ".join(others))
+    skips: list[Skip] = []
+    found = (
+        recording
+        for part, utterances in parts.items()
+        if part not in others
+        for recording in recordings_of(utterances, splits[part])
+    )
+    recordings = _drop_duplicates(found, skips)
+    if all(isinstance(utterances, list) for utterances in parts.values()):
+        recordings = list(recordings)
+    return recordings, skips
+
+
+def recordings_of(
+    utterances: Iterable[Utterance], split: str = ""
+) -> Iterator[Recording]:
+    """Takes utterances, and of a list those of each recording together."""
+    cuts = (_cut_of(utterance, split) for utterance in utterances)
+    if isinstance(utterances, list):
+        groups = defaultdict(list)
+        for source, cut in cuts:
+            groups[source].append(cut)
+        cuts = groups.items()
+    for source, own in cuts:
+        yield Recording(source, tuple(own) if isinstance(own, list) else (own,))
+
+
+def split_of(name: str) -> str:
+    """The split that a name such as `cuts_train-clean` holds as a word, if any."""
+    words = re.split("[^a-z]+", name.lower())
+    return next((SPLIT_OF[word] for word in words if word in SPLIT_OF), "")
+
+
+def _cut_of(utterance: Utterance, split: str) -> tuple[Path | Stream | Stretch, Cut]:
+    """The recording of an utterance, and its part of it."""
+    found = utterance.path
+    part = found if isinstance(found, Stretch) else Stretch(found)
+    source = part.recording
+    if part.channel is not None:
+        source = Stretch(source, channel=part.channel)
+    cut = _utterance(utterance.name, utterance.speaker, utterance.text, split)
+    return source, replace(cut, start=part.start, end=part.end)
 
 
 def list_folder(folder: Path, ignore: Path) -> list[Recording]:
@@ -165,11 +240,6 @@ def list_kaldi(folder: Path, split: str = "") -> tuple[list[Recording], list[Ski
     return recordings, skips
 
 
-def clean_id(name: str) -> str:
-    """Makes a name fit for Kaldi's tables: no blank and no slash."""
-    return re.sub(r"[\s/\\]+", "_", name.strip())
-
-
 def _utterance(utt: str, speaker: str = "", text: str = "", split: str = ""):
     """Makes an utterance whose id opens with its speaker, so that Kaldi's two orders
     (by utterance, by speaker) agree. An unknown speaker is the utterance itself."""
@@ -192,21 +262,22 @@ def _read_kaldi_splits(folder: Path, names: list[str]):
     return recordings, skips
 
 
-def _drop_duplicates(recordings: list[Recording]) -> tuple[list, list[Skip]]:
-    """Keeps the first utterance of every id."""
-    seen, kept, skips = {}, [], []
+def _drop_duplicates(
+    recordings: Iterable[Recording], skips: list[Skip]
+) -> Iterator[Recording]:
+    """Keeps the first utterance of every id; appends the others to the skips."""
+    seen = {}
     for recording in recordings:
         fresh = []
         for utterance in recording.utterances:
             if utterance.utt in seen:
                 reason = f"duplicate id: first used by {seen[utterance.utt]}"
-                skips.append(Skip(utterance.utt, recording.source, reason))
+                skips.append(Skip(utterance.utt, str(recording.source), reason))
             else:
-                seen[utterance.utt] = recording.source
+                seen[utterance.utt] = str(recording.source)
                 fresh.append(utterance)
         if fresh:
-            kept.append(replace(recording, utterances=tuple(fresh)))
-    return kept, skips
+            yield replace(recording, utterances=tuple(fresh))
 
 
 def _audio_files(folder: Path, ignore: Path):

@@ -24,10 +24,16 @@ from espnet_uniwav.io.samples import (
     to_mono,
     to_rate,
 )
-from espnet_uniwav.io.source import Entry, as_source
+from espnet_uniwav.io.source import Entry, Stream, Stretch, as_source
 from espnet_uniwav.lab.corpora.corpus import Cut, Recording, Skip
 
 SILENCE_FLOOR = 5e-4
+ORIGINS = {
+    Pipe: "from a pipe",
+    Entry: "from an archive",
+    Stream: "from a pipe",
+    Stretch: "one channel",
+}
 
 
 class BadAudio(Exception):
@@ -85,7 +91,7 @@ def prepare(
         decoded = decode(recording)
     except (BadAudio, OSError, MemoryError) as error:
         reason = str(error) if isinstance(error, BadAudio) else f"unreadable: {error}"
-        source = recording.source
+        source = str(recording.source)
         return [], [Skip(cut.utt, source, reason) for cut in recording.utterances]
     pieces, skips = [], []
     for utterance in recording.utterances:
@@ -104,9 +110,9 @@ def decode(recording: Recording) -> Decoded:
     name = recording.source
     source = Pipe(name) if recording.is_command else as_source(name)
     if isinstance(source, Path):
-        _check_file(name)
+        _check_file(str(name))
     try:
-        sound = read_sound(source, _check_rate)
+        sound = read_sound(source, check_rate)
     except NotAudio as error:
         raise BadAudio(f"not audio: {error}") from error
     except ValueError as error:
@@ -119,8 +125,8 @@ def decode(recording: Recording) -> Decoded:
         raise BadAudio(f"not finite: {error}") from error
     samples, changes = _convert(sound)
     if not isinstance(source, Path):
-        archive = isinstance(source, Entry)
-        changes = ("from an archive" if archive else "from a pipe", *changes)
+        stored = isinstance(name, Stream)
+        changes = ("from a data set" if stored else ORIGINS[type(source)], *changes)
     return Decoded(samples, changes)
 
 
@@ -133,7 +139,7 @@ def _check_file(path: str) -> None:
         raise BadAudio("empty: 0 bytes")
 
 
-def _check_rate(header: soundfile.SoundFile) -> None:
+def check_rate(header: soundfile.SoundFile) -> None:
     if not 4000 <= header.samplerate <= 384000:
         raise BadAudio(f"odd sample rate: {header.samplerate} Hz")
 
@@ -178,9 +184,9 @@ def _cut(
         try:
             _check_part(part, limits.min_seconds)
         except BadAudio as error:
-            skips.append(Skip(utt, recording.source, str(error)))
+            skips.append(Skip(utt, str(recording.source), str(error)))
             continue
-        path = recording.source
+        path = os.path.abspath(recording.source) if not changes else ""
         if changes:
             path = os.path.abspath(folder / f"{utt}.flac")
             write_speech(path, part, SAMPLE_RATE)

@@ -3,7 +3,8 @@
     python -m espnet_uniwav.lab.corpora.prepare CORPUS OUT
 
 CORPUS is a folder of audio files, one with a transcripts.tsv (columns utt, speaker,
-path, text, split), or a Kaldi data folder (also as sub-folders train, dev, test).
+path, text, split), a Kaldi data folder (also as sub-folders train, dev, test), or a
+data set: a folder or manifest of Hugging Face or lhotse, or hf:OWNER/NAME[:SPLIT].
 Every file is decoded once from start to end. Clean 16 kHz mono WAV and FLAC files are
 used in place; others are resampled, mixed down or cut and written to OUT/audio.
 What cannot be used is counted and listed in OUT/skipped.tsv.
@@ -23,6 +24,7 @@ import math
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -57,7 +59,8 @@ def build(
     """Reads, decodes, splits and writes the corpus.
 
     Args:
-        corpus: Folder of audio files, with a table or not, or a Kaldi data folder.
+        corpus: Folder of audio files, with a table or not, a Kaldi data folder, or a
+            data set.
         out: Folder to write.
         min_seconds: Shortest utterance.
         max_seconds: Longest utterance; longer ones are cut.
@@ -105,19 +108,25 @@ def write_skips(skips: list[Skip], path: Path) -> None:
 
 
 def _prepare_all(
-    recordings: list[Recording],
+    recordings: Iterable[Recording],
     limits: Limits,
     audio: Path,
     max_hours: float,
     threads: int,
 ) -> tuple[list[Piece], list[Skip]]:
-    """Decodes recordings in a fixed random order until there is enough audio."""
-    order = iter(
-        sorted(recordings, key=lambda item: hash_share(item.utterances[0].utt))
-    )
+    """Decodes recordings in a fixed random order until there is enough audio.
+
+    Those of an iterator are decoded as they come.
+    """
+    total, order = None, iter(recordings)
+    if isinstance(recordings, list):
+        total = len(recordings)
+        order = iter(
+            sorted(recordings, key=lambda item: hash_share(item.utterances[0].utt))
+        )
     work = partial(prepare, limits=limits, folder=audio)
     pieces, skips, wanted = [], [], max_hours * 3600 * SAMPLE_RATE
-    bar = tqdm(total=len(recordings), desc="decode", unit="file")
+    bar = tqdm(total=total, desc="decode", unit="file")
     with ThreadPoolExecutor(threads) as pool, bar:
         while wanted > 0 and (chunk := list(islice(order, CHUNK))):
             for found, bad in pool.map(work, chunk):
