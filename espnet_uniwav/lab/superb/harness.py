@@ -26,12 +26,11 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from torch.utils.data import Dataset
 
-from espnet_uniwav.lab.superb.feature_cache import (
-    TRAINED_OR_OTHER,
-    CachedUpstream,
-    FeatureCache,
-)
+from espnet_uniwav.io.input import fields, read_lines
+from espnet_uniwav.io.tables import read_rows
+from espnet_uniwav.lab.superb.cached_upstream import CachedUpstream, StateCache
 from espnet_uniwav.plugin import register_s3prl
 
 
@@ -44,30 +43,30 @@ class Expert:
     """A downstream expert and what it works with.
 
     Attributes:
-        name: in S3PRL.
-        data: the task's folder.
-        cache: an empty folder for the lists of files that S3PRL keeps.
-        device: of `--device`.
-        features: states of a frozen upstream; None: it runs at every step.
+        name: In S3PRL.
+        data: The task's folder.
+        cache: An empty folder for the lists of files that S3PRL keeps.
+        device: Of `--device`.
+        states: Those of the upstream; None: it runs at every step.
     """
 
     name: str
     data: Path
     cache: Path
     device: str
-    features: FeatureCache | None = None
+    states: StateCache | None = None
 
 
 def run_downstream(args: list[str], expert: Expert, log: Path) -> None:
-    """Calls `s3prl.run_downstream.main()`; all that it prints goes to a file.
+    """Call `s3prl.run_downstream.main()`; all that it prints goes to a file.
 
     Args:
-        args: of the command line, without `-d` and `--device`.
-        expert: the downstream expert.
-        log: the file.
+        args: Of the command line, without `-d` and `--device`.
+        expert: The downstream expert.
+        log: The file.
 
     Raises:
-        HarnessError: whatever it raised, with the log's name.
+        HarnessError: Whatever it raised, with the log's name.
     """
     logging.basicConfig(level=logging.WARNING)
     args = [*args, "-d", expert.name, "--device", expert.device]
@@ -78,7 +77,8 @@ def run_downstream(args: list[str], expert: Expert, log: Path) -> None:
             stack.enter_context(contextlib.redirect_stderr(file))
             register_s3prl()
             stock = importlib.import_module("s3prl.run_downstream")
-            for patch in [*_patches(expert), *_cache_features(args, expert.features)]:
+            upstream = args[args.index("-u") + 1]
+            for patch in [*_patches(expert), *_cached(upstream, expert.states)]:
                 stack.enter_context(patch)
             stack.enter_context(mock.patch.object(sys, "argv", ["s3prl", *args]))
             stack.enter_context(mock.patch.object(stock, "hack_isinstance"))
@@ -101,18 +101,14 @@ def _patches(expert: Expert) -> list:
     return []
 
 
-def _cache_features(args: list[str], features: FeatureCache | None) -> list:
-    if features is None or set(args) & set(TRAINED_OR_OTHER):
+def _cached(name: str, states: StateCache | None) -> list:
+    if states is None:
         return []
     hub = importlib.import_module("s3prl.hub")
-    name = args[args.index("-u") + 1]
     if not hasattr(hub, name):
         raise HarnessError(f"s3prl.hub has no upstream {name}")
     entry = getattr(hub, name)
-
-    def cached(**options) -> CachedUpstream:
-        return CachedUpstream(entry(**options), features)
-
+    cached = lambda **options: CachedUpstream(entry(**options), states)  # noqa: E731
     return [mock.patch.object(hub, name, cached)]
 
 
@@ -127,20 +123,16 @@ def _patch_ctc() -> list:
     name = "s3prl.downstream.ctc.corpus"
     if importlib.util.find_spec(name) is not None:
         return [keep_corpus]
-    package = types.ModuleType(name)
-    package.__path__ = []
-    dataset = importlib.import_module("espnet_uniwav.lab.superb.phone_dataset")
-    modules = {name: package, f"{name}.libriphone": dataset}
-    return [keep_corpus, _known(modules)]
+    package, module = types.ModuleType(name), types.ModuleType(f"{name}.libriphone")
+    package.__path__, module.LibriPhoneDataset = [], LibriPhoneDataset
+    return [keep_corpus, _known({name: package, module.__name__: module})]
 
 
 def _patch_verification(data: Path, device: str) -> list:
-    if importlib.util.find_spec("sox") is None:
-        unused = types.ModuleType("sox")
-        unused.Transformer = None
-        with _known({"sox": unused}):
-            dataset = importlib.import_module("s3prl.downstream.sv_voxceleb1.dataset")
-    else:
+    unused = types.ModuleType("sox")
+    unused.Transformer = None
+    missing = importlib.util.find_spec("sox") is None
+    with _known({"sox": unused} if missing else {}):
         dataset = importlib.import_module("s3prl.downstream.sv_voxceleb1.dataset")
     patches = [mock.patch.object(dataset, "__file__", str(data.absolute() / "here"))]
     if device == "cpu":
@@ -157,3 +149,35 @@ def _known(modules: dict[str, types.ModuleType]) -> Iterator[None]:
     finally:
         for name in modules:
             sys.modules.pop(name, None)
+
+
+class LibriPhoneDataset(Dataset):
+    """Audio paths and phone ids, the longest phone sequence first.
+
+    The class of `s3prl.downstream.ctc.corpus.libriphone`, which no wheel contains, and
+    its tables (csv_dir/SPLIT.csv with wav_path and transcription, lexicon files). With
+    a bucket size above one, item `i` is the bucket that starts at `i`, so that an epoch
+    has as many buckets as there are utterances, as in S3PRL.
+    """
+
+    def __init__(self, split_csv, tokenizer, bucket_size, lexicon, csv_dir, **unused):
+        self.bucket_size = bucket_size
+        phones = {}
+        for path in lexicon:
+            for line in read_lines(path):
+                word, *own = fields(line)
+                phones.setdefault(word, own)
+        items = []
+        for _, row in read_rows(Path(csv_dir) / split_csv)[1]:
+            text = " ".join(p for w in row["transcription"].split() for p in phones[w])
+            items.append((row["wav_path"], tokenizer.encode(text)))
+        self.items = sorted(items, key=lambda item: len(item[1]), reverse=True)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int):
+        if self.bucket_size <= 1:
+            return self.items[index]
+        start = max(0, min(index, len(self.items) - self.bucket_size))
+        return self.items[start : start + self.bucket_size]

@@ -9,7 +9,6 @@ test. EXP/scores.csv holds every cell, EXP/runs.csv every run and its learning r
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +16,16 @@ import numpy as np
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.output import write_text
 from espnet_uniwav.io.tables import markdown, write_csv
-from espnet_uniwav.lab.superb.folders import read_utterances
-from espnet_uniwav.lab.superb.runs import read_result
-from espnet_uniwav.lab.superb.tasks import TASKS
-from espnet_uniwav.lab.superb.utterance_scores import read_counts
+from espnet_uniwav.lab.superb.runs import read_result, run_name
+from espnet_uniwav.lab.superb.scores import TASKS, read_predictions
 
-SCORES = (
-    *("task", "metric", "group", "upstream", "score", "low", "high"),
-    *("seeds", "lowest_seed", "highest_seed", "items", "lr", "steps"),
-)
 SECONDS = ("train_seconds", "train_cpu_seconds")
-RUNS = ("task", "upstream", "lr", "seed", "steps", "chosen", *SECONDS)
-METRICS = ("PER", "CER", "WER", "accuracy", "EER")
+METRICS = [metric for task in TASKS.values() for metric in task.metrics]
+RUNS = (
+    *("task", "upstream", "lr", "seed", "steps", "chosen", *SECONDS),
+    *(f"{split}_{metric}" for split in ("dev", "test") for metric in METRICS),
+    "layer_weights",
+)
 
 
 def results_table(data: Path, exp: Path) -> str:
@@ -47,8 +44,8 @@ def results_table(data: Path, exp: Path) -> str:
         for (task, upstream), choice in chosen.items()
         for cell in score(task, upstream, choice, data / task, exp)
     ]
-    write_csv(exp / "scores.csv", cells, SCORES)
-    write_csv(exp / "runs.csv", list_runs(exp, chosen), run_columns())
+    write_csv(exp / "scores.csv", cells)
+    write_csv(exp / "runs.csv", list_runs(exp, chosen), RUNS)
     table = format_table(cells, chosen)
     write_text(exp / "table.md", table)
     return table.rstrip("\n")
@@ -70,73 +67,28 @@ def read_chosen(exp: Path) -> dict[tuple[str, str], dict]:
     return found
 
 
-def run_folder(exp: Path, task: str, upstream: str, choice: dict, seed: int) -> Path:
-    """Where the sweep put the chosen run."""
-    name = f"lr{choice['lr']:g}_seed{seed}_steps{choice['steps']}"
-    return exp / task / upstream / name
-
-
 def score(task: str, upstream: str, choice: dict, data: Path, exp: Path) -> list[dict]:
     """Scores of one task and upstream, for all utterances and for each group."""
-    table = read_utterances(data)
-    found = [
-        read_counts(task, run_folder(exp, task, upstream, choice, seed), data, "test")
-        for seed in choice["seeds"]
-    ]
-    rest = {"lr": f"{choice['lr']:g}", "steps": choice["steps"]}
-    return [
-        {
-            **{"task": task, "metric": metric, "group": group, "upstream": upstream},
-            **rates([counts[metric] for counts in found], chosen, table),
-            **rest,
-        }
-        for metric in TASKS[task].metrics
-        for group, chosen in memberships(found[0][metric].names, table).items()
-    ]
-
-
-def memberships(names: list, table: dict[str, dict]) -> dict[str, np.ndarray]:
-    """Group -> which items belong to it; a trial belongs where both its sides do."""
-    sets = [
-        set.intersection(
-            *(set(table[n]["groups"]) for n in ([x] if isinstance(x, str) else x))
-        )
-        for x in names
-    ]
-    groups = sorted(set.union(*sets))
-    inside = {group: np.array([group in item for item in sets]) for group in groups}
-    return {"all": np.ones(len(names), bool), **inside}
-
-
-def rates(found: list, chosen: np.ndarray, table: dict[str, dict]) -> dict:
-    """Mean over seeds, its interval, and the extremes of the seeds (percent)."""
-    each = [counts.rate(chosen) for counts in found]
-    speakers = [
-        table[x]["speaker"] if isinstance(x, str) else [table[n]["speaker"] for n in x]
-        for x in found[0].names
-    ]
-    low, high = mean_counts(found).interval(chosen, speakers)
-    numbers = {
-        **{"score": float(np.mean(each)), "low": low, "high": high},
-        **{"lowest_seed": min(each), "highest_seed": max(each)},
-    }
-    return {
-        **{name: f"{value:.2f}" for name, value in numbers.items()},
-        "seeds": len(found),
-        "items": int(chosen.sum()),
-    }
-
-
-def mean_counts(found: list):
-    """One set of counts for all seeds: the mean of their hits, or of their scores."""
-    if hasattr(found[0], "hits"):
-        return replace(found[0], hits=np.mean([c.hits for c in found], axis=0))
-    return replace(found[0], scores=np.mean([c.scores for c in found], axis=0))
-
-
-def run_columns() -> tuple[str, ...]:
-    scores = (f"{split}_{m}" for split in ("dev", "test") for m in METRICS)
-    return (*RUNS, *scores, "layer_weights")
+    lr, seeds, steps = choice["lr"], choice["seeds"], choice["steps"]
+    folders = [exp / task / upstream / run_name(lr, seed, steps) for seed in seeds]
+    runs = [read_predictions(task, folder, data, "test") for folder in folders]
+    rest = {"seeds": len(seeds), "lr": f"{lr:g}", "steps": steps}
+    cells = []
+    for metric in TASKS[task].metrics:
+        for group in runs[0][metric].split():
+            found = [run[metric].split()[group] for run in runs]
+            low, high = found[0].mean(found).interval()
+            values = {"score": np.mean([own.rate() for own in found])}
+            values.update(low=low, high=high)
+            cells.append(
+                {
+                    **{"task": task, "metric": metric, "group": group},
+                    **{"upstream": upstream, "items": len(found[0])},
+                    **{name: f"{value:.2f}" for name, value in values.items()},
+                    **rest,
+                }
+            )
+    return cells
 
 
 def list_runs(exp: Path, chosen: dict) -> list[dict]:

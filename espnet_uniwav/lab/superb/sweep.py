@@ -11,20 +11,18 @@ one starts again.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from espnet_uniwav.cli.command import run_script
-from espnet_uniwav.io.output import write_text
-from espnet_uniwav.lab.superb import runs
-from espnet_uniwav.lab.superb.feature_cache import FeatureCache
-from espnet_uniwav.lab.superb.runs import Run, Setup, Upstream
-from espnet_uniwav.lab.superb.settings import default, fingerprint
-from espnet_uniwav.lab.superb.tasks import TASKS
+from espnet_uniwav.lab.superb.cached_upstream import StateCache
+from espnet_uniwav.lab.superb.runs import Run, Setup, Upstream, fingerprint, write_json
+from espnet_uniwav.lab.superb.scores import TASKS
 
 
 def sweep(
@@ -38,7 +36,6 @@ def sweep(
     conf: str | Path = "conf",
     device: str = "cpu",
     keep_gib: float = 4.0,
-    harness_args: str = "",
 ) -> None:
     """Train and score every task with every upstream.
 
@@ -52,45 +49,42 @@ def sweep(
         steps: Updates; None: those of the conf file.
         conf: Folder of the conf files.
         device: Torch device, such as cuda.
-        keep_gib: Memory (GiB) for the states of frozen upstreams; 0: compute them at
-            every step.
-        harness_args: More arguments of s3prl.run_downstream.
+        keep_gib: Memory (GiB) for the states of an upstream; 0: compute them at every
+            step.
 
     Raises:
         ValueError, OSError: Naming the option or file.
     """
     found = [parse_upstream(entry) for entry in upstreams]
     _check_options(found, steps, lrs)
-    features = FeatureCache(keep_gib * 2**30) if keep_gib > 0 else None
-    setup = Setup(data, exp, Path(conf), device, tuple(harness_args.split()), features)
+    setup = Setup(data, exp, Path(conf), device)
     for upstream in found:
+        states = StateCache(keep_gib * 2**30) if keep_gib > 0 else None
         for task in tasks:
-            own = steps or default(task, setup.conf, "runner", "total_steps")
-            rates = lrs or [float(default(task, setup.conf, "optimizer", "lr"))]
-            first = [Run(task, upstream, lr, seeds[0], own) for lr in rates]
-            train_and_score(first, seeds, setup)
+            default = yaml.safe_load(setup.read_conf(task))
+            number = steps or default["runner"]["total_steps"]
+            rates = lrs or [float(default["optimizer"]["lr"])]
+            run = Run(setup, task, upstream, rates[0], seeds[0], number, states)
+            train_and_score([replace(run, lr=lr) for lr in rates], seeds)
 
 
-def train_and_score(first: list[Run], seeds: Sequence[int], setup: Setup) -> None:
-    """Chooses the learning rate of one task and upstream, then scores test.
+def train_and_score(first: list[Run], seeds: Sequence[int]) -> None:
+    """Choose the learning rate of one task and upstream, then score test.
 
     Args:
         first: A run with the first seed for each learning rate.
         seeds: All seeds.
-        setup: Where it runs.
     """
-    task, upstream, steps = first[0].task, first[0].upstream, first[0].steps
-    dev = {run.lr: _train(run, setup) for run in first}
-    lr = choose(dev, TASKS[task].higher_is_better)
+    task, run = TASKS[first[0].task], first[0]
+    dev = {run.lr: _train(run) for run in first}
+    lr = choose(dev, task.higher_is_better)
     for seed in seeds:
-        run = replace(first[0], lr=lr, seed=seed)
+        run = replace(run, lr=lr, seed=seed)
         if run not in first:
-            _train(run, setup)
-        result = runs.score_test(run, setup)
-        print(f"{_describe(run)}: test {_format(result['test'])}", flush=True)
-    chosen = {"lr": lr, "dev": dev, "seeds": list(seeds), "steps": steps}
-    path = setup.exp / task / upstream.name / "chosen.json"
-    write_text(path, json.dumps(chosen, indent=1) + "\n")
+            _train(run)
+        print(f"{_describe(run)}: test {_format(run.score_test()['test'])}", flush=True)
+    chosen = {"lr": lr, "dev": dev, "seeds": list(seeds), "steps": run.steps}
+    write_json(run.folder.with_name("chosen.json"), chosen)
 
 
 def choose(dev: dict[float, float], higher_is_better: bool) -> float:
@@ -100,10 +94,10 @@ def choose(dev: dict[float, float], higher_is_better: bool) -> float:
 
 
 def parse_upstream(entry: str) -> Upstream:
-    """Reads NAME=UPSTREAM[:CHECKPOINT].
+    """Read NAME=UPSTREAM[:CHECKPOINT].
 
     Raises:
-        ValueError: it is not of that form.
+        ValueError: If it is not of that form.
     """
     name, found, rest = entry.partition("=")
     s3prl, _, checkpoint = rest.partition(":")
@@ -115,8 +109,9 @@ def parse_upstream(entry: str) -> Upstream:
     return Upstream(name, s3prl, checkpoint)
 
 
-def _train(run: Run, setup: Setup) -> float:
-    result = runs.train(run, setup)
+def _train(run: Run) -> float:
+    """Train a run; returns its first metric on dev."""
+    result = run.train()
     print(
         f"{_describe(run)}: dev {_format(result['dev'])}, "
         f"trained in {result['train_seconds']} s",

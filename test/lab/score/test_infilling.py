@@ -23,13 +23,16 @@ from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.audio import read_speech, write_speech
-from espnet_uniwav.lab.score import infilling as score
 from espnet_uniwav.lab.score.infilling import (
-    InfillingScorer,
-    Protocol,
-    format_table,
-    parse_grid,
-    score_table,
+    COPY,
+    LINEAR,
+    MEAN,
+    MODEL,
+    ORIGINAL,
+    describe_differences,
+    format_infilling,
+    load_utterances,
+    score_infilling,
 )
 
 infill_main = command("infill")
@@ -225,20 +228,6 @@ def test_command_refuses_a_checkpoint_without_decoder(wav, tmp_path):
         run_infill(tmp_path / "encoder", wav, tmp_path / "out.wav")
 
 
-class StubJudge:
-    """Transcribes ``speech`` without errors, any other waveform with one."""
-
-    name, threads = "stub", 2
-
-    def __init__(self, speech):
-        self.speech, self.calls = speech, 0
-
-    def transcribe(self, speech, rate):
-        self.calls += 1
-        same = any(torch.equal(speech, one) for one in self.speech)
-        return "one two three four" if same else "one two three"
-
-
 @pytest.fixture
 def data(tmp_path):
     folder = tmp_path / "data"
@@ -254,53 +243,39 @@ def data(tmp_path):
     return folder
 
 
-def test_score_table_caches_what_needs_no_model(model, data, tmp_path):
-    load = score.load_utterances
-    utterances, skipped = load(data, model.features, None, 0.1)
+def test_scores_of_all_systems_on_the_same_masks(model, data):
+    utterances, skipped = load_utterances(data, model.features, None, 0.1)
     assert len(utterances) == 3 and skipped == ["utt3"]
-    protocols = [Protocol(0.1), Protocol(0.04)]
-    tables, calls = [], []
-    for _ in range(2):
-        judge = StubJudge([u.speech for u in utterances])
-        cache = tmp_path / "cache.json"
-        scorer = InfillingScorer(model.features, utterances, judge, cache)
-        sampling = [Sampling(num_steps=1)]
-        tables.append(score_table(scorer, model, protocols, sampling))
-        calls.append(judge.calls)
-    # original and copy once, mean, line and model per span; then the model alone
-    assert calls == [3 * (2 + 3 * 2), 3 * 2]
-    assert str(tables[0]) == str(tables[1])
-    rows, differences = tables[0]
-    assert [row.wer for row in rows[:2]] == [0.0, 25.0]
-    assert rows[0].distance == rows[1].distance == 0.0 < rows[2].distance
-    assert rows[0].words == 12 and len(rows) == 10
-    assert [d.points.value for d in differences] == [0.0] * 4
-    assert "| utterance mean | 25.0 (25.0 to 25.0) |" in format_table(rows)
 
+    def transcribe(speech, rate):
+        """The original has no error, any other waveform one."""
+        same = any(torch.equal(speech, u.speech) for u in utterances)
+        return "one two three four" if same else "one two three"
 
-def test_parse_grid():
-    base = Sampling()
-    assert parse_grid("", base) == [base]
-    grid = parse_grid("num_steps=1,2; temperature=0.7,1", base)
-    assert [(s.num_steps, s.temperature) for s in grid] == [
-        *((1, 0.7), (1, 1.0), (2, 0.7), (2, 1.0))
+    sampling = Sampling(num_steps=1)
+    tables = [
+        score_infilling(model, utterances, span, 0.3, sampling, 0, transcribe)
+        for span in (0.1, 0.04)
     ]
-    with pytest.raises(ValueError, match="--grid"):
-        parse_grid("steps=1", base)
+    table = tables[0]
+    assert list(table) == [ORIGINAL, COPY, MEAN, LINEAR, MODEL]
+    assert [table[own].rate("word").value for own in (ORIGINAL, COPY)] == [0.0, 25.0]
+    assert table[COPY].distances == [0.0] * 3 and min(table[MEAN].distances) > 0
+    assert table[ORIGINAL].row["words"] == 12 and table[ORIGINAL].row["wer"] == "0"
+    assert table[MODEL].rate("word", table[MEAN]).value == 0.0
+    assert len(list(describe_differences(table))) == 2
+    assert "| utterance mean | 25.0 (25.0 to 25.0) |" in format_infilling(tables)
 
 
 def test_score_command_without_whisper(checkpoint, data, tmp_path, capsys):
     main = runpy.run_path(str(SCORE))["main"]
     command = ["--checkpoint", checkpoint, "--data", data, "--output"]
     command += [tmp_path / "out/table.csv", "--no_whisper", "--spans", "0.1"]
-    command += ["--cpu_threads", "1"]
-    command += ["--grid", "num_steps=1,2", "--save_wavs", tmp_path / "wavs"]
+    command += ["--num_steps", "1"]
     main([str(word) for word in command])
-    assert "| filled in num_steps=2 |" in capsys.readouterr().out
+    assert "| filled in |" in capsys.readouterr().out
     with open(tmp_path / "out/table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 6 and rows[0]["wer"] == "" and rows[-1]["utterances"] == "3"
-    wavs = list((tmp_path / "wavs/100ms").glob("*/*.wav"))
-    assert len(wavs) == 6 * 3
+    assert len(rows) == 5 and rows[0]["wer"] == "" and rows[-1]["utterances"] == "3"
     with pytest.raises(SystemExit, match="wav.scp"):
         main([*map(str, command), "--data", str(tmp_path / "nowhere")])

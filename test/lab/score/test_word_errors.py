@@ -45,7 +45,7 @@ def test_whisper_hears_real_speech():
         pytest.skip(f"{shared} is absent: set UNIWAV_SHARED")
     with open(shared / "dev.tsv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))[:3]
-    judge, errors = WhisperJudge(beam_size=1, threads=1), []
+    judge, errors = WhisperJudge(), []
     for row in rows:
         speech = torch.from_numpy(read_speech(shared / row["path"], 16000))
         heard = judge.transcribe(speech, 16000)

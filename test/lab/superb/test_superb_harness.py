@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
-from espnet_uniwav.lab.superb import feature_cache, phone_dataset
+from espnet_uniwav.lab.superb.cached_upstream import CachedUpstream, StateCache
+from espnet_uniwav.lab.superb.harness import LibriPhoneDataset
 
 
 class Upstream(nn.Module):
@@ -32,7 +33,7 @@ def wavs(*lengths):
 
 def test_kept_states_are_those_of_the_upstream():
     batch, upstream = wavs(50, 30, 40), Upstream()
-    model = feature_cache.CachedUpstream(upstream, feature_cache.FeatureCache(1e6))
+    model = CachedUpstream(upstream, StateCache(1e6))
     expected = upstream(batch)["hidden_states"]
     for _ in range(2):
         found = model(batch)["hidden_states"]
@@ -41,19 +42,14 @@ def test_kept_states_are_those_of_the_upstream():
     assert model.get_downsample_rates("hidden_states") == 10
 
 
-def test_a_full_store_asks_again_and_another_upstream_empties_it():
+def test_a_full_cache_asks_again():
     batch, upstream = wavs(50, 30), Upstream()
-    store = feature_cache.FeatureCache(2 * 50 * 4)
-    store.clear(owner="one")
-    model = feature_cache.CachedUpstream(upstream, store)
+    model = CachedUpstream(upstream, StateCache(2 * 50 * 4))
     model(batch)
     found = model(batch)["hidden_states"]
     assert upstream.asked == [50, 30, 30]
     assert torch.equal(found[0], upstream(batch)["hidden_states"][0])
-    store.clear(owner="one")
-    assert store.bytes == 400
-    store.clear(owner="two")
-    assert store.bytes == 0 and not store.states
+    assert model.cache.bytes == 400
 
 
 class Tokenizer:
@@ -65,7 +61,7 @@ def test_phone_buckets_are_neighbours_in_length(tmp_path):
     rows = ["wav_path,transcription", *(f"{i}.wav,{'A ' * i}B" for i in range(5))]
     (tmp_path / "train.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "lexicon.txt").write_text("A AH\nA EY\nB B IY\n")
-    make = phone_dataset.LibriPhoneDataset
+    make = LibriPhoneDataset
     rest = dict(csv_dir=tmp_path, lexicon=[tmp_path / "lexicon.txt"], num_workers=0)
     data = make("train.csv", Tokenizer(), 2, **rest)
     assert len(data) == 5

@@ -13,15 +13,13 @@ import soundfile
 import torch
 from superb_case import speech, write_corpus
 
-from espnet_uniwav.lab.superb import (
-    folders,
-    identification,
-    layout,
-    phones,
-    transcribed,
-    verification,
+from espnet_uniwav.lab.superb import layout, recognition, speakers
+from espnet_uniwav.lab.superb.utterances import (
+    SuperbUtterance,
+    fresh_folder,
+    read_folders,
+    read_utterances,
 )
-from espnet_uniwav.lab.superb.utterances import SuperbUtterance, read_folders
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +29,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def utterances(corpus):
-    groups = {"all_of_them": r"\.wav", "first": r"\.0-"}
-    return read_folders(corpus, groups)
+    return read_folders(corpus)
 
 
 def make(count=6, speakers=4, split="test", **overrides):
@@ -60,39 +57,37 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
-def test_groups_hold_whole_speakers_and_names_hold_no_dot(utterances):
+def test_names_hold_no_dot(utterances):
     assert len(utterances) == 30
     assert all("." not in item.name for item in utterances)
-    first = {u.speaker for u in utterances if "first" in u.groups}
-    assert first == {"train.0", "dev.0", "test.0"}
-    assert all("all_of_them" in u.groups for u in utterances)
 
 
-def test_pr_drops_or_guesses_what_the_lexicon_lacks(utterances, tmp_path, monkeypatch):
-    write_pr = transcribed.write_pr
-    monkeypatch.setattr(transcribed, "guess_phones", lambda word: ("Z", "IH", "K"))
-    report = write_pr(utterances, folders.fresh_folder(tmp_path / "drop"), "drop")
-    rows = read_csv(tmp_path / "drop/dev.csv")
-    assert len(rows) == 8 and not any("ZZYXQ" in r["transcription"] for r in rows)
-    assert "6 utterances left out" in report[1]
-    assert "GOOD G UH D" in read(tmp_path / "drop/lexicon.txt")
-    write_pr(utterances, folders.fresh_folder(tmp_path / "guess"), "guess")
+def test_pr_guesses_what_the_dictionary_lacks_and_drops_what_cannot_be(
+    utterances, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(recognition, "spell", lambda word: ["Z", "IH", "K"])
+    recognition.write_pr(utterances, fresh_folder(tmp_path / "guess"))
+    assert "GOOD G UH D" in read(tmp_path / "guess/lexicon.txt")
     assert len(read_csv(tmp_path / "guess/dev.csv")) == 10
     assert read(tmp_path / "guess/guessed.txt") == ["ZZYXQ Z IH K"]
     assert "K" in read(tmp_path / "guess/phones.txt")
+    odd = [replace(u, text=u.text.replace("ZZYXQ", "ÜBER").strip()) for u in utterances]
+    report = recognition.write_pr(odd, fresh_folder(tmp_path / "drop"))
+    rows = read_csv(tmp_path / "drop/dev.csv")
+    assert len(rows) == 8 and not any("ÜBER" in r["transcription"] for r in rows)
+    assert "6 utterances left out" in report
 
 
-def test_words_are_looked_up_without_their_apostrophe_before_guessing():
-    lexicon = {"A": ("AH",), "BEGGARS": ("B", "EH")}
-    words = ["A", "BEGGAR'S", "NEW", "ÜBER"]
-    found, guessed = phones.pronounce(words, lexicon, lambda word: ("N",))
-    assert found == {"A": ("AH",), "BEGGAR'S": ("B", "EH"), "NEW": ("N",)}
-    assert set(guessed) == {"BEGGAR'S", "NEW"}
-    assert phones.pronounce(words, lexicon, None)[0] == {"A": ("AH",)}
+def test_words_are_looked_up_without_their_apostrophe_before_guessing(monkeypatch):
+    monkeypatch.setattr(recognition, "spell", lambda word: ["N"])
+    words = dict.fromkeys(["A", "BEGGAR'S", "XQZ", "ÜBER"], 1)
+    found, guessed = recognition.pronounce(words)
+    assert found["A"] == ["AH"] and found["XQZ"] == ["N"] and "ÜBER" not in found
+    assert guessed <= {"BEGGAR'S", "XQZ"} and found["BEGGAR'S"][:3] == ["B", "EH", "G"]
 
 
 def test_asr_has_a_transcript_beside_every_file_of_its_buckets(utterances, tmp_path):
-    transcribed.write_asr(utterances, tmp_path)
+    recognition.write_asr(utterances, tmp_path)
     texts, letters = {}, set()
     for split in ("train-clean-100", "dev-clean", "test-clean"):
         rows = read_csv(tmp_path / f"len_for_bucket/{split}.csv")
@@ -112,13 +107,13 @@ def test_asr_has_a_transcript_beside_every_file_of_its_buckets(utterances, tmp_p
 def test_sid_has_every_speaker_in_every_split_and_no_recording_twice(
     utterances, tmp_path
 ):
-    identification.write_sid(utterances, tmp_path)
-    table = folders.read_utterances(tmp_path)
-    speakers = {
+    speakers.write_sid(utterances, tmp_path)
+    table = read_utterances(tmp_path)
+    found = {
         split: {row["speaker"] for row in table.values() if row["split"] == split}
         for split in ("train", "dev", "test")
     }
-    assert [len(found) for found in speakers.values()] == [6, 6, 6]
+    assert [len(own) for own in found.values()] == [6, 6, 6]
     assert len({row["utt"] for row in table.values()}) == len(table) == 30
     for line in read(tmp_path / "split.txt"):
         number, path = line.split()
@@ -126,11 +121,11 @@ def test_sid_has_every_speaker_in_every_split_and_no_recording_twice(
         row = table["-".join(Path(path).with_suffix("").parts)]
         assert {"1": "train", "2": "dev", "3": "test"}[number] == row["split"]
         heard = row["utt"].startswith("train")
-        assert ("train_speakers" in row["groups"]) == heard
+        assert ("train_speakers" == row["group"]) == heard
 
 
 def test_sid_keeps_pieces_of_a_recording_together_whatever_the_order():
-    divide = identification.divide
+    divide = speakers.divide
     items = make(count=20, speakers=1)
     pieces = [replace(u, recording=f"r{i // 4}") for i, u in enumerate(items)]
     found = {u.utt: u for u in divide(pieces)}
@@ -144,16 +139,14 @@ def test_sid_keeps_pieces_of_a_recording_together_whatever_the_order():
 
 
 def test_asv_trials_are_balanced_and_fixed():
-    trials = verification.make_trials
-    items = make(count=4, groups=("a",)) + make(count=12, speakers=6, groups=("b",))
-    items = list({item.utt: item for item in items}.values())
+    trials = speakers.make_trials
+    items = make(count=12, speakers=6)
     found = trials(items, "test")
     assert sum(same for same, *_ in found) * 2 == len(found)
     pairs = {frozenset((one.utt, two.utt)) for _, one, two in found}
     assert len(pairs) == len(found)
     for same, one, two in found:
         assert (one.speaker == two.speaker) == bool(same)
-        assert one.groups == two.groups
     assert trials(items[::-1], "test") == found
 
 
@@ -162,10 +155,9 @@ def test_asv_leaves_out_silence_and_writes_the_lengths_s3prl_reads(
 ):
     quiet = tmp_path / "quiet.wav"
     soundfile.write(quiet, 1e-5 * speech(), 16000)
-    items = [replace(item, groups=()) for item in utterances]
-    items[0] = replace(items[0], path=str(quiet))
+    items = [replace(utterances[0], path=str(quiet)), *utterances[1:]]
     folder = tmp_path / "asv"
-    verification.write_asv(items, folder)
+    speakers.write_asv(items, folder)
     tags, lengths = torch.load(folder / ".wav_lengths/Voxceleb1_length.pt")
     assert len(tags) == len(lengths) == 9 and min(lengths) > 16000
     root = folder / "VoxCeleb1/dev/wav"
@@ -210,9 +202,6 @@ def test_bad_folders_are_named(corpus, tmp_path):
     error = fail(corpus, tmp_path / "out", *options)
     assert "was not written by this recipe" in error
     assert (tmp_path / "out/sid/mine.txt").read_text() == "precious"
-    options = "--groups", "native=nothing_like_it"
-    error = fail(corpus, tmp_path / "out2", *options)
-    assert "native=nothing_like_it: no line" in error
 
 
 def test_ids_that_become_one_name_are_refused(tmp_path):

@@ -15,8 +15,8 @@ import yaml
 from superb_case import RECIPE
 
 from espnet_uniwav.lab.superb import results_table as table
-from espnet_uniwav.lab.superb import runs, settings, sweep
-from espnet_uniwav.lab.superb.utterance_scores import Counts, equal_error_rate
+from espnet_uniwav.lab.superb import runs, sweep
+from espnet_uniwav.lab.superb.scores import Counts, Trials, equal_error_rate
 
 
 def test_equal_error_rate_of_known_scores():
@@ -38,14 +38,29 @@ def test_a_weight_is_as_many_equal_trials():
 
 
 def test_speakers_drawn_again_widen_the_interval_of_clustered_errors():
-    hits = np.repeat([0.0, 1.0, 0.0, 1.0], 25)
-    names = [f"u{i}" for i in range(100)]
-    counts = Counts(names, hits, np.ones(100))
-    everyone = np.ones(100, bool)
-    low, high = counts.interval(everyone, list(np.repeat(list("abcd"), 25)))
-    alone_low, alone_high = counts.interval(everyone, names)
+    hits, names = np.repeat([0.0, 1.0, 0.0, 1.0], 25), np.arange(100).astype(str)
+    empty = np.full(100, "")
+    counts = Counts(hits, np.ones(100), np.repeat(list("abcd"), 25), empty)
+    low, high = counts.interval()
+    alone_low, alone_high = Counts(hits, np.ones(100), names, empty).interval()
     assert high - low > 2 * (alone_high - alone_low) > 0
-    assert counts.rate(everyone) == pytest.approx(50)
+    assert counts.rate() == pytest.approx(50)
+
+
+def test_groups_are_scored_by_themselves():
+    groups = np.array(["", "low", "high", "low"])
+    counts = Counts(np.array([1.0, 2, 3, 4]), np.full(4, 10.0), groups, groups)
+    found = {name: (len(own), own.rate()) for name, own in counts.split().items()}
+    assert found == {"all": (4, 25.0), "high": (1, 30.0), "low": (2, 30.0)}
+
+
+def test_interval_of_trials_is_what_it_was():
+    random = np.random.default_rng(0)
+    speakers = random.choice(list("abcdefgh"), size=(400, 2))
+    same = (speakers[:, 0] == speakers[:, 1]).astype(int)
+    trials = Trials(same, random.normal(size=400) + same, speakers)
+    assert trials.rate() == pytest.approx(27.6056338)
+    assert trials.interval() == pytest.approx((15.4670139, 37.5))
 
 
 def test_choice_takes_the_first_best_and_never_a_nan():
@@ -72,16 +87,16 @@ def test_layer_weights_are_read_without_pickle(tmp_path):
     }
     path = tmp_path / "dev-best.ckpt"
     torch.save(saved, path)
-    assert runs._layer_weights(path) == [0.2689, 0.7311]
+    assert runs.read_layer_weights(path) == [0.2689, 0.7311]
     torch.save({**saved, "more": Canary(tmp_path / "sung")}, path)
     with pytest.raises(ValueError, match="dev-best.ckpt: expected weights alone"):
-        runs._layer_weights(path)
+        runs.read_layer_weights(path)
     assert not (tmp_path / "sung").exists()
 
 
 def write_task(data, task="pr"):
     """Four utterances of two speakers in each of dev and test."""
-    rows = ["name\tutt\tspeaker\tsplit\tgroups"]
+    rows = ["name\tutt\tspeaker\tsplit\tgroup"]
     for split in ("dev", "test"):
         for i in range(4):
             group = "low" if i < 2 else "high"
@@ -120,7 +135,7 @@ def setting(tmp_path, monkeypatch):
     """A function that sweeps with the fake harness, and that harness."""
     fake = FakeHarness()
     monkeypatch.setattr(runs, "run_downstream", fake)
-    settings.fingerprint.cache_clear()
+    runs.fingerprint.cache_clear()
     write_task(tmp_path / "data")
     shutil.copytree(RECIPE / "conf", tmp_path / "conf")
 
@@ -178,14 +193,14 @@ def test_a_finished_run_of_other_settings_is_refused(setting, tmp_path, what):
     else:
         table = tmp_path / "data/pr/utterances.tsv"
         table.write_text(table.read_text().replace("dev0", "dev9"))
-    settings.fingerprint.cache_clear()
+    runs.fingerprint.cache_clear()
     with pytest.raises(SystemExit, match=f"was run with another {what}: name another"):
         sweep(*LRS, upstreams=upstreams)
     assert fake.calls == []
 
 
 def test_a_packaged_model_counts_by_its_content(packaged, tmp_path):
-    fingerprint, folder = settings.fingerprint, tmp_path / "models/tiny-test"
+    fingerprint, folder = runs.fingerprint, tmp_path / "models/tiny-test"
     first = fingerprint("tiny-test")
     assert first == fingerprint(str(folder))
     (folder / "config.yaml").write_text("model: {}")

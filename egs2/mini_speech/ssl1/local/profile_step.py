@@ -56,8 +56,9 @@ def main() -> None:
         setting = {name: getattr(args, name) for name in steps.SETTING}
         setting["seconds"] = seconds
         worker.prepare_process(setting)
-        system = worker.build_system(args.systems[0], setting)
-        worker.warm_up(system)
+        _, place, options = steps.SYSTEMS[args.systems[0]]
+        system = worker.build_system(place, options, setting)
+        system.step(system.draw())
         events = profile(system, args.steps)
         device = "cpu" if args.device == "cpu" else "device"
         print("{size}, {batch} x {seconds:g} s, {dtype}, {device}".format(**setting))

@@ -12,21 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from espnet_uniwav.apps.infill.recording import load_generator
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.output import check_output
 from espnet_uniwav.io.tables import write_csv
 from espnet_uniwav.lab.score.infilling import (
-    InfillingScorer,
-    Protocol,
-    csv_rows,
-    format_table,
+    describe_differences,
+    format_infilling,
     load_utterances,
-    parse_grid,
-    score_table,
+    score_infilling,
 )
 from espnet_uniwav.lab.score.judges import WhisperJudge
 
@@ -38,12 +33,7 @@ def score_infill(
     share: float = 0.3,
     spans: Sequence[float] = (0.1, 0.2),
     num_utterances: int | None = None,
-    grid: str = "",
-    cache: Path | None = None,
-    save_wavs: Path | None = None,
     no_whisper: bool = False,
-    beam_size: int = 5,
-    cpu_threads: int = 2,
     seed: int = 0,
     device: str = "cpu",
     **sampling,
@@ -57,35 +47,28 @@ def score_infill(
         share: Share of hidden frames.
         spans: Lengths of a hidden span (seconds).
         num_utterances: Number of utterances, evenly spread; None: all.
-        grid: Settings to compare, such as num_steps=1,4;temperature=0.7,1.
-        cache: Json file of the scores that need no model.
-        save_wavs: Folder for every judged waveform.
         no_whisper: Distance only.
-        beam_size: Beam of Whisper.
-        cpu_threads: Threads of Whisper and torch.
         seed: Seed of all random draws.
         device: Torch device, such as cuda.
         **sampling: Settings of the solver, see ``Sampling``.
     """
-    torch.set_num_threads(cpu_threads)
     output.parent.mkdir(parents=True, exist_ok=True)
     check_output(output)
     model = load_generator(checkpoint)
-    settings = parse_grid(grid, Sampling(**sampling))
     utterances, skipped = load_utterances(
         data, model.features, num_utterances, max(spans)
     )
-    judge = None if no_whisper else WhisperJudge(beam_size, cpu_threads)
-    scorer = InfillingScorer(model.features, utterances, judge, cache, save_wavs)
-    protocols = [Protocol(span, share, seed) for span in spans]
-    rows, differences = score_table(scorer, model.to(device), protocols, settings, seed)
-    write_csv(output, csv_rows(rows))
-    print(format_table(rows))
-    for d in differences:
-        print(
-            f"{1000 * d.span:.0f} ms: {d.system} minus {d.filler}: {d.points:+.1f} "
-            "points of WER"
-        )
+    transcribe = None if no_whisper else WhisperJudge().transcribe
+    settings, model = Sampling(**sampling), model.to(device)
+    tables = [
+        score_infilling(model, utterances, span, share, settings, seed, transcribe)
+        for span in spans
+    ]
+    more = {"share": share, "seed": seed, "sampling": settings}
+    write_csv(output, [{**own.row, **more} for t in tables for own in t.values()])
+    print(format_infilling(tables))
+    for table in tables if transcribe else ():
+        print("\n".join(describe_differences(table)))
     return (
         f"{len(utterances)} utterances scored, {len(skipped)} left out (too short or "
         f"without text){': ' if skipped else ''}{' '.join(skipped)}"

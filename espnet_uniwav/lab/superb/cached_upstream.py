@@ -13,44 +13,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-TRAINED_OR_OTHER = ("-f", "--upstream_trainable", "-s", "--upstream_feature_selection")
 
-
-class FeatureCache:
-    """Hidden states of wavs, up to a size.
-
-    Args:
-        max_bytes: what does not fit is not kept.
-    """
+class StateCache:
+    """(L, T, D) states of wavs; what does not fit into ``max_bytes`` is not kept."""
 
     def __init__(self, max_bytes: float):
         self.max_bytes = max_bytes
-        self.owner = None
-        self.clear()
-
-    def clear(self, owner=None) -> None:
-        """Removes everything if another upstream, or none, owns the cache."""
-        if owner is None or owner != self.owner:
-            self.bytes, self.states = 0, {}
-        self.owner = owner
+        self.bytes, self.states = 0, {}
 
     def put(self, key: bytes, states: Tensor) -> None:
-        """Keeps (L, T, D) states if there is room."""
-        size = states.numel() * states.element_size()
-        if self.bytes + size <= self.max_bytes:
+        """Keep states if there is room."""
+        if self.bytes + states.nbytes <= self.max_bytes:
             self.states[key] = states
-            self.bytes += size
+            self.bytes += states.nbytes
 
 
 class CachedUpstream(nn.Module):
     """An upstream that runs once for each wav.
 
     Args:
-        upstream: returns `hidden_states`, a list of L tensors (B, T, D).
-        cache: of this upstream.
+        upstream: Returns `hidden_states`, a list of L tensors (B, T, D).
+        cache: Of this upstream.
     """
 
-    def __init__(self, upstream: nn.Module, cache: FeatureCache):
+    def __init__(self, upstream: nn.Module, cache: StateCache):
         super().__init__()
         self.upstream = upstream
         self.cache = cache
