@@ -74,7 +74,7 @@ def score(
         output: Folder to write.
         systems: NAME=FOLDER of each, with the wav files.
         vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
-        codec: Folder of ``uniwav codec``; its copies are scored too.
+        codec: Folder of ``uniwav codec``, or ``lyra``; its copies are scored too.
         title: Title of the page.
         match: Regular expression on the reference's path; other lines are left out.
         num_utterances: Number of utterances, evenly spread; None: all.
@@ -134,7 +134,11 @@ def make_copies(
     if vocoded.vocoder is not None:
         copies[VOCODED] = vocoded
     if codec is not None:
-        copies[CODED] = build_features("neural_codec", checkpoint=str(codec))
+        copies[CODED] = (
+            build_features("lyra")
+            if str(codec) == "lyra"
+            else build_features("neural_codec", checkpoint=str(codec))
+        )
     return copies
 
 
