@@ -7,8 +7,8 @@ codec's 3.2, 6 and 9.2 kbit/s. Needs the extra lyra and the codec's three files,
 
 examples:
   python local/lyra_copies.py data/lines/test/lines.tsv exp/lyra
-  uniwav score data/lines/test/lines.tsv exp/lyra/scores --codec lyra \\
-      --systems "Lyra, 3.2 kbit/s=exp/lyra/16" "Lyra, 6 kbit/s=exp/lyra/30"
+  uniwav score data/lines/test/lines.tsv "Lyra, 3.2 kbit/s=exp/lyra/16" \\
+      "Lyra, 6 kbit/s=exp/lyra/30" --output exp/lyra/scores --codec lyra
 """
 
 from __future__ import annotations
