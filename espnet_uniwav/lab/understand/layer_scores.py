@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -286,22 +286,19 @@ def write_scores(path: Path, rows: list[dict]) -> None:
     write_csv(path, ({k: _round(v) for k, v in row.items()} for row in rows))
 
 
-def read_scores(path: Path, needed: Iterable[str] = ("target", "system")) -> list[dict]:
+def read_scores(path: Path) -> list[dict]:
     """Read a table of ``write_scores``; numbers are parsed.
-
-    Args:
-        path: Table to read.
-        needed: Columns that it must have.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it has a header line without these columns; it may be empty.
+        ValueError: If it is another table; it may be empty.
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such table; make it with `uniwav understand`"
         )
-    _, rows = read_rows(path, needed if path.read_bytes().strip() else ())
+    needed = ("system", "layer") if path.read_bytes().strip() else ()
+    _, rows = read_rows(path, needed)
     return [{name: _parse(name, cell) for name, cell in r.items()} for _, r in rows]
 
 

@@ -1,22 +1,17 @@
-"""Report section: phone and speaker information in the layers."""
+"""Folder and report section: phone and speaker information in the layers."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-import numpy as np
-
 from espnet_uniwav.io.output import write_text
+from espnet_uniwav.lab.report.line_charts import Chart, draw_charts
 from espnet_uniwav.lab.report.page import Figure, Section, Table
-from espnet_uniwav.lab.report.pictures import to_data_uri
+from espnet_uniwav.lab.report.pictures import save_png, to_data_uri
 from espnet_uniwav.lab.score.bootstrap import Estimate
-from espnet_uniwav.lab.understand.abx import AbxScore, add_abx, write_abx
-from espnet_uniwav.lab.understand.charts import (
-    LayerPanel,
-    draw_panels,
-    make_panel,
-    save_panels,
-)
+from espnet_uniwav.lab.understand.abx import CHANCE, MEASURES, AbxScore, title
+from espnet_uniwav.lab.understand.charts import layer_chart
 from espnet_uniwav.lab.understand.layer_scores import (
     INFORMATION,
     PHONES,
@@ -29,6 +24,7 @@ from espnet_uniwav.lab.understand.layer_scores import (
     write_scores,
 )
 
+ABX = "abx"
 NOTES, COMMAND, DIFFERENCES = "notes.txt", "command.txt", "differences.csv"
 TITLES = {
     (INFORMATION, PHONES): "Mutual information of units and phones",
@@ -36,7 +32,14 @@ TITLES = {
     (PROBE, PHONES): "Linear phone probe",
     (PROBE, SPEAKERS): "Linear speaker probe",
 }
-YLABELS = {INFORMATION: "bits", PROBE: "frames right"}
+ABX_CAPTION = (
+    "How often a phone is closer to another phone than to one of its own kind "
+    "(fastabx, as in ZeroSpeech: angular distance, dynamic time warping). Triphones "
+    "are compared in equal contexts, phonemes in any. Good: below the raw features and "
+    "the random encoder, and hardly higher across speakers than within one. Bad: near "
+    "chance, or much higher across speakers, where voices decide. Bars hold 95 %, "
+    "speakers drawn again."
+)
 CAPTIONS = {
     (INFORMATION, PHONES): "Bits of information about the phone in the k-means unit of "
     "a frame. Good: the upper layers are clearly above the raw features and the random "
@@ -84,14 +87,17 @@ def write_understanding(
         command: That made them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    errors = [score for score in scores if isinstance(score, AbxScore)]
+    errors = [score.row for score in scores if isinstance(score, AbxScore)]
     scores = [score for score in scores if isinstance(score, LayerScore)]
-    for measure in (INFORMATION, PROBE):
-        rows = score_rows(scores, measure)
-        write_scores(table_path(folder, measure), rows)
-        panels = make_panels(rows, measure)
-        save_panels(list(panels.values()), folder / f"{measure}.png")
-    write_abx(folder, errors)
+    tables = {m: score_rows(scores, m) for m in (INFORMATION, PROBE)}
+    for measure, rows in {**tables, ABX: errors}.items():
+        table, picture = table_path(folder, measure), folder / f"{measure}.png"
+        table.unlink(missing_ok=True)
+        picture.unlink(missing_ok=True)
+        if rows or measure != ABX:
+            write_scores(table, rows)
+        if charts := make_charts(rows, measure):
+            save_png(draw_charts(list(charts.values())), picture)
     write_scores(folder / DIFFERENCES, difference_rows(scores))
     write_text(folder / NOTES, "".join(f"{n}\n" for n in notes))
     write_text(folder / COMMAND, f"{command}\n")
@@ -115,13 +121,17 @@ def understanding_section(folder: str | Path) -> Section:
         section.tables.append(_difference_table(differences))
     for measure in (INFORMATION, PROBE):
         rows = read_scores(table_path(folder, measure))
-        for target, panel in make_panels(rows, measure).items():
-            picture = to_data_uri(draw_panels([panel]))
-            section.figures.append(
-                Figure(picture, CAPTIONS[measure, target], panel.title)
-            )
+        for target, chart in make_charts(rows, measure).items():
+            name = TITLES[measure, target]
+            picture = to_data_uri(draw_charts([chart]))
+            section.figures.append(Figure(picture, CAPTIONS[measure, target], name))
             section.tables.append(_layer_table(rows, measure, target))
-    add_abx(section, folder)
+    if table_path(folder, ABX).is_file():
+        rows = read_scores(table_path(folder, ABX))
+        if charts := make_charts(rows, ABX):
+            picture = to_data_uri(draw_charts(list(charts.values())))
+            section.figures.append(Figure(picture, ABX_CAPTION, "Phone ABX"))
+        section.tables.append(_abx_table(rows))
     command = (folder / COMMAND).read_text(encoding="utf-8")
     section.code.append(("How this was measured", command.strip()))
     return section
@@ -132,22 +142,46 @@ def table_path(folder: Path, measure: str) -> Path:
     return folder / f"{measure}.csv"
 
 
-def make_panels(rows: list[dict], measure: str) -> dict[str, LayerPanel]:
-    """What to draw of each target, from the rows of one measure."""
-    panels = {}
+def make_charts(rows: list[dict], measure: str) -> dict[str, Chart]:
+    """What to draw of each target that has values, from the rows of one measure."""
+    if measure == ABX:
+        found = {m: [_abx_row(row, m) for row in rows] for m in MEASURES}
+        return {
+            m: layer_chart(own, f"errors, {title(m)}", percent=True)
+            for m, own in found.items()
+            if not all(math.isnan(row["value"]) for row in own)
+        }
+    charts = {}
     for target in (PHONES, SPEAKERS):
-        of_target = [row for row in rows if row["target"] == target]
-        if not of_target:
-            continue
-        panels[target] = make_panel(
-            TITLES[measure, target],
-            YLABELS[measure],
-            of_target,
-            chance=float(np.mean([row["chance"] for row in of_target])),
-            most=of_target[0].get("entropy"),
-            percent=measure == PROBE,
-        )
-    return panels
+        if own := [row for row in rows if row["target"] == target]:
+            ylabel = f"frames right, {target}"
+            if measure == INFORMATION:
+                ylabel = f"information about {target}, bits of {own[0]['entropy']:.2f}"
+            charts[target] = layer_chart(own, ylabel, percent=measure == PROBE)
+    return charts
+
+
+def _abx_row(row: dict, measure: str) -> dict:
+    """The part of a row of phone ABX that is of one of its measures."""
+    columns = {"value": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
+    return {**row, **{k: row[own] for k, own in columns.items()}, "chance": CHANCE}
+
+
+def _abx_table(rows: list[dict]) -> Table:
+    """Layers of all systems down, measures across."""
+    return Table(
+        f"Phone ABX, errors in % ({rows[0]['items']:,.0f} items of "
+        f"{rows[0]['utterances']:.0f} utterances, chance {100 * CHANCE:.0f} %)",
+        ["system", "layer", *map(title, MEASURES)],
+        [
+            [
+                row["system"],
+                row["layer"],
+                *(_with_interval(_abx_row(row, m), "value", ABX) for m in MEASURES),
+            ]
+            for row in rows
+        ],
+    )
 
 
 def _layer_table(rows: list[dict], measure: str, target: str) -> Table:

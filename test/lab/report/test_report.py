@@ -18,7 +18,6 @@ from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.kaldi import Utterance, read_data_folder
 from espnet_uniwav.lab.report.experiment import parse_timespan, read_experiment
 from espnet_uniwav.lab.report.held_out import choose_utterances
-from espnet_uniwav.lab.report.page import Page, Section, render_page
 from espnet_uniwav.lab.report.report import read_table
 from espnet_uniwav.lab.report.scalars import read_curves, read_scalars
 
@@ -264,8 +263,3 @@ def test_a_table_needs_a_header(tmp_path):
     (tmp_path / "t.csv").write_text("\n")
     with pytest.raises(ValueError, match=r"t\.csv: expected a header line"):
         read_table("T", tmp_path / "t.csv")
-
-
-def test_a_section_can_be_added():
-    page = Page("T", "", [], [Section("Mutual information", html="<b>new</b>")])
-    assert "<b>new</b>" in render_page(page)

@@ -134,9 +134,8 @@ def test_one_speaker_has_nothing_across(tmp_path):
     found = scorer.score("tiny", "0", noise()[: 9 * LENGTH])
     missing = {m for m, (error, *_) in found.errors.items() if np.isnan(error)}
     assert missing == {"triphone_across", "phoneme_across"}
-    note, best = abx_notes([found], 3)
+    (note,) = abx_notes([found], 3)
     assert "not measured for triphone across speakers and phoneme across" in note
-    assert "across" not in best
     write_understanding(tmp_path, [found], [], "")
     (picture,) = understanding_section(tmp_path).figures
     assert picture.title == "Phone ABX"
@@ -147,14 +146,11 @@ def made_up(system, layer, error):
     return AbxScore(system, layer, errors, {"items": 10, "utterances": 3})
 
 
-def test_the_page_shows_errors_and_the_best_layer(tmp_path):
+def test_the_page_shows_errors_of_every_layer(tmp_path):
     scores = [made_up("tiny", "0", 0.3), made_up("tiny", "1", 0.2)]
     scores.append(made_up(RANDOM, "0", 0.4))
     notes = abx_notes(scores, 6)
-    assert "measured on 3 of 6 utterances" in notes[0]
-    assert notes[1].startswith(
-        "Phone ABX, fewest errors of tiny: triphone within speaker 20.0 % (1), "
-    )
+    assert len(notes) == 1 and "measured on 3 of 6 utterances" in notes[0]
     write_understanding(tmp_path, scores, notes, "uniwav understand")
     assert (tmp_path / "abx.png").stat().st_size > 1000
     section = understanding_section(tmp_path)
