@@ -8,8 +8,6 @@ from itertools import count, takewhile
 
 from espnet_uniwav.core.ssl.dinosr import COLLAPSE_SHARE
 from espnet_uniwav.lab.report.line_charts import (
-    SMALL,
-    WIDE,
     Chart,
     Line,
     codebook_colours,
@@ -35,14 +33,12 @@ class Plot:
         caption: Good and bad courses; ``{size}`` is the number of codewords.
         ylabel: Unit.
         percent: It is a share.
-        from_zero: The axis begins at zero.
     """
 
     title: str
     caption: str
     ylabel: str = ""
     percent: bool = False
-    from_zero: bool = True
 
 
 # Heading -> tag of ESPnet -> what to draw.
@@ -54,7 +50,6 @@ TRAINING = {
             "and may rise for a while as the codebooks come to use more codes. Bad: "
             "near zero together with a low perplexity below, which is collapse.",
             "cross-entropy (nats)",
-            from_zero=False,
         ),
         "loss_flow_matching": Plot(
             "Flow matching (loss_flow_matching)",
@@ -62,7 +57,6 @@ TRAINING = {
             "slowly, and never reaches zero, as masked frames are not fully "
             "predictable. Bad: validation rises while training falls (overfitting).",
             "squared error",
-            from_zero=False,
         ),
         "accuracy": Plot(
             "Accuracy of masked prediction",
@@ -111,7 +105,6 @@ TRAINING = {
             "Decay of the teacher's average",
             "Follows its schedule. Bad: a jump, or a level of 1 (a teacher that is "
             "frozen) earlier than configured.",
-            from_zero=False,
         ),
         "grad_norm": Plot(
             "Gradient norm",
@@ -145,19 +138,15 @@ def curve_sections(curves: Curves, codebook_size: int) -> list[Section]:
     """Losses, codebooks and the other numbers of a training, over its steps."""
     sections = []
     for heading, plots in TRAINING.items():
+        lines_of = _codebook_lines if heading == "Codebooks" else _train_and_valid
         section = Section(heading)
-        wide = heading == "Codebooks"
-        lines_of, size = (_codebook_lines, WIDE) if wide else (_train_and_valid, SMALL)
         for tag, plot in plots.items():
             if lines := lines_of(curves, tag):
                 lines += _levels(tag, codebook_size)
-                chart = Chart(
-                    plot.ylabel, lines, percent=plot.percent, from_zero=plot.from_zero
-                )
-                picture = to_data_uri(draw_charts([chart], size))
+                chart = Chart(plot.ylabel, lines, percent=plot.percent)
+                picture = to_data_uri(draw_charts([chart]))
                 caption = plot.caption.format(size=codebook_size)
-                figure = Figure(picture, caption, plot.title, small=not wide)
-                section.figures.append(figure)
+                section.figures.append(Figure(picture, caption, plot.title))
         if not section.figures:
             empty = not (curves.train or curves.valid)
             section.notes.append(NO_CURVES if empty else "Not reported by this run.")

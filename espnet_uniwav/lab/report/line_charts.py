@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from espnet_uniwav.lab.report.pictures import BLUE, GREY, styled
 
-WIDE, SMALL = (5.6, 3.1), (3.7, 2.4)
+SIZE = 4.8, 3.0
 INCHES_OF_LABEL = 1.4
 PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
 LAYERS = "layer (0 is the input of the first)"
@@ -50,20 +50,18 @@ class Chart:
         xlabel: Name of the horizontal axis.
         ticks: Names of the places 0, 1, ... of x; empty: x is a number.
         percent: Values are shares of one, shown in percent.
-        from_zero: The vertical axis begins at zero, unless values are negative.
     """
 
     ylabel: str
     lines: list[Line]
     xlabel: str = "training step"
-    ticks: Sequence[str] = field(default_factory=list)
+    ticks: Sequence[str] = ()
     percent: bool = False
-    from_zero: bool = True
 
 
 @styled
 def draw_charts(
-    charts: Sequence[Chart], size: tuple[float, float] = WIDE, log_x: bool = False
+    charts: Sequence[Chart], size: tuple[float, float] = SIZE, log_x: bool = False
 ) -> Figure:
     """Draw charts in rows of two, each of a width and height in inches."""
     columns = min(len(charts), 2)
@@ -95,7 +93,7 @@ def _draw_chart(axes: Axes, chart: Chart, width: float) -> None:
         _draw_line(axes, line)
     if chart.percent:
         axes.yaxis.set_major_formatter(PERCENT)
-    if chart.from_zero and axes.dataLim.ymin >= 0:
+    if 0 <= axes.dataLim.ymin <= axes.dataLim.ymax / 2:
         axes.set_ylim(0.0, None if axes.dataLim.ymax > 0 else 1.0)
     if chart.ticks:
         axes.set_xticks(range(len(chart.ticks)), chart.ticks)

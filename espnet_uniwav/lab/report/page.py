@@ -22,13 +22,11 @@ class Figure:
         src: The picture as a ``data:`` address.
         caption: How to read it, and what would be bad.
         title: A few words above the picture; also its text for screen readers.
-        small: Whether the picture takes a third of the page's width.
     """
 
     src: str
     caption: str
     title: str
-    small: bool = False
 
 
 @dataclass

@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 import platform
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -160,8 +161,9 @@ def count_parameters(model) -> dict[str, int]:
 
 def codebook_size(run: Experiment) -> int:
     """Codewords V of one codebook: from the configuration, or the default."""
-    default = inspect.signature(DinoSR).parameters["codebook_size"].default
-    return int(run.find("codebook_size") or default)
+    if found := re.search(r"codebook_size: (\d+)", run.config_text):
+        return int(found[1])
+    return inspect.signature(DinoSR).parameters["codebook_size"].default
 
 
 def weights_section(model) -> Section:

@@ -25,7 +25,11 @@ from espnet_uniwav.lab.understand.states import Frames
 
 PHONE, *CONTEXT, SPEAKER = COLUMNS[3:]
 WITHIN, ACROSS = "within", "across"
-MEASURES = [f"{unit}_{speaker}" for unit in UNITS for speaker in (WITHIN, ACROSS)]
+OF_SPEAKERS = {WITHIN: "within speaker", ACROSS: "across speakers"}
+# Name -> title.
+MEASURES = {
+    f"{u}_{s}": f"{u} {words}" for u in UNITS for s, words in OF_SPEAKERS.items()
+}
 CHANCE = 0.5
 MAX_GROUP, MAX_X_ACROSS = 10, 5
 NOTHING = Estimate(*[float("nan")] * 3)
@@ -56,7 +60,9 @@ class AbxScore:
         return {**row, **self.facts}
 
     def __str__(self) -> str:
-        errors = (f"{title(m)} {100 * e.value:.1f} %" for m, e in self.errors.items())
+        errors = (
+            f"{MEASURES[m]} {100 * e.value:.1f} %" for m, e in self.errors.items()
+        )
         return f"{self.system}, {self.layer}: phone ABX errors: {', '.join(errors)}"
 
 
@@ -94,11 +100,7 @@ class AbxScorer:
 
     def score(self, system: str, layer: str, states: np.ndarray) -> AbxScore:
         """Score the states (N, D) of one layer."""
-        errors = {
-            f"{unit}_{speaker}": self._error(unit, speaker, states)
-            for unit in UNITS
-            for speaker in (WITHIN, ACROSS)
-        }
+        errors = {m: self._error(*m.split("_"), states) for m in MEASURES}
         return AbxScore(system, layer, errors, self.facts)
 
     def _error(self, unit: str, speaker: str, states: np.ndarray) -> Estimate:
@@ -177,32 +179,3 @@ def error_rate(pairs: np.ndarray, speakers: np.ndarray, errors: np.ndarray) -> E
     rates = np.where(totals > 0, draws @ sums.T / np.maximum(totals, 1), np.nan)
     value, *again = np.nanmean(rates, axis=1)
     return Estimate(float(value), *percentiles(again))
-
-
-def title(measure: str) -> str:
-    """A measure in words."""
-    return f"{measure.replace('_', ' ')} speaker" + "s" * measure.endswith(ACROSS)
-
-
-def abx_notes(scores: list, num_aligned: int) -> list[str]:
-    """Say what was not compared.
-
-    Args:
-        scores: Of any measures.
-        num_aligned: Utterances that could be compared.
-    """
-    first = next((score for score in scores if isinstance(score, AbxScore)), None)
-    if first is None:
-        return []
-    notes = []
-    if (found := first.facts["utterances"]) < num_aligned:
-        notes.append(
-            f"Phone ABX is measured on {found} of {num_aligned} utterances, since it "
-            "needs all of their frames. A larger --max_frames takes more."
-        )
-    if empty := [m for m in MEASURES if np.isnan(first.errors[m].value)]:
-        notes.append(
-            f"Phone ABX is not measured for {' and '.join(map(title, empty))}: nothing "
-            "to compare. Use more utterances of each speaker, and several speakers."
-        )
-    return notes

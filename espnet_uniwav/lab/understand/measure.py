@@ -15,7 +15,7 @@ from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.kaldi import thin_by_speaker
 from espnet_uniwav.io.output import check_output
-from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer, abx_notes
+from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer
 from espnet_uniwav.lab.understand.aligned_corpus import (
     Corpus,
     has_fastabx,
@@ -95,7 +95,6 @@ def understand(
         if with_abx:
             scores += _print(system.score_abx(seed))
     scores.sort(key=lambda score: score.system == RAW)
-    notes += _print(abx_notes(scores, len(held_out.alignments)))
     write_understanding(output, scores, notes, shlex.join(sys.argv))
     return f"{output}: {len(scores)} scores"
 

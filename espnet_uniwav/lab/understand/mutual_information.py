@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlogy
 
+PERMUTATIONS = 5
 SMOOTHING = tuple(10.0 ** (k / 2) for k in range(-1, 9))
 
 
@@ -148,11 +149,7 @@ def _held_out(joint, unit, label, owner) -> np.ndarray:
 
 
 def chance_information(
-    units: np.ndarray,
-    labels: np.ndarray,
-    utterances: np.ndarray,
-    permutations: int = 5,
-    seed: int = 0,
+    units: np.ndarray, labels: np.ndarray, utterances: np.ndarray, seed: int = 0
 ) -> float:
     """The held-out estimate if units and labels are independent (bits).
 
@@ -161,15 +158,12 @@ def chance_information(
     Args:
         units, labels, utterances: As for ``mutual_information``; the frames of an
             utterance are neighbours.
-        permutations: To average.
         seed: Of the permutations.
     """
     rng = np.random.default_rng(seed)
-    estimates = []
-    for _ in range(permutations):
-        others = exchange_labels(labels, utterances, rng)
-        estimates.append(mutual_information(units, others, utterances).held_out)
-    return float(np.mean(estimates))
+    others = (exchange_labels(labels, utterances, rng) for _ in range(PERMUTATIONS))
+    found = [mutual_information(units, own, utterances).held_out for own in others]
+    return float(np.mean(found))
 
 
 def exchange_labels(

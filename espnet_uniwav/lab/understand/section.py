@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from espnet_uniwav.io.output import write_text
@@ -10,7 +9,7 @@ from espnet_uniwav.lab.report.line_charts import Chart, draw_charts
 from espnet_uniwav.lab.report.page import Figure, Section, Table
 from espnet_uniwav.lab.report.pictures import save_png, to_data_uri
 from espnet_uniwav.lab.score.bootstrap import Estimate
-from espnet_uniwav.lab.understand.abx import CHANCE, MEASURES, AbxScore, title
+from espnet_uniwav.lab.understand.abx import CHANCE, MEASURES, AbxScore
 from espnet_uniwav.lab.understand.charts import layer_chart
 from espnet_uniwav.lab.understand.layer_scores import (
     INFORMATION,
@@ -24,7 +23,8 @@ from espnet_uniwav.lab.understand.layer_scores import (
     write_scores,
 )
 
-ABX = "abx"
+ABX, TARGETS = "abx", (PHONES, SPEAKERS)
+YLABELS = {INFORMATION: "bits of {entropy:.2f}", PROBE: "frames right", ABX: "errors"}
 NOTES, COMMAND, DIFFERENCES = "notes.txt", "command.txt", "differences.csv"
 TITLES = {
     (INFORMATION, PHONES): "Mutual information of units and phones",
@@ -96,8 +96,8 @@ def write_understanding(
         picture.unlink(missing_ok=True)
         if rows or measure != ABX:
             write_scores(table, rows)
-        if charts := make_charts(rows, measure):
-            save_png(draw_charts(list(charts.values())), picture)
+        if rows:
+            save_png(draw_charts(make_charts(rows, measure)), picture)
     write_scores(folder / DIFFERENCES, difference_rows(scores))
     write_text(folder / NOTES, "".join(f"{n}\n" for n in notes))
     write_text(folder / COMMAND, f"{command}\n")
@@ -121,16 +121,15 @@ def understanding_section(folder: str | Path) -> Section:
         section.tables.append(_difference_table(differences))
     for measure in (INFORMATION, PROBE):
         rows = read_scores(table_path(folder, measure))
-        for target, chart in make_charts(rows, measure).items():
-            name = TITLES[measure, target]
-            picture = to_data_uri(draw_charts([chart]))
-            section.figures.append(Figure(picture, CAPTIONS[measure, target], name))
-            section.tables.append(_layer_table(rows, measure, target))
+        for target, own in split_targets(rows, measure).items():
+            picture = to_data_uri(draw_charts(make_charts(own, measure)))
+            name, caption = TITLES[measure, target], CAPTIONS[measure, target]
+            section.figures.append(Figure(picture, caption, name))
+            section.tables.append(_layer_table(own, measure, name))
     if table_path(folder, ABX).is_file():
         rows = read_scores(table_path(folder, ABX))
-        if charts := make_charts(rows, ABX):
-            picture = to_data_uri(draw_charts(list(charts.values())))
-            section.figures.append(Figure(picture, ABX_CAPTION, "Phone ABX"))
+        picture = to_data_uri(draw_charts(make_charts(rows, ABX)))
+        section.figures.append(Figure(picture, ABX_CAPTION, "Phone ABX"))
         section.tables.append(_abx_table(rows))
     command = (folder / COMMAND).read_text(encoding="utf-8")
     section.code.append(("How this was measured", command.strip()))
@@ -142,79 +141,69 @@ def table_path(folder: Path, measure: str) -> Path:
     return folder / f"{measure}.csv"
 
 
-def make_charts(rows: list[dict], measure: str) -> dict[str, Chart]:
-    """What to draw of each target that has values, from the rows of one measure."""
+def split_targets(rows: list[dict], measure: str) -> dict[str, list[dict]]:
+    """Rows of each target; they have a value, low, high and chance."""
     if measure == ABX:
-        found = {m: [_abx_row(row, m) for row in rows] for m in MEASURES}
-        return {
-            m: layer_chart(own, f"errors, {title(m)}", percent=True)
-            for m, own in found.items()
-            if not all(math.isnan(row["value"]) for row in own)
-        }
-    charts = {}
-    for target in (PHONES, SPEAKERS):
-        if own := [row for row in rows if row["target"] == target]:
-            ylabel = f"frames right, {target}"
-            if measure == INFORMATION:
-                ylabel = f"information about {target}, bits of {own[0]['entropy']:.2f}"
-            charts[target] = layer_chart(own, ylabel, percent=measure == PROBE)
+        return {m: [_abx_row(row, m) for row in rows] for m in MEASURES}
+    targets = {t: [row for row in rows if row["target"] == t] for t in TARGETS}
+    return {target: own for target, own in targets.items() if own}
+
+
+def make_charts(rows: list[dict], measure: str) -> list[Chart]:
+    """A chart of each target of a measure."""
+    charts = []
+    for target, own in split_targets(rows, measure).items():
+        ylabel = YLABELS[measure].format(**own[0])
+        name = MEASURES.get(target, target)
+        charts.append(layer_chart(own, f"{name}: {ylabel}", measure != INFORMATION))
     return charts
 
 
 def _abx_row(row: dict, measure: str) -> dict:
     """The part of a row of phone ABX that is of one of its measures."""
-    columns = {"value": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
-    return {**row, **{k: row[own] for k, own in columns.items()}, "chance": CHANCE}
+    value, low, high = (row[f"{measure}{limit}"] for limit in ("", "_low", "_high"))
+    return {**row, "value": value, "low": low, "high": high, "chance": CHANCE}
 
 
 def _abx_table(rows: list[dict]) -> Table:
     """Layers of all systems down, measures across."""
+    columns = [
+        [_with_interval(row, "value", ABX) for row in own]
+        for own in split_targets(rows, ABX).values()
+    ]
     return Table(
         f"Phone ABX, errors in % ({rows[0]['items']:,.0f} items of "
         f"{rows[0]['utterances']:.0f} utterances, chance {100 * CHANCE:.0f} %)",
-        ["system", "layer", *map(title, MEASURES)],
-        [
-            [
-                row["system"],
-                row["layer"],
-                *(_with_interval(_abx_row(row, m), "value", ABX) for m in MEASURES),
-            ]
-            for row in rows
-        ],
+        ["system", "layer", *MEASURES.values()],
+        [[r["system"], r["layer"], *cells] for r, *cells in zip(rows, *columns)],
     )
 
 
-def _layer_table(rows: list[dict], measure: str, target: str) -> Table:
+def _layer_table(rows: list[dict], measure: str, name: str) -> Table:
     """Layers down, systems across; with the jackknife beside mutual information."""
-    rows = [row for row in rows if row["target"] == target]
-    systems = list(dict.fromkeys(row["system"] for row in rows))
-    layers = list(dict.fromkeys(row["layer"] for row in rows))
-    cells = {(row["layer"], row["system"]): _cells(row, measure) for row in rows}
-    columns = ["{}", "jackknife"] if measure == INFORMATION else ["{}"]
+    systems = dict.fromkeys(row["system"] for row in rows)
+    layers = dict.fromkeys(row["layer"] for row in rows)
+    sizes = "{classes:.0f} classes, {frames:,.0f} frames, {utterances:.0f} utterances"
+    chance = 100 * rows[0]["chance"]
+    if measure == INFORMATION:
+        unit, columns = f"bits ({sizes}, {{clusters:.0f}} units)", ("{}", "jackknife")
+    else:
+        unit, columns = f"% ({sizes}, chance {chance:.1f} %)", ("{}",)
+    cells = {}
+    for row in rows:
+        own = [_with_interval(row, "value", measure)]
+        if measure == INFORMATION:
+            own.append(f"{row['jackknife']:.3f}")
+        cells[row["layer"], row["system"]] = own
     empty = [""] * len(columns)
     return Table(
-        f"{TITLES[measure, target]}, {_sizes(rows[0], measure)}",
+        f"{name}, {unit.format(**rows[0])}",
         ["layer", *(column.format(s) for s in systems for column in columns)],
         [
             [layer, *(c for s in systems for c in cells.get((layer, s), empty))]
             for layer in layers
         ],
     )
-
-
-def _cells(row: dict, measure: str) -> list[str]:
-    value = _with_interval(row, "value", measure)
-    return [value, f"{row['jackknife']:.3f}"] if measure == INFORMATION else [value]
-
-
-def _sizes(row: dict, measure: str) -> str:
-    sizes = (
-        f"{row['classes']:.0f} classes, {row['frames']:,.0f} frames, "
-        f"{row['utterances']:.0f} utterances"
-    )
-    if measure == INFORMATION:
-        return f"bits ({sizes}, {row['clusters']:.0f} units)"
-    return f"% ({sizes}, chance {100 * row['chance']:.1f} %)"
 
 
 def _difference_table(rows: list[dict]) -> Table:
