@@ -54,6 +54,7 @@ STYLE = {
 }
 # Decorator of drawing functions: applies the style.
 styled = matplotlib.rc_context(STYLE)
+DPI = 200  # Twice what a screen shows.
 NUM_MELS, FFT_SIZE, HOP_SECONDS = 80, 1024, 0.010
 DECIBELS = 70.0
 HZ_TICKS = (0, 500, 1000, 2000, 4000, 8000)
@@ -63,25 +64,24 @@ PLACE = (0.135, 0.185, 0.825, 0.735)
 
 
 @styled
-def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
+def to_data_uri(figure: Figure, kind: str = "svg") -> str:
     """The picture as a ``data:`` address.
 
     Args:
         figure: A matplotlib figure.
         kind: ``svg`` for lines and bars, ``png`` for images.
-        dpi: Dots per inch of a ``png``; 200 is twice what a screen shows.
     """
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {}
-    figure.savefig(buffer, format=kind, dpi=dpi, transparent=True, metadata=metadata)
+    figure.savefig(buffer, format=kind, dpi=DPI, transparent=True, metadata=metadata)
     mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
     return _data_uri(mime, buffer.getvalue())
 
 
-def save_png(figure: Figure, path: Path, dpi: int = 200) -> None:
+def save_png(figure: Figure, path: Path) -> None:
     """Write the picture to a PNG file, on white."""
     with atomic_write(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=dpi, facecolor="white")
+        figure.savefig(file, format="png", dpi=DPI, facecolor="white")
 
 
 def audio_data_uri(speech: np.ndarray, sample_rate: int) -> str:

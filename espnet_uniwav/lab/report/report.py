@@ -125,17 +125,17 @@ def run_facts(
     run: Experiment, curves: Curves, model, corpus: str
 ) -> list[tuple[str, str]]:
     """Data, cost and machine of a run, as pairs of a name and a value."""
-    train, valid = run.seconds("train"), run.seconds("valid")
+    ngpu = run.config.get("ngpu")
     facts = [
         ("Corpus", corpus),
         ("Configuration", run.name),
         ("Training steps", f"{run.steps:,}" if run.steps else ""),
         ("Epochs", str(len(run.epochs) or "")),
         ("Audio read (about)", _duration(seconds_read(run, curves))),
-        ("Training time", _duration(train)),
-        ("Validation time", _duration(valid)),
+        ("Training time", _duration(run.seconds("train"))),
+        ("Validation time", _duration(run.seconds("valid"))),
         ("Wall time by ESPnet's log", _duration(run.wall_seconds)),
-        ("Device", _device(run)),
+        ("Device", {None: "", 0: "CPU only"}.get(ngpu, f"{ngpu} GPU")),
         ("CPU of this machine", f"{_cpu_name()}, {os.cpu_count()} cores"),
         ("PyTorch", run.torch_version or torch.__version__),
         ("Parameters in training", run.parameters),
@@ -227,12 +227,6 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _device(run: Experiment) -> str:
-    if "ngpu" not in run.config:
-        return ""
-    return f"{run.config['ngpu']} GPU" if run.config["ngpu"] else "CPU only"
 
 
 def _cpu_name() -> str:

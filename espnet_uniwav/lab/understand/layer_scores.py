@@ -133,9 +133,7 @@ class LayerScorer:
             SPEAKERS: speaker_labels(frames),
         }
         self.labels = {k: v for k, v in labels.items() if _num_classes(v) > 1}
-        fit_labels = phone_labels(fit_frames, alignments) if fit_frames else None
-        enough = fit_labels is not None and _num_classes(fit_labels) > 1
-        self.fit_labels = fit_labels if enough else None
+        self.fit_labels = phone_labels(fit_frames, alignments) if fit_frames else None
 
     def score(
         self,
@@ -159,7 +157,7 @@ class LayerScorer:
         for information in self.score_codes(system, layer, *units):
             yield information
             target = information.target
-            if target == SPEAKERS or self.fit_labels is not None:
+            if target == SPEAKERS or _num_classes(self.fit_labels) > 1:
                 found = self._probe(target, states, fit_states)
                 yield LayerScore(PROBE, target, system, layer, *found)
 
@@ -171,10 +169,14 @@ class LayerScorer:
             found = self._information(target, units)
             yield LayerScore(INFORMATION, target, system, name, *found)
 
+    def _labelled(self, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(N,) whether frames have a label; and label and utterance of those."""
+        known = self.labels[target] != UNLABELLED
+        return known, self.labels[target][known], self.owner[known]
+
     def _information(self, target: str, units: Sequence[np.ndarray]) -> tuple:
         """Sums, counts and facts of a score."""
-        known = self.labels[target] != UNLABELLED
-        labels, owner = self.labels[target][known], self.owner[known]
+        known, labels, owner = self._labelled(target)
         codes = np.unique(labels, return_inverse=True)[1]
         units = [run[known] for run in units]
         runs = [mutual_information(run, codes, owner) for run in units]
@@ -195,8 +197,7 @@ class LayerScorer:
         self, target: str, states: np.ndarray, fit_states: np.ndarray | None
     ) -> tuple:
         """Sums, counts and facts of a score."""
-        known = self.labels[target] != UNLABELLED
-        labels, owner = self.labels[target][known], self.owner[known]
+        known, labels, owner = self._labelled(target)
         if target == SPEAKERS:
             fit_labels, fit_frames = labels, len(labels) // 2
             right = probe_halves(states[known], labels, owner, self.seed)
@@ -210,8 +211,8 @@ class LayerScorer:
         return sums, np.bincount(utterances), {**facts, **_sizes(labels, owner)}
 
 
-def _num_classes(labels: np.ndarray) -> int:
-    return len(np.unique(labels[labels != UNLABELLED]))
+def _num_classes(labels: np.ndarray | None) -> int:
+    return 0 if labels is None else len({*labels.tolist()} - {UNLABELLED})
 
 
 def _sizes(labels: np.ndarray, owner: np.ndarray) -> dict:

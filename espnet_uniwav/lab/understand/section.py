@@ -41,37 +41,42 @@ ABX_CAPTION = (
     "speakers drawn again."
 )
 CAPTIONS = {
-    (INFORMATION, PHONES): "Bits of information about the phone in the k-means unit of "
-    "a frame. Good: the upper layers are clearly above the raw features and the random "
-    "encoder. Bad: a line on or below them, where clusters show no effect of training.",
-    (INFORMATION, SPEAKERS): "Bits of information about the speaker, recording channel "
-    "included, in the same units. Good for recognition: falling towards the layers "
-    "with much phone information. Bad: high in all layers while the phones are low, "
-    "where units represent voices.",
-    (
-        PROBE,
-        PHONES,
-    ): "Share of frames whose phone is found by a linear classifier that "
-    "was fitted on other utterances. Good: rising above the raw features within a few "
-    "layers. Bad: at the level of the random encoder, or falling to it in the last "
-    "layers, which are then specialised on the objective.",
-    (PROBE, SPEAKERS): "Share of frames whose speaker is found by a linear classifier "
-    "fitted on other utterances of the same speakers, recording channel included. A "
-    "random encoder is high: its attention averages over the utterance. Good: high in "
-    "z, so that voices can be reproduced, and falling in the layers with much phone "
-    "information. Bad: near chance in z, where the decoder has no speaker information.",
+    (INFORMATION, PHONES): (
+        "Bits of information about the phone in the k-means unit of a frame. Good: the "
+        "upper layers are clearly above the raw features and the random encoder. Bad: "
+        "a line on or below them, where clusters show no effect of training."
+    ),
+    (INFORMATION, SPEAKERS): (
+        "Bits of information about the speaker, recording channel included, in the "
+        "same units. Good for recognition: falling towards the layers with much phone "
+        "information. Bad: high in all layers while the phones are low, where units "
+        "represent voices."
+    ),
+    (PROBE, PHONES): (
+        "Share of frames whose phone is found by a linear classifier that was fitted "
+        "on other utterances. Good: rising above the raw features within a few layers. "
+        "Bad: at the level of the random encoder, or falling to it in the last layers, "
+        "which are then specialised on the objective."
+    ),
+    (PROBE, SPEAKERS): (
+        "Share of frames whose speaker is found by a linear classifier fitted on other "
+        "utterances of the same speakers, recording channel included. A random encoder "
+        "is high: its attention averages over the utterance. Good: high in z, so that "
+        "voices can be reproduced, and falling in the layers with much phone "
+        "information. Bad: near chance in z, where the decoder has no speaker "
+        "information."
+    ),
 }
 LEAD = (
     "The state of every layer, of z (their weighted sum, from which the decoder "
     "generates), of the raw features and of a random encoder (the same network before "
     "training), at frames of held-out speech. Frames of silence count for speakers, "
-    "not for phones. Bars hold 95 %, utterances and runs of k-means drawn "
-    "again. Mutual information is "
-    "what the k-means units of an utterance tell by a table counted in all other "
-    "utterances: a lower bound, but never information by chance. The tables hold the "
-    "jackknife estimate too; the truth should be between the two. Chance is "
-    "what it says when utterances exchange their labels, and in a probe what naming "
-    "the most frequent class gets."
+    "not for phones. Bars hold 95 %, utterances and runs of k-means drawn again. "
+    "Mutual information is what the k-means units of an utterance tell by a table "
+    "counted in all other utterances: a lower bound, but never information by chance. "
+    "The tables hold the jackknife estimate too; the truth should be between the two. "
+    "Chance is what it says when utterances exchange their labels, and in a probe "
+    "what naming the most frequent class gets."
 )
 
 
