@@ -93,8 +93,9 @@ def _draw_chart(axes: Axes, chart: Chart, width: float) -> None:
         _draw_line(axes, line)
     if chart.percent:
         axes.yaxis.set_major_formatter(PERCENT)
-    if 0 <= axes.dataLim.ymin <= axes.dataLim.ymax / 2:
-        axes.set_ylim(0.0, None if axes.dataLim.ymax > 0 else 1.0)
+    low, high = axes.dataLim.intervaly
+    if low >= 0 and (chart.percent or low <= high / 2):
+        axes.set_ylim(0.0, None if high > 0 else 1.0)
     if chart.ticks:
         axes.set_xticks(range(len(chart.ticks)), chart.ticks)
     else:
