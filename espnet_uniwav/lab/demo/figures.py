@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from espnet_uniwav.apps.phones.ctm import SILENCE, Segment
 from espnet_uniwav.lab.report import pictures
@@ -70,7 +71,9 @@ def code_rows(codes: np.ndarray, frame_rate: float, codebook_size: int) -> str:
         A ``data:`` address of a PNG.
     """
     count, frames = codes.shape
-    figure, axes = pictures.new_figure(WIDTH, 0.6 + HEIGHT_OF_ROW * count)
+    size = WIDTH, 0.6 + HEIGHT_OF_ROW * count
+    drawn = Figure(figsize=size, layout="constrained")
+    axes = drawn.subplots()
     axes.imshow(
         codes,
         aspect="auto",
@@ -83,4 +86,4 @@ def code_rows(codes: np.ndarray, frame_rate: float, codebook_size: int) -> str:
     axes.grid(False)
     axes.set_yticks(range(1, count + 1))
     axes.set(xlabel="seconds", ylabel="codebook")
-    return pictures.to_data_uri(figure, "png")
+    return pictures.to_data_uri(drawn, "png")

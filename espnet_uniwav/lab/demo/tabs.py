@@ -17,7 +17,8 @@ from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.io.audio import SAMPLE_RATE, read_speech, seconds_of
 from espnet_uniwav.lab.demo.figures import code_rows, figure, phone_row, spectrograms
 from espnet_uniwav.lab.demo.model_loader import Models
-from espnet_uniwav.lab.report.line_charts import weight_bars
+from espnet_uniwav.lab.report.line_charts import draw_charts, layer_weights_chart
+from espnet_uniwav.lab.report.pictures import to_data_uri
 
 # More than anybody says in a second.
 CHARACTERS_PER_SECOND = 25
@@ -232,7 +233,8 @@ class Tabs:
             weights = self.models.generator().layer_weights().cpu().numpy()
             name = Path(self.models.checkpoint).name
             title = f"Weights of the layers of {name} in z"
-            pictures += figure(title, weight_bars(weights))
+            drawn = draw_charts([layer_weights_chart(weights)])
+            pictures += figure(title, to_data_uri(drawn))
         return Answer(pictures=pictures, **codes)
 
     def _check(self, recording: str | None) -> float:

@@ -59,10 +59,6 @@ class Experiment:
         """Seconds spent in a phase over all complete epochs."""
         return sum(e[phase][0] for e in self.epochs.values() if phase in e)
 
-    def find(self, key: str):
-        """The first value of ``key`` anywhere in the configuration, or None."""
-        return find_key(self.config, key)
-
 
 def read_experiment(folder: str | Path) -> Experiment:
     """Read ``config.yaml`` and ``train*.log`` of an ESPnet experiment folder.
@@ -95,18 +91,6 @@ def read_experiment(folder: str | Path) -> Experiment:
 def parse_timespan(text: str) -> float:
     """Seconds of a time as ESPnet logs it, such as `1 minute and 2.5 seconds`."""
     return sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(text))
-
-
-def find_key(tree, key: str):
-    """The first value of ``key`` in nested dicts and lists, or None."""
-    if isinstance(tree, dict) and key in tree:
-        return tree[key]
-    branches = tree.values() if isinstance(tree, dict) else tree
-    for branch in branches if isinstance(tree, (dict, list)) else ():
-        found = find_key(branch, key)
-        if found is not None:
-            return found
-    return None
 
 
 def _read_log(log: str, run: Experiment) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from espnet_uniwav.apps.infill.filling import fill_model, span_mask
@@ -60,7 +59,7 @@ def utterance_section(
         section.notes.append(
             NO_CHECKPOINT if model is None else "No utterances given: pass --wav_scp."
         )
-    elif getattr(model, "decoder", None) is None:
+    elif model.decoder is None:
         section.notes.append(NO_DECODER)
     else:
         chosen = choose_utterances(read_data_folder(wav_scp), count, seed)
@@ -88,13 +87,13 @@ def choose_utterances(
         if len(chosen) == count:
             return chosen
         outside = _seconds_outside(utterance.path)
-        speakers = {u.speaker for u in chosen}
-        repeated = bool(utterance.speaker) and utterance.speaker in speakers
-        if outside == 0.0 and not repeated:
+        speakers = {u.speaker for u in chosen if u.speaker}
+        if outside == 0.0 and utterance.speaker not in speakers:
             chosen.append(utterance)
         elif outside is not None:
-            spare.append((outside, len(spare), utterance))
-    chosen += [u for *_, u in sorted(spare, key=lambda s: s[:2])][: count - len(chosen)]
+            spare.append((outside, utterance))
+    spare.sort(key=lambda pair: pair[0])
+    chosen += [u for _, u in spare[: count - len(chosen)]]
     if count and not chosen:
         raise ValueError(
             f"none of {len(utterances)} utterances can be read as audio; check the "
@@ -111,48 +110,31 @@ def make_row(
     span: float,
     seed: int,
 ) -> Row:
-    """The four versions of one utterance, as players and pictures.
-
-    Args:
-        model: ``UniWav`` in eval mode.
-        utterance: Utterance to read.
-        sampling: Solver settings.
-        share: Share of frames to hide.
-        span: Seconds of one hidden span.
-        seed: Seed of the mask and the noise.
-    """
+    """The four versions of one utterance; arguments as of ``utterance_section``."""
     features = model.features
     spec = features.spec
     speech = torch.from_numpy(read_speech(utterance.path, spec.sample_rate))
     x = features.extract_one(speech)
     span_frames = max(round(span * spec.frame_rate), 1)
     mask = span_mask(utterance.name, len(x), span_frames, share, seed)
-    silent = silence_frames(features, x, mask)
+    silence = features.extract_one(torch.zeros(len(x) * spec.hop_length))
+    masked = torch.where(mask[:, None], silence[: len(x)], x)
     filled = fill_model(model, [x], [mask], sampling, seed=seed)[0]
     seconds = len(speech) / spec.sample_rate
     gaps = [
         (first / spec.frame_rate, min(last / spec.frame_rate, seconds))
         for first, last in runs(mask)
     ]
-    versions = {
-        title: (features.invert_one(frames)[: len(speech)].numpy(), marked)
-        for title, frames, marked in (
-            ("Masked", silent, gaps),
-            ("Filled in by the model", filled, gaps),
-            ("Copy by the features (ceiling)", x, []),
-        )
-    }
-    versions = {"Original": (speech.numpy(), []), **versions}
-    title = (
-        f"{utterance.name}, {seconds:.1f} s, {100 * mask.float().mean():.0f} % hidden"
-    )
+    versions = {"Original": (speech.numpy(), [])}
+    for title, frames, marked in (
+        ("Masked", masked, gaps),
+        ("Filled in by the model", filled, gaps),
+        ("Copy by the features (ceiling)", x, []),
+    ):
+        versions[title] = features.invert_one(frames)[: len(speech)].numpy(), marked
+    hidden = 100 * mask.float().mean()
+    title = f"{utterance.name}, {seconds:.1f} s, {hidden:.0f} % hidden"
     return Row(title, make_clips(versions, spec.sample_rate), utterance.text)
-
-
-def silence_frames(features, x: Tensor, mask: Tensor) -> Tensor:
-    """Replace masked frames of x (T, F) by those of digital silence."""
-    silence = features.extract_one(torch.zeros(len(x) * features.spec.hop_length))
-    return torch.where(mask[:, None], silence[: len(x)], x)
 
 
 def _seconds_outside(path: Source) -> float | None:

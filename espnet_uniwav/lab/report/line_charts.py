@@ -1,17 +1,22 @@
-"""Charts of the report: curves over training steps, and layer weights."""
+"""Line charts: curves over training steps, and measures over layers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from espnet_uniwav.lab.report import pictures
+from espnet_uniwav.lab.report.pictures import BLUE, GREY, styled
 
-WIDE, SMALL = (5.6, 2.9), (3.7, 2.4)
-Series = tuple[np.ndarray, np.ndarray]
+SIZE = 4.8, 3.0
+INCHES_OF_LABEL = 1.4
+PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
+LAYERS = "layer (0 is the input of the first)"
 
 
 @dataclass
@@ -19,98 +24,106 @@ class Line:
     """One line of a chart.
 
     Attributes:
-        label: Its name in the legend.
-        series: (steps, values); values that are not finite leave a gap.
+        label: Its name in the legend; empty: none.
+        y: (N,) values; those that are not finite leave a gap.
+        x: (N,) places; empty: y is one level, drawn as a dashed line.
         colour: A matplotlib colour.
-        marked: True to mark every point.
+        interval: (2, N) lower and upper limits; None: none is drawn.
+        marked: Mark every point.
     """
 
     label: str
-    series: Series
-    colour: str
+    y: Sequence[float]
+    x: Sequence[float] = ()
+    colour: str = GREY
+    interval: np.ndarray | None = None
     marked: bool = False
 
 
-@pictures.styled
-def chart(
-    lines: list[Line],
-    ylabel: str,
-    reference: tuple[float, str] | None = None,
-    percent: bool = False,
-    from_zero: bool = False,
-    small: bool = False,
-) -> str:
-    """Draw lines over training steps.
+@dataclass
+class Chart:
+    """Lines over a horizontal axis.
 
-    Args:
-        lines: Lines to draw.
+    Attributes:
         ylabel: Name and unit of the vertical axis.
-        reference: Value and name of a dashed reference line.
-        percent: Whether values are shares of one, shown in percent.
-        from_zero: Whether the vertical axis begins at zero.
-        small: Whether the chart takes a third of the page's width.
-
-    Returns:
-        A ``data:`` address of an SVG.
+        lines: To draw.
+        xlabel: Name of the horizontal axis.
+        ticks: Names of the places 0, 1, ... of x; empty: x is a number.
+        percent: Values are shares of one, shown in percent.
     """
-    figure, axes = pictures.new_figure(*(SMALL if small else WIDE))
-    for line in lines:
-        _draw(axes, line)
-    if reference:
-        pictures.draw_level(axes, *reference)
-    if percent:
-        axes.yaxis.set_major_formatter(pictures.PERCENT)
-    if from_zero:
-        axes.set_ylim(0.0, None if axes.dataLim.ymax > 0 else 1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(5 if small else 7, integer=True))
-    axes.set(xlabel="training step", ylabel=ylabel)
-    if len(lines) + bool(reference) > 1:
-        _legend(axes)
-    return pictures.to_data_uri(figure)
+
+    ylabel: str
+    lines: list[Line]
+    xlabel: str = "training step"
+    ticks: Sequence[str] = ()
+    percent: bool = False
 
 
-@pictures.styled
-def weight_bars(weights: np.ndarray) -> str:
-    """Draw the weight of every state in z; state 0 is the encoder's input.
+@styled
+def draw_charts(
+    charts: Sequence[Chart], size: tuple[float, float] = SIZE, log_x: bool = False
+) -> Figure:
+    """Draw charts in rows of two, each of a width and height in inches."""
+    columns = min(len(charts), 2)
+    rows = -(-len(charts) // columns)
+    width, height = size
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    for number, chart in enumerate(charts, 1):
+        axes = figure.add_subplot(rows, columns, number)
+        _draw_chart(axes, chart, width)
+        if log_x:
+            axes.set_xscale("log")
+    return figure
 
-    Args:
-        weights: (num_layers + 1,) shares that sum to one.
-    """
-    figure, axes = pictures.new_figure(*WIDE)
-    axes.bar(np.arange(len(weights)), weights, color=pictures.BLUE, width=0.7)
-    pictures.draw_level(axes, 1.0 / len(weights), "equal shares")
-    axes.yaxis.set_major_formatter(pictures.PERCENT)
-    axes.xaxis.set_major_locator(MaxNLocator(13, integer=True))
-    axes.grid(False, axis="x")
-    axes.legend(loc="best")
-    axes.set(xlabel=pictures.LAYERS, ylabel="share in z")
-    return pictures.to_data_uri(figure)
+
+def layer_weights_chart(weights: np.ndarray) -> Chart:
+    """Shares (num_layers + 1,) of every state in z; state 0 is the encoder's input."""
+    shares = Line("shares", weights, range(len(weights)), BLUE, marked=True)
+    equal = Line("equal shares", [1 / len(weights)])
+    return Chart("share in z", [shares, equal], LAYERS, percent=True)
 
 
-def codebook_colours(num_codebooks: int) -> list:
+def codebook_colours(num_codebooks: int) -> np.ndarray:
     """Colours in the order of the layers, from dark to light."""
-    places = np.linspace(0.32, 0.87, max(num_codebooks, 1))
-    return [matplotlib.colormaps["plasma"](place) for place in places]
+    return matplotlib.colormaps["plasma"](np.linspace(0.32, 0.87, num_codebooks))
 
 
-def _draw(axes, line: Line) -> None:
-    steps, values = line.series
-    values = np.where(np.isfinite(values), values, np.nan)
-    lonely = len(steps) == 1
-    axes.plot(
-        steps,
-        values,
+def _draw_chart(axes: Axes, chart: Chart, width: float) -> None:
+    for line in chart.lines:
+        _draw_line(axes, line)
+    if chart.percent:
+        axes.yaxis.set_major_formatter(PERCENT)
+    low, high = axes.dataLim.intervaly
+    if low >= 0 and (chart.percent or low <= high / 2):
+        axes.set_ylim(0.0, None if high > 0 else 1.0)
+    if chart.ticks:
+        axes.set_xticks(range(len(chart.ticks)), chart.ticks)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set(xlabel=chart.xlabel, ylabel=chart.ylabel)
+    if sum(bool(line.label) for line in chart.lines) > 1:
+        above = dict(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+        axes.legend(ncols=int(width / INCHES_OF_LABEL), **above)
+
+
+def _draw_line(axes: Axes, line: Line) -> None:
+    y = np.where(np.isfinite(line.y), line.y, np.nan)
+    if not len(line.x):
+        axes.axhline(y[0], color=line.colour, linestyle="--", label=line.label)
+        if line.interval is not None:
+            axes.axhspan(*line.interval[:, 0], color=line.colour, alpha=0.15, lw=0)
+        return
+    errors = None
+    if line.interval is not None:
+        errors = np.maximum([y - line.interval[0], line.interval[1] - y], 0.0)
+    axes.errorbar(
+        line.x,
+        y,
+        errors,
         color=line.colour,
         label=line.label,
-        marker="o" if line.marked or lonely else None,
+        marker="o" if line.marked or len(y) == 1 else None,
         markersize=3.5,
-        linewidth=1.8 if line.marked else 1.3,
+        capsize=2.5,
         clip_on=False,
     )
-
-
-def _legend(axes) -> None:
-    if len(axes.get_lines()) <= 3:
-        axes.legend(loc="best")
-    else:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,13 +22,11 @@ class Figure:
         src: The picture as a ``data:`` address.
         caption: How to read it, and what would be bad.
         title: A few words above the picture; also its text for screen readers.
-        small: Whether the picture takes a third of the page's width.
     """
 
     src: str
     caption: str
     title: str
-    small: bool = False
 
 
 @dataclass
@@ -74,7 +73,6 @@ class Section:
         rows: Utterances to listen to.
         tables: Tables.
         code: Pairs of a title and preformatted text, folded away when long.
-        html: Further HTML, inserted without escaping.
         notes: Missing parts, and how to get them.
     """
 
@@ -84,42 +82,12 @@ class Section:
     rows: list[Row] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     code: list[tuple[str, str]] = field(default_factory=list)
-    html: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
     def anchor(self) -> str:
         """The heading as a URL fragment."""
         return "".join(c if c.isalnum() else "-" for c in self.title.lower())
-
-
-@dataclass
-class Page:
-    """A complete report.
-
-    Attributes:
-        title: The heading of the page.
-        lead: What the page shows, in a sentence or two.
-        facts: Pairs of a name and a value, shown at the top.
-        sections: The parts, in order.
-    """
-
-    title: str
-    lead: str
-    facts: list[tuple[str, str]]
-    sections: list[Section]
-
-
-def render_page(page: Page) -> str:
-    """Fill the template; everything except ``Section.html`` is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(page=page)
 
 
 def check_page(path: str | Path) -> None:
@@ -129,11 +97,38 @@ def check_page(path: str | Path) -> None:
         check_output(path)
 
 
-def write_page(page: Page, path: str | Path) -> Path:
-    """Write the page, and the folders above it; return its path."""
+def write_page(
+    path: str | Path,
+    title: str,
+    sections: list[Section],
+    lead: str = "",
+    facts: Sequence[tuple[str, str]] = (),
+) -> Path:
+    """Write a page, and the folders above it; everything is escaped.
+
+    Args:
+        path: File to write.
+        title: The heading of the page.
+        sections: The parts, in order.
+        lead: What the page shows, in a sentence or two.
+        facts: Pairs of a name and a value, shown at the top.
+
+    Returns:
+        The path.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(TEMPLATE).render(
+        title=title, lead=lead, facts=facts, sections=sections
+    )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, render_page(page))
+    write_text(path, html)
     return path
 
 

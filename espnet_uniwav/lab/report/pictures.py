@@ -9,17 +9,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 import soundfile
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from torchaudio.transforms import MelSpectrogram
 
 from espnet_uniwav.io.output import atomic_write
@@ -56,10 +52,9 @@ STYLE = {
     "legend.handlelength": 1.4,
     "svg.hashsalt": "uniwav",
 }
-PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.6g} %")
-LAYERS = "layer (0 is the input of the first)"
 # Decorator of drawing functions: applies the style.
 styled = matplotlib.rc_context(STYLE)
+DPI = 200  # Twice what a screen shows.
 NUM_MELS, FFT_SIZE, HOP_SECONDS = 80, 1024, 0.010
 DECIBELS = 70.0
 HZ_TICKS = (0, 500, 1000, 2000, 4000, 8000)
@@ -68,42 +63,25 @@ Spans = list[tuple[float, float]]
 PLACE = (0.135, 0.185, 0.825, 0.735)
 
 
-def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    """An empty picture, sizes in inches; call it from a ``styled`` function.
-
-    Returns:
-        The figure, and its axes: an array of them if there are more columns than one.
-    """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
-
-
-def draw_level(
-    axes: Axes, value: float, label: str, colour: str = GREY, dashes=(4, 3)
-) -> None:
-    """Draw a horizontal line of reference."""
-    axes.axhline(value, color=colour, linestyle=(0, dashes), linewidth=1.2, label=label)
-
-
-def to_data_uri(figure: Figure, kind: str = "svg", dpi: int = 200) -> str:
+@styled
+def to_data_uri(figure: Figure, kind: str = "svg") -> str:
     """The picture as a ``data:`` address.
 
     Args:
         figure: A matplotlib figure.
         kind: ``svg`` for lines and bars, ``png`` for images.
-        dpi: Dots per inch of a ``png``; 200 is twice what a screen shows.
     """
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {}
-    figure.savefig(buffer, format=kind, dpi=dpi, transparent=True, metadata=metadata)
+    figure.savefig(buffer, format=kind, dpi=DPI, transparent=True, metadata=metadata)
     mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
     return _data_uri(mime, buffer.getvalue())
 
 
-def save_png(figure: Figure, path: Path, dpi: int = 200) -> None:
+def save_png(figure: Figure, path: Path) -> None:
     """Write the picture to a PNG file, on white."""
     with atomic_write(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=dpi, facecolor="white")
+        figure.savefig(file, format="png", dpi=DPI, facecolor="white")
 
 
 def audio_data_uri(speech: np.ndarray, sample_rate: int) -> str:
@@ -119,47 +97,16 @@ def mel_decibels(speech: np.ndarray, sample_rate: int) -> np.ndarray:
 
     The same for every feature space, so that pictures of models can be compared.
     """
-    mel = _mel_transform(sample_rate)(torch.as_tensor(speech, dtype=torch.float32))
-    return 20.0 * np.log10(np.maximum(mel.numpy(), 1e-6))
-
-
-@styled
-def spectrogram(
-    speech: np.ndarray,
-    sample_rate: int,
-    peak: float,
-    spans: Spans = (),
-) -> str:
-    """Draw a log-mel spectrogram.
-
-    Args:
-        speech: (S,) samples.
-        sample_rate: Samples per second.
-        peak: Level of the brightest colour in dB; the darkest is 70 dB below. Use one
-            peak for all pictures that are compared.
-        spans: Masked (start, end) in seconds, drawn as bars above the picture.
-
-    Returns:
-        A ``data:`` address of a PNG.
-    """
-    figure = Figure(figsize=(3.6, 2.4))
-    axes = figure.add_axes(PLACE)
-    seconds = len(speech) / sample_rate
-    axes.imshow(
-        mel_decibels(speech, sample_rate) - peak,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=-DECIBELS,
-        vmax=0.0,
-        extent=(0.0, seconds, 0.0, NUM_MELS),
-        interpolation="nearest",
+    transform = MelSpectrogram(
+        sample_rate,
+        n_fft=FFT_SIZE,
+        hop_length=round(HOP_SECONDS * sample_rate),
+        n_mels=NUM_MELS,
+        power=1.0,
+        norm="slaney",
     )
-    _mark_spans(axes, spans)
-    _mel_axis(axes, sample_rate)
-    axes.grid(False)
-    axes.set(xlim=(0.0, seconds), xlabel="seconds")
-    return to_data_uri(figure, "png")
+    mel = transform(torch.as_tensor(speech, dtype=torch.float32))
+    return 20.0 * np.log10(np.maximum(mel.numpy(), 1e-6))
 
 
 def spectrograms(
@@ -167,21 +114,25 @@ def spectrograms(
     sample_rate: int,
     loudest: str | None = None,
 ) -> dict[str, str]:
-    """Draw spectrograms with the same colours.
+    """Draw log-mel spectrograms with the same colours.
 
     Args:
-        versions: Title -> samples (S,), and spans in seconds that are marked.
+        versions: Title -> samples (S,), and masked (start, end) in seconds, drawn as
+            bars above the picture.
         sample_rate: Samples per second.
-        loudest: Title of the version whose peak is the brightest colour; None: the
-            first.
+        loudest: Title of the version whose peak is the brightest colour; the darkest
+            is 70 dB below. None: the first.
 
     Returns:
-        Title -> picture, see ``spectrogram``.
+        Title -> ``data:`` address of a PNG.
     """
-    speech, _ = versions[loudest or next(iter(versions))]
-    peak = float(mel_decibels(speech, sample_rate).max())
+    decibels = {
+        title: mel_decibels(speech, sample_rate)
+        for title, (speech, _) in versions.items()
+    }
+    peak = decibels[loudest or next(iter(versions))].max()
     return {
-        title: spectrogram(speech, sample_rate, peak, spans)
+        title: _draw_mel(decibels[title] - peak, len(speech), sample_rate, spans)
         for title, (speech, spans) in versions.items()
     }
 
@@ -199,36 +150,36 @@ def make_clips(
     ]
 
 
-def _mark_spans(axes: Axes, spans: Spans) -> None:
+@styled
+def _draw_mel(decibels: np.ndarray, samples: int, rate: int, spans: Spans) -> str:
+    figure = Figure(figsize=(3.6, 2.4))
+    axes = figure.add_axes(PLACE)
+    seconds, top = samples / rate, _hz_to_mel(rate / 2)
+    axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-DECIBELS,
+        vmax=0.0,
+        extent=(0.0, seconds, 0.0, top),
+        interpolation="nearest",
+    )
     for start, end in spans:
         axes.axvspan(start, end, 1.015, 1.06, color=ORANGE, linewidth=0, clip_on=False)
         for edge in (start, end):
             axes.axvline(edge, color="white", linewidth=0.4, alpha=0.5)
-
-
-def _mel_axis(axes: Axes, sample_rate: int) -> None:
-    ticks = [hz for hz in HZ_TICKS if hz <= sample_rate / 2]
-    top = _hz_to_mel(sample_rate / 2)
-    axes.set_yticks([_hz_to_mel(hz) / top * NUM_MELS for hz in ticks])
-    axes.set_yticklabels([f"{hz / 1000:g}" for hz in ticks])
-    axes.set(ylim=(0, NUM_MELS), ylabel="kHz (mel scale)")
+    ticks = {f"{hz / 1000:g}": _hz_to_mel(hz) for hz in HZ_TICKS if hz <= rate / 2}
+    axes.set_yticks(list(ticks.values()), list(ticks))
+    axes.grid(False)
+    axes.set(
+        xlim=(0, seconds), ylim=(0, top), xlabel="seconds", ylabel="kHz (mel scale)"
+    )
+    return to_data_uri(figure, "png")
 
 
 def _hz_to_mel(hz: float) -> float:
     return 2595.0 * np.log10(1.0 + hz / 700.0)
-
-
-@lru_cache(maxsize=4)
-def _mel_transform(sample_rate: int) -> MelSpectrogram:
-    return MelSpectrogram(
-        sample_rate,
-        n_fft=FFT_SIZE,
-        hop_length=round(HOP_SECONDS * sample_rate),
-        n_mels=NUM_MELS,
-        power=1.0,
-        norm="slaney",
-        mel_scale="htk",
-    )
 
 
 def _data_uri(mime: str, content: bytes) -> str:

@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 import platform
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,27 +17,23 @@ from espnet_uniwav.core.checkpoint import load_checkpoint
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.ssl.dinosr import DinoSR
 from espnet_uniwav.io.tables import read_rows
-from espnet_uniwav.lab.report.curves import (
-    codebook_figures,
-    objective_figures,
-    other_figures,
-)
+from espnet_uniwav.lab.report.curves import curve_sections
 from espnet_uniwav.lab.report.experiment import Experiment, read_experiment
 from espnet_uniwav.lab.report.held_out import (
     NO_CHECKPOINT,
     NO_DECODER,
     utterance_section,
 )
-from espnet_uniwav.lab.report.line_charts import weight_bars
+from espnet_uniwav.lab.report.line_charts import draw_charts, layer_weights_chart
 from espnet_uniwav.lab.report.page import (
     Figure,
-    Page,
     Section,
     Table,
     check_page,
     load_sections,
     write_page,
 )
+from espnet_uniwav.lab.report.pictures import to_data_uri
 from espnet_uniwav.lab.report.scalars import Curves, read_curves
 from espnet_uniwav.lab.understand.section import understanding_section
 
@@ -44,10 +41,6 @@ LEAD = (
     "What this model learned, and how. UniWav pre-trains one encoder and one decoder "
     "together: the encoder predicts clusters of its own teacher at masked frames, "
     "the decoder generates those frames by flow matching from the encoder's states."
-)
-NO_CURVES = (
-    "No TensorBoard events in the experiment folder: train with "
-    "--use_tensorboard true to see curves here."
 )
 
 
@@ -99,37 +92,32 @@ def report(
     run, curves = read_experiment(exp), read_curves(exp)
     model = load_checkpoint(checkpoint) if checkpoint else None
     shown = num_utterances, Sampling(**sampling), mask_share, mask_span, seed
-    sections = [
-        utterance_section(model, wav_scp, *shown),
-        *_score_sections(infill_table, table, speech),
-        *curve_sections(run, curves),
-        weights_section(model),
-    ]
+    sections = [utterance_section(model, wav_scp, *shown)]
+    for folder in speech:
+        sections += load_sections(folder / "sections.json")
+    if tables := read_tables(infill_table, table):
+        sections.append(Section("Scores", tables=tables))
+    sections += [*curve_sections(curves, codebook_size(run)), weights_section(model)]
     if understanding:
         sections.append(understanding_section(understanding))
-    sections.append(run_section(run, list(command)))
+    sections.append(run_section(run, command))
     facts = run_facts(run, curves, model, corpus)
-    path = write_page(Page(title, LEAD, facts, sections), output)
+    path = write_page(output, title, sections, LEAD, facts)
     return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
 
 
-def _score_sections(
-    infilling: Sequence[Path], others: Sequence[str], speech: Sequence[Path]
-) -> list[Section]:
-    """Sections of generated speech, then that of the tables."""
-    tables = _tables(infilling, others)
-    folders = [load_sections(folder / "sections.json") for folder in speech]
-    sections = [section for found in folders for section in found]
-    return [*sections, table_section(tables)] if tables else sections
+def read_tables(infilling: Sequence[Path], others: Sequence[str]) -> list[Table]:
+    """Read the tables of infilling, then the others, each a TITLE=CSV.
 
-
-def _tables(infilling: Sequence[Path], others: Sequence[str]) -> list[tuple[str, Path]]:
-    tables = [(f"Infilling scores: {path.stem}", path) for path in infilling]
+    Raises:
+        FileNotFoundError, ValueError: Naming the file or the option.
+    """
+    tables = [read_table(f"Infilling scores: {path.stem}", path) for path in infilling]
     for table in others:
         title, separator, path = table.partition("=")
         if not separator:
             raise ValueError(f"--table: expected TITLE=CSV, found {table!r}")
-        tables.append((title, Path(path)))
+        tables.append(read_table(title, path))
     return tables
 
 
@@ -137,17 +125,17 @@ def run_facts(
     run: Experiment, curves: Curves, model, corpus: str
 ) -> list[tuple[str, str]]:
     """Data, cost and machine of a run, as pairs of a name and a value."""
-    train, valid = run.seconds("train"), run.seconds("valid")
+    ngpu = run.config.get("ngpu")
     facts = [
         ("Corpus", corpus),
         ("Configuration", run.name),
         ("Training steps", f"{run.steps:,}" if run.steps else ""),
         ("Epochs", str(len(run.epochs) or "")),
         ("Audio read (about)", _duration(seconds_read(run, curves))),
-        ("Training time", _duration(train)),
-        ("Validation time", _duration(valid)),
+        ("Training time", _duration(run.seconds("train"))),
+        ("Validation time", _duration(run.seconds("valid"))),
         ("Wall time by ESPnet's log", _duration(run.wall_seconds)),
-        ("Device", _device(run)),
+        ("Device", {None: "", 0: "CPU only"}.get(ngpu, f"{ngpu} GPU")),
         ("CPU of this machine", f"{_cpu_name()}, {os.cpu_count()} cores"),
         ("PyTorch", run.torch_version or torch.__version__),
         ("Parameters in training", run.parameters),
@@ -173,45 +161,27 @@ def count_parameters(model) -> dict[str, int]:
 
 def codebook_size(run: Experiment) -> int:
     """Codewords V of one codebook: from the configuration, or the default."""
-    default = inspect.signature(DinoSR).parameters["codebook_size"].default
-    return int(run.find("codebook_size") or default)
-
-
-def curve_sections(run: Experiment, curves: Curves) -> list[Section]:
-    """Losses, codebooks and the other numbers of the training, over its steps."""
-    size = codebook_size(run)
-    sections = [
-        Section("Losses and accuracy", figures=objective_figures(curves, size)),
-        Section("Codebooks", figures=codebook_figures(curves, size)),
-        Section("Training, other numbers", figures=other_figures(curves)),
-    ]
-    for section in sections:
-        if not section.figures:
-            empty = not (curves.train or curves.valid)
-            section.notes.append(NO_CURVES if empty else "Not reported by this run.")
-    return sections
+    if found := re.search(r"codebook_size: (\d+)", run.config_text):
+        return int(found[1])
+    return inspect.signature(DinoSR).parameters["codebook_size"].default
 
 
 def weights_section(model) -> Section:
     """Weights of the encoder's states in z."""
     section = Section("Layer weights of z")
-    if model is None or getattr(model, "decoder", None) is None:
+    if model is None or model.decoder is None:
         section.notes.append(NO_CHECKPOINT if model is None else NO_DECODER)
         return section
+    chart = layer_weights_chart(model.layer_weights().cpu().numpy())
     figure = Figure(
-        weight_bars(model.layer_weights().cpu().numpy()),
-        "Which states the decoder uses. After a short run all bars are near the dashed "
-        "line; with training they should diverge. Bad: all weight on state 0, which "
-        "would mean that the decoder bypasses the encoder.",
+        to_data_uri(draw_charts([chart])),
+        "Which states the decoder uses. After a short run all shares are near the "
+        "dashed line; with training they should diverge. Bad: all weight on state 0, "
+        "which would mean that the decoder bypasses the encoder.",
         "Share of each state of the encoder in z",
     )
     section.figures.append(figure)
     return section
-
-
-def table_section(tables: list[tuple[str, Path]]) -> Section:
-    """Tables from CSV files, as pairs of a title and a path."""
-    return Section("Scores", tables=[read_table(*table) for table in tables])
 
 
 def read_table(title: str, path: str | Path) -> Table:
@@ -230,7 +200,7 @@ def read_table(title: str, path: str | Path) -> Table:
     return Table(title, columns, cells)
 
 
-def run_section(run: Experiment, commands: list[str]) -> Section:
+def run_section(run: Experiment, commands: Sequence[str]) -> Section:
     """How to repeat the run, and its full configuration."""
     section = Section("How to reproduce it", notes=list(run.notes))
     if commands:
@@ -257,12 +227,6 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _device(run: Experiment) -> str:
-    if "ngpu" not in run.config:
-        return ""
-    return f"{run.config['ngpu']} GPU" if run.config["ngpu"] else "CPU only"
 
 
 def _cpu_name() -> str:

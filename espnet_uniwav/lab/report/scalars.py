@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,9 @@ class Curves:
         valid: Means over the validation set, at the epoch's last step.
     """
 
-    train: Scalars = field(default_factory=dict)
-    train_epochs: Scalars = field(default_factory=dict)
-    valid: Scalars = field(default_factory=dict)
+    train: Scalars
+    train_epochs: Scalars
+    valid: Scalars
 
 
 def read_scalars(folder: str | Path) -> Scalars:
@@ -47,26 +47,21 @@ def read_scalars(folder: str | Path) -> Scalars:
 
 
 def read_curves(experiment: str | Path) -> Curves:
-    """Read the curves of an ESPnet experiment folder; empty if there are none."""
-    folder = Path(experiment) / "tensorboard"
-    train, train_epochs = split_epoch_means(read_scalars(folder / "train"))
-    return Curves(train, train_epochs, read_scalars(folder / "valid"))
-
-
-def split_epoch_means(scalars: Scalars) -> tuple[Scalars, Scalars]:
-    """Split what ESPnet writes under one tag: interval means and epoch means.
+    """Read the curves of an ESPnet experiment folder; empty if there are none.
 
     At the end of an epoch ESPnet writes the mean over the epoch after the mean over
     the last interval, often at the same step, and the epoch's number as `iter_epoch`.
     """
-    ends = set(scalars.get("iter_epoch", ([], []))[0])
-    intervals, epochs = {}, {}
+    folder = Path(experiment) / "tensorboard"
+    scalars = read_scalars(folder / "train")
+    ends = scalars.get("iter_epoch", ([], []))[0]
+    curves = Curves({}, {}, read_scalars(folder / "valid"))
     for tag, (steps, values) in scalars.items():
         last_of_step = np.append(np.diff(steps) > 0, True)
-        is_mean = np.isin(steps, list(ends)) & last_of_step
-        intervals[tag] = steps[~is_mean], values[~is_mean]
-        epochs[tag] = steps[is_mean], values[is_mean]
-    return intervals, epochs
+        is_mean = np.isin(steps, ends) & last_of_step
+        curves.train[tag] = steps[~is_mean], values[~is_mean]
+        curves.train_epochs[tag] = steps[is_mean], values[is_mean]
+    return curves
 
 
 def _last_run(events: list) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,6 @@ from espnet_uniwav.io.kaldi import thin
 from espnet_uniwav.io.output import check_output, file_of, write_text
 from espnet_uniwav.io.tables import TSV, markdown, read_rows, write_csv
 from espnet_uniwav.lab.report.page import (
-    Page,
     Row,
     Section,
     Table,
@@ -109,7 +108,7 @@ def score(
     write_text(output / "scores.md", text)
     sections = speech_sections(title, tables, chosen, speakers, players)
     save_sections(sections, output / "sections.json")
-    write_page(Page(title, "", [], sections), output / "index.html")
+    write_page(output / "index.html", title, sections)
     return text
 
 

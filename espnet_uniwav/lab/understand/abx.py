@@ -6,10 +6,8 @@ dynamic time warping; up to 10 instances of A, B and X in a cell, and 5 speakers
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,33 +20,19 @@ from espnet_uniwav.lab.align.items import (
     Item,
     make_items,
 )
-from espnet_uniwav.lab.report.page import Figure, Section, Table
-from espnet_uniwav.lab.report.pictures import to_data_uri
 from espnet_uniwav.lab.score.bootstrap import Estimate, draw, percentiles
-from espnet_uniwav.lab.understand.charts import (
-    LayerPanel,
-    draw_panels,
-    make_panel,
-    save_panels,
-)
-from espnet_uniwav.lab.understand.layer_scores import read_scores, write_scores
 from espnet_uniwav.lab.understand.states import Frames
 
 PHONE, *CONTEXT, SPEAKER = COLUMNS[3:]
 WITHIN, ACROSS = "within", "across"
-MEASURES = [f"{unit}_{speaker}" for unit in UNITS for speaker in (WITHIN, ACROSS)]
+OF_SPEAKERS = {WITHIN: "within speaker", ACROSS: "across speakers"}
+# Name -> title.
+MEASURES = {
+    f"{u}_{s}": f"{u} {words}" for u in UNITS for s, words in OF_SPEAKERS.items()
+}
 CHANCE = 0.5
 MAX_GROUP, MAX_X_ACROSS = 10, 5
 NOTHING = Estimate(*[float("nan")] * 3)
-TABLE, PICTURE = "abx.csv", "abx.png"
-CAPTION = (
-    "How often a phone is closer to another phone than to one of its own kind "
-    "(fastabx, as in ZeroSpeech: angular distance, dynamic time warping). Triphones "
-    "are compared in equal contexts, phonemes in any. Good: below the raw features and "
-    "the random encoder, and hardly higher across speakers than within one. Bad: near "
-    "chance, or much higher across speakers, where voices decide. Bars hold 95 %, "
-    "speakers drawn again."
-)
 
 
 @dataclass(frozen=True)
@@ -60,29 +44,26 @@ class AbxScore:
         layer: Name of the layer, see ``States``.
         errors: Error rate by measure, a share; NaN where there is nothing to compare.
         facts: More columns for the table.
-        seconds: Time it took.
     """
 
     system: str
     layer: str
     errors: dict[str, Estimate]
     facts: dict = field(default_factory=dict)
-    seconds: float = 0.0
 
     @property
     def row(self) -> dict:
         """Its line of the table."""
         row = {"system": self.system, "layer": self.layer}
-        for measure, error in self.errors.items():
-            row.update(zip(_columns(measure), error))
+        for m, error in self.errors.items():
+            row.update({m: error.value, f"{m}_low": error.low, f"{m}_high": error.high})
         return {**row, **self.facts}
 
     def __str__(self) -> str:
-        said = ", ".join(
-            f"{title(m)} {100 * e.value:.1f} %" for m, e in self.errors.items()
+        errors = (
+            f"{MEASURES[m]} {100 * e.value:.1f} %" for m, e in self.errors.items()
         )
-        place = f"{self.system}, {self.layer}"
-        return f"{place}: phone ABX errors: {said} ({self.seconds:.0f} s)"
+        return f"{self.system}, {self.layer}: phone ABX errors: {', '.join(errors)}"
 
 
 class AbxScorer:
@@ -119,12 +100,8 @@ class AbxScorer:
 
     def score(self, system: str, layer: str, states: np.ndarray) -> AbxScore:
         """Score the states (N, D) of one layer."""
-        start, errors = time.perf_counter(), {}
-        for unit in UNITS:
-            for speaker in (WITHIN, ACROSS):
-                errors[f"{unit}_{speaker}"] = self._error(unit, speaker, states)
-        seconds = time.perf_counter() - start
-        return AbxScore(system, layer, errors, self.facts, seconds)
+        errors = {m: self._error(*m.split("_"), states) for m in MEASURES}
+        return AbxScore(system, layer, errors, self.facts)
 
     def _error(self, unit: str, speaker: str, states: np.ndarray) -> Estimate:
         """Compare triphones in equal contexts, phonemes in any."""
@@ -202,97 +179,3 @@ def error_rate(pairs: np.ndarray, speakers: np.ndarray, errors: np.ndarray) -> E
     rates = np.where(totals > 0, draws @ sums.T / np.maximum(totals, 1), np.nan)
     value, *again = np.nanmean(rates, axis=1)
     return Estimate(float(value), *percentiles(again))
-
-
-def title(measure: str) -> str:
-    """A measure in words."""
-    return f"{measure.replace('_', ' ')} speaker" + "s" * measure.endswith(ACROSS)
-
-
-def write_abx(folder: Path, scores: list[AbxScore]) -> None:
-    """Write table and picture in the place of earlier ones; without scores neither."""
-    rows = [score.row for score in scores]
-    (folder / TABLE).unlink(missing_ok=True)
-    if rows:
-        write_scores(folder / TABLE, rows)
-    save_panels(make_panels(rows), folder / PICTURE)
-
-
-def add_abx(section: Section, folder: Path) -> None:
-    """Show what ``write_abx`` wrote, if it did."""
-    if not (folder / TABLE).is_file():
-        return
-    rows = read_scores(folder / TABLE, ("system", "layer", *MEASURES))
-    if panels := make_panels(rows):
-        picture = to_data_uri(draw_panels(panels))
-        section.figures.append(Figure(picture, CAPTION, "Phone ABX"))
-    section.tables.append(
-        Table(
-            f"Phone ABX, errors in % ({rows[0]['items']:,.0f} items of "
-            f"{rows[0]['utterances']:.0f} utterances, chance {100 * CHANCE:.0f} %)",
-            ["system", "layer", *map(title, MEASURES)],
-            [
-                [row["system"], row["layer"], *(_cell(row, m) for m in MEASURES)]
-                for row in rows
-            ],
-        )
-    )
-
-
-def make_panels(rows: list[dict]) -> list[LayerPanel]:
-    """What to draw of each measure that has values."""
-    return [
-        make_panel(
-            title(measure),
-            "errors",
-            rows,
-            _columns(measure),
-            chance=CHANCE,
-            percent=True,
-        )
-        for measure in MEASURES
-        if not np.isnan([row[measure] for row in rows]).all()
-    ]
-
-
-def abx_notes(scores: list, num_aligned: int) -> list[str]:
-    """Say what was not compared, and which layer of each system has fewest errors.
-
-    Args:
-        scores: Of any measures.
-        num_aligned: Utterances that could be compared.
-    """
-    scores = [score for score in scores if isinstance(score, AbxScore)]
-    if not scores:
-        return []
-    notes, first = [], scores[0]
-    if (found := first.facts["utterances"]) < num_aligned:
-        notes.append(
-            f"Phone ABX is measured on {found} of {num_aligned} utterances, since it "
-            "needs all of their frames. A larger --max_frames takes more."
-        )
-    if empty := [m for m in MEASURES if np.isnan(first.errors[m].value)]:
-        notes.append(
-            f"Phone ABX is not measured for {' and '.join(map(title, empty))}: nothing "
-            "to compare. Use more utterances of each speaker, and several speakers."
-        )
-    for system in dict.fromkeys(score.system for score in scores):
-        own = [score for score in scores if score.system == system]
-        best = {m: min(own, key=lambda score: score.errors[m].value) for m in MEASURES}
-        said = ", ".join(
-            f"{title(m)} {100 * score.errors[m].value:.1f} % ({score.layer})"
-            for m, score in best.items()
-            if not np.isnan(score.errors[m].value)
-        )
-        if said:
-            notes.append(f"Phone ABX, fewest errors of {system}: {said}.")
-    return notes
-
-
-def _columns(measure: str) -> tuple[str, str, str]:
-    """Of the table: value and limits of the interval."""
-    return measure, f"{measure}_low", f"{measure}_high"
-
-
-def _cell(row: dict, measure: str) -> str:
-    return f"{Estimate(*(100 * row[name] for name in _columns(measure))):.1f}"

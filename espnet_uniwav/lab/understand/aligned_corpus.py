@@ -24,12 +24,10 @@ class Corpus:
     """Utterances and their phones.
 
     Attributes:
-        folder: Kaldi data folder.
         utterances: In the order of their speakers and names.
         alignments: Phones of each utterance; empty if nothing is aligned.
     """
 
-    folder: Path
     utterances: list[Utterance]
     alignments: dict[str, list[Segment]]
 
@@ -75,7 +73,7 @@ def read_corpus(
     chosen = thin_by_speaker(aligned if aligned_only else found, count)
     names = {u.name for u in chosen}
     own = {name: value for name, value in alignments.items() if name in names}
-    return Corpus(folder, chosen, own)
+    return Corpus(chosen, own)
 
 
 def missing_parts(

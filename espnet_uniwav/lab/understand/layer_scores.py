@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,10 @@ def phone_labels(frames: Frames, alignments: dict[str, list[Segment]]) -> np.nda
 
     Empty without an alignment, and in silence, which can be detected by loudness alone.
     """
-    labels = []
-    for utterance, length, kept in zip(frames.utterances, frames.lengths, frames.kept):
-        segments = alignments.get(utterance.name)
-        if segments is None:
-            labels.append(np.full(len(kept), UNLABELLED))
-        else:
-            labels.append(frame_labels(segments, length, frames.frame_rate)[kept])
+    labels = [
+        frame_labels(alignments.get(u.name, ()), length, frames.frame_rate)[kept]
+        for u, length, kept in zip(frames.utterances, frames.lengths, frames.kept)
+    ]
     labels = np.concatenate(labels)
     return np.where(labels == SILENCE, UNLABELLED, labels)
 
@@ -135,9 +133,7 @@ class LayerScorer:
             SPEAKERS: speaker_labels(frames),
         }
         self.labels = {k: v for k, v in labels.items() if _num_classes(v) > 1}
-        fit_labels = phone_labels(fit_frames, alignments) if fit_frames else None
-        enough = fit_labels is not None and _num_classes(fit_labels) > 1
-        self.fit_labels = fit_labels if enough else None
+        self.fit_labels = phone_labels(fit_frames, alignments) if fit_frames else None
 
     def score(
         self,
@@ -156,35 +152,33 @@ class LayerScorer:
         """
         if not self.labels:
             return
-        units = np.stack(
-            [
-                kmeans(states, self.num_clusters, self.seed + run)[1]
-                for run in range(self.num_runs)
-            ]
-        )
-        for target, labels in self.labels.items():
-            place = (target, system, layer)
-            known = labels != UNLABELLED
-            frames = labels[known], self.owner[known]
-            yield self._information(place, units[:, known], *frames)
-            if target == SPEAKERS:
-                yield self._speaker_probe(place, states[known], *frames)
-            elif self.fit_labels is not None and fit_states is not None:
-                yield self._phone_probe(place, fit_states, states[known], *frames)
+        seeds = range(self.seed, self.seed + self.num_runs)
+        units = [kmeans(states, self.num_clusters, seed)[1] for seed in seeds]
+        for information in self.score_codes(system, layer, *units):
+            yield information
+            target = information.target
+            if target == SPEAKERS or _num_classes(self.fit_labels) > 1:
+                found = self._probe(target, states, fit_states)
+                yield LayerScore(PROBE, target, system, layer, *found)
 
     def score_codes(
-        self, system: str, name: str, codes: np.ndarray
+        self, system: str, name: str, *units: np.ndarray
     ) -> Iterator[LayerScore]:
-        """Score the codes (N,) of the held-out frames, without clustering."""
-        for target, labels in self.labels.items():
-            known = labels != UNLABELLED
-            place = (target, system, name)
-            yield self._information(
-                place, codes[None, known], labels[known], self.owner[known]
-            )
+        """Score units (N,) of the held-out frames, of one or more runs."""
+        for target in self.labels:
+            found = self._information(target, units)
+            yield LayerScore(INFORMATION, target, system, name, *found)
 
-    def _information(self, place, units, labels, owner) -> LayerScore:
+    def _labelled(self, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(N,) whether frames have a label; and label and utterance of those."""
+        known = self.labels[target] != UNLABELLED
+        return known, self.labels[target][known], self.owner[known]
+
+    def _information(self, target: str, units: Sequence[np.ndarray]) -> tuple:
+        """Sums, counts and facts of a score."""
+        known, labels, owner = self._labelled(target)
         codes = np.unique(labels, return_inverse=True)[1]
+        units = [run[known] for run in units]
         runs = [mutual_information(run, codes, owner) for run in units]
         entropy = runs[0].entropy
         facts = {
@@ -197,31 +191,28 @@ class LayerScorer:
             "runs": len(units),
             **_sizes(labels, owner),
         }
-        sums = np.stack([run.sums for run in runs])
-        return LayerScore(INFORMATION, *place, sums, runs[0].counts, facts)
+        return np.stack([run.sums for run in runs]), runs[0].counts, facts
 
-    def _phone_probe(self, place, fit_states, states, labels, owner) -> LayerScore:
-        known = self.fit_labels != UNLABELLED
-        fit_labels = self.fit_labels[known]
-        right = probe(fit_states[known], fit_labels, states, labels)
-        facts = {"chance": chance(fit_labels, labels), "fit_frames": len(fit_labels)}
-        return _share(place, right, labels, owner, facts)
-
-    def _speaker_probe(self, place, states, labels, owner) -> LayerScore:
-        right = probe_halves(states, labels, owner, self.seed)
-        facts = {"chance": chance(labels, labels), "fit_frames": len(labels) // 2}
-        return _share(place, right, labels, owner, facts)
-
-
-def _share(place, right, labels, owner, facts: dict) -> LayerScore:
-    utterances = np.unique(owner, return_inverse=True)[1]
-    sums, counts = np.bincount(utterances, weights=right), np.bincount(utterances)
-    facts = {**facts, **_sizes(labels, owner)}
-    return LayerScore(PROBE, *place, sums[None], counts, facts)
+    def _probe(
+        self, target: str, states: np.ndarray, fit_states: np.ndarray | None
+    ) -> tuple:
+        """Sums, counts and facts of a score."""
+        known, labels, owner = self._labelled(target)
+        if target == SPEAKERS:
+            fit_labels, fit_frames = labels, len(labels) // 2
+            right = probe_halves(states[known], labels, owner, self.seed)
+        else:
+            usable = self.fit_labels != UNLABELLED
+            fit_labels, fit_frames = self.fit_labels[usable], usable.sum()
+            right = probe(fit_states[usable], fit_labels, states[known], labels)
+        facts = {"chance": chance(fit_labels, labels), "fit_frames": fit_frames}
+        utterances = np.unique(owner, return_inverse=True)[1]
+        sums = np.bincount(utterances, weights=right)[None]
+        return sums, np.bincount(utterances), {**facts, **_sizes(labels, owner)}
 
 
-def _num_classes(labels: np.ndarray) -> int:
-    return len(np.unique(labels[labels != UNLABELLED]))
+def _num_classes(labels: np.ndarray | None) -> int:
+    return 0 if labels is None else len({*labels.tolist()} - {UNLABELLED})
 
 
 def _sizes(labels: np.ndarray, owner: np.ndarray) -> dict:
@@ -250,15 +241,11 @@ def difference_rows(scores: list[LayerScore]) -> list[dict]:
     groups: dict[tuple[str, str], dict[str, list[LayerScore]]] = {}
     for s in scores:
         groups.setdefault((s.measure, s.target), {}).setdefault(s.system, []).append(s)
-    rows = []
-    for (measure, target), systems in groups.items():
-        names = list(systems)
-        for i, system in enumerate(names):
-            for other in names[i + 1 :]:
-                row = {"measure": measure, "target": target}
-                row.update(_compare(systems[system], systems[other]))
-                rows.append(row)
-    return rows
+    return [
+        {"measure": measure, "target": target, **_compare(*pair)}
+        for (measure, target), systems in groups.items()
+        for pair in combinations(systems.values(), 2)
+    ]
 
 
 def _compare(scores: list[LayerScore], others: list[LayerScore]) -> dict:
@@ -286,22 +273,19 @@ def write_scores(path: Path, rows: list[dict]) -> None:
     write_csv(path, ({k: _round(v) for k, v in row.items()} for row in rows))
 
 
-def read_scores(path: Path, needed: Iterable[str] = ("target", "system")) -> list[dict]:
+def read_scores(path: Path) -> list[dict]:
     """Read a table of ``write_scores``; numbers are parsed.
-
-    Args:
-        path: Table to read.
-        needed: Columns that it must have.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it has a header line without these columns; it may be empty.
+        ValueError: If it is another table; it may be empty.
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such table; make it with `uniwav understand`"
         )
-    _, rows = read_rows(path, needed if path.read_bytes().strip() else ())
+    needed = ("system", "layer") if path.read_bytes().strip() else ()
+    _, rows = read_rows(path, needed)
     return [{name: _parse(name, cell) for name, cell in r.items()} for _, r in rows]
 
 

@@ -15,7 +15,7 @@ from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.kaldi import thin_by_speaker
 from espnet_uniwav.io.output import check_output
-from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer, abx_notes
+from espnet_uniwav.lab.understand.abx import AbxScore, AbxScorer
 from espnet_uniwav.lab.understand.aligned_corpus import (
     Corpus,
     has_fastabx,
@@ -26,7 +26,12 @@ from espnet_uniwav.lab.understand.aligned_corpus import (
 from espnet_uniwav.lab.understand.charts import RANDOM, RAW
 from espnet_uniwav.lab.understand.layer_scores import NUM_RUNS, LayerScore, LayerScorer
 from espnet_uniwav.lab.understand.section import write_understanding
-from espnet_uniwav.lab.understand.states import FEATURES, States, collect_states
+from espnet_uniwav.lab.understand.states import (
+    FEATURES,
+    States,
+    collect_states,
+    estimate_frames,
+)
 
 NamedFolder = tuple[str, Path]
 
@@ -75,19 +80,21 @@ def understand(
     """
     check_output(output, folder=True)
     _check_names([name for name, _ in (*checkpoint, *codes)])
-    _check_counts(runs=runs, clusters=clusters, max_frames=max_frames)
     alignments = read_alignments(alignment)
     held_out = read_corpus(data, alignments, num_utterances)
     fit = None
     if fit_data and alignments:
         fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
     notes = list(_print(missing_parts(held_out, fit, abx)))
-    abx = abx and has_fastabx() and bool(alignments)
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
-    measurement = Measurement(held_out, fit, max_frames, conf, abx)
-    found = measurement.score_all(make_systems(checkpoint, seed), codes, device)
-    scores = sorted(_print(found), key=lambda score: score.system == RAW)
-    notes += _print(abx_notes(scores, len(held_out.alignments)))
+    with_abx = abx and has_fastabx() and bool(held_out.alignments)
+    scores = []
+    for number, (name, model) in enumerate(make_systems(checkpoint, seed)):
+        system = System(name, model.to(device), held_out, max_frames, number == 0)
+        scores += _print(system.score_layers(fit, codes if number == 0 else (), conf))
+        if with_abx:
+            scores += _print(system.score_abx(seed))
+    scores.sort(key=lambda score: score.system == RAW)
     write_understanding(output, scores, notes, shlex.join(sys.argv))
     return f"{output}: {len(scores)} scores"
 
@@ -111,88 +118,66 @@ def make_systems(
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What is measured of every system.
+class System:
+    """A model, and what it is measured on.
 
     Attributes:
-        held_out: Measured on.
-        fit: Fitted on.
-        max_frames: Of either.
-        conf: Further arguments of ``LayerScorer``.
-        abx: Measure phone ABX too.
+        name: Of the model.
+        model: On its device.
+        corpus: Held-out utterances.
+        max_frames: Of a corpus; more are thinned.
+        with_raw: Measure the raw features too.
     """
 
-    held_out: Corpus
-    fit: Corpus | None
+    name: str
+    model: UniWav
+    corpus: Corpus
     max_frames: int
-    conf: dict
-    abx: bool = False
+    with_raw: bool
 
-    def score_all(
-        self,
-        systems: Iterable[tuple[str, UniWav]],
-        codes: Sequence[NamedFolder],
-        device: str,
-    ) -> Iterator[LayerScore | AbxScore]:
-        """Score all systems; the raw features and codes with the first one."""
-        for number, (name, model) in enumerate(systems):
-            more = dict(with_raw=True, codes=codes) if number == 0 else {}
-            yield from self.score(name, model.to(device), **more)
-
-    def score(
-        self,
-        name: str,
-        model: UniWav,
-        with_raw: bool = False,
-        codes: Sequence[NamedFolder] = (),
-    ) -> Iterator[LayerScore | AbxScore]:
-        """Score all layers of a system.
+    def score_layers(
+        self, fit: Corpus | None, codes: Sequence[NamedFolder], conf: dict
+    ) -> Iterator[LayerScore]:
+        """Score all layers, and codes.
 
         Args:
-            name: Of the system.
-            model: On its device.
-            with_raw: Score the raw features too.
-            codes: To be scored too.
+            fit: To fit the phone probe on.
+            codes: Name and folder of each.
+            conf: Further arguments of ``LayerScorer``.
         """
-        states = collect_states(model, self.held_out.utterances, self.max_frames)
-        alignments, fit_states = dict(self.held_out.alignments), None
-        if self.fit is not None:
-            alignments.update(self.fit.alignments)
-            fit_states = collect_states(model, self.fit.utterances, self.max_frames)
-        fit_frames = fit_states.frames if fit_states else None
-        scorer = LayerScorer(states.frames, alignments, fit_frames, **self.conf)
-        for system, layer, values in _layers(name, states, with_raw):
-            fit_values = fit_states.layers[layer] if fit_states else None
-            yield from scorer.score(system, layer, values, fit_values)
+        states = collect_states(self.model, self.corpus.utterances, self.max_frames)
+        alignments, fit_frames, fit_layers = self.corpus.alignments, None, {}
+        if fit is not None:
+            alignments = {**alignments, **fit.alignments}
+            fitted = collect_states(self.model, fit.utterances, self.max_frames)
+            fit_frames, fit_layers = fitted.frames, fitted.layers
+        scorer = LayerScorer(states.frames, alignments, fit_frames, **conf)
+        for system, layer, values in self._layers(states):
+            yield from scorer.score(system, layer, values, fit_layers.get(layer))
         for own, folder in codes:
             for k, found in enumerate(states.frames.pick(read_codes(folder))):
                 yield from scorer.score_codes(own, f"code {k + 1}", found)
-        if not self.abx:
-            return
-        if (step := states.frames.step) > 1:
-            aligned = [
-                u
-                for u in self.held_out.utterances
-                if u.name in self.held_out.alignments
-            ]
-            fewer = thin_by_speaker(aligned, len(aligned) // step)
-            states = fit_states = None  # The room of the new ones.
-            states = collect_states(model, fewer)
-        device = next(model.parameters()).device
-        abx_scorer = AbxScorer(states.frames, alignments, self.conf["seed"], device)
-        for place in _layers(name, states, with_raw):
-            yield abx_scorer.score(*place)
 
+    def score_abx(self, seed: int) -> Iterator[AbxScore]:
+        """Score phone ABX on about ``max_frames`` frames, which are neighbours."""
+        utterances, alignments = self.corpus.utterances, self.corpus.alignments
+        _, step = estimate_frames(self.model, utterances, self.max_frames)
+        aligned = [u for u in utterances if u.name in alignments]
+        states = collect_states(
+            self.model, thin_by_speaker(aligned, len(aligned) // step)
+        )
+        device = next(self.model.parameters()).device
+        scorer = AbxScorer(states.frames, alignments, seed, device)
+        for place in self._layers(states):
+            yield scorer.score(*place)
 
-def _layers(
-    name: str, states: States, with_raw: bool
-) -> Iterator[tuple[str, str, np.ndarray]]:
-    """System, layer and states of each layer."""
-    for layer, values in states.layers.items():
-        if layer != FEATURES:
-            yield name, layer, values
-        elif with_raw:
-            yield RAW, layer, values
+    def _layers(self, states: States) -> Iterator[tuple[str, str, np.ndarray]]:
+        """System, layer and states of each layer."""
+        for layer, values in states.layers.items():
+            if layer != FEATURES:
+                yield self.name, layer, values
+            elif self.with_raw:
+                yield RAW, layer, values
 
 
 def _print(found: Iterable) -> Iterator:
@@ -209,10 +194,3 @@ def _check_names(names: list[str]) -> None:
             "--checkpoint, --codes: expected a different name for each, found "
             f"{twice} twice; give names with NAME=FOLDER"
         )
-
-
-def _check_counts(**counts: int | None) -> None:
-    for option, value in counts.items():
-        least = 2 if option == "clusters" else 1
-        if value is not None and value < least:
-            raise ValueError(f"--{option}: expected {least} or more, found {value}")

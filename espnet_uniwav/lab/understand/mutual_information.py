@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlogy
 
+PERMUTATIONS = 5
 SMOOTHING = tuple(10.0 ** (k / 2) for k in range(-1, 9))
 
 
@@ -48,34 +49,6 @@ class Information:
         return float(self.sums.sum() / self.counts.sum())
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Counts per utterance and value: of value ``value[i]`` in ``utterance[i]``."""
-
-    utterance: np.ndarray
-    value: np.ndarray
-    counts: np.ndarray
-    totals: np.ndarray
-
-    @classmethod
-    def count(cls, utterances: np.ndarray, values: np.ndarray) -> _Cells:
-        totals = np.bincount(values)
-        keys = utterances.astype(np.int64) * len(totals) + values
-        keys, counts = np.unique(keys, return_counts=True)
-        return cls(*np.divmod(keys, len(totals)), counts, totals)
-
-    def rest(self) -> np.ndarray:
-        """Count of each cell's value in all other utterances."""
-        return self.totals[self.value] - self.counts
-
-    def sums(self) -> tuple[float, np.ndarray]:
-        """sum n log n of the totals n, and (U,) the same without each utterance."""
-        total, rest = self.totals[self.value], self.rest()
-        change = np.bincount(self.utterance, xlogy(rest, rest) - xlogy(total, total))
-        whole = float(xlogy(self.totals, self.totals).sum())
-        return whole, whole + change
-
-
 def mutual_information(
     units: np.ndarray, labels: np.ndarray, utterances: np.ndarray
 ) -> Information:
@@ -89,21 +62,20 @@ def mutual_information(
     Raises:
         ValueError: If fewer than two utterances have frames.
     """
-    utterances = np.unique(utterances, return_inverse=True)[1]
-    lengths = np.bincount(utterances)
+    owner = np.unique(utterances, return_inverse=True)[1]
+    lengths = np.bincount(owner)
     if len(lengths) < 2:
         raise ValueError(
             "mutual information: expected labelled frames of at least two utterances, "
             f"found {len(lengths)}; use more utterances"
         )
-    size = int(labels.max()) + 1
-    joint = _Cells.count(utterances, units.astype(np.int64) * size + labels)
-    unit, label = (_Cells.count(utterances, values) for values in (units, labels))
-    plug_in, jackknife = _table_estimates(joint, unit, label, lengths)
-    entropy = np.log(lengths.sum()) - label.sums()[0] / lengths.sum()
+    pairs = units.astype(np.int64) * (labels.max() + 1) + labels
+    joint, unit, label = (_Counts.of(x, owner) for x in (pairs, units, labels))
+    plug_in, jackknife = _table_estimates(joint, unit, label, owner)
+    entropy = np.log(len(owner)) - label.sums(owner)[0] / len(owner)
     bits = np.log(2.0)
     return Information(
-        sums=_held_out(joint, unit, label, lengths, size) / bits,
+        sums=_held_out(joint, unit, label, owner) / bits,
         counts=lengths,
         jackknife=float(jackknife / bits),
         plug_in=float(plug_in / bits),
@@ -111,55 +83,73 @@ def mutual_information(
     )
 
 
-def _table_estimates(joint, unit, label, lengths) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Counts:
+    """Frames that have the value of each frame, both (N,).
+
+    Attributes:
+        own: In the same utterance.
+        rest: In all other utterances.
+    """
+
+    own: np.ndarray
+    rest: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, owner: np.ndarray) -> _Counts:
+        own = _repeats(values.astype(np.int64) * (owner.max() + 1) + owner)
+        return cls(own, _repeats(values) - own)
+
+    def sums(self, owner: np.ndarray) -> tuple[float, np.ndarray]:
+        """sum n log n of all values' counts n, and (U,) the same without each owner."""
+        total = self.own + self.rest
+        whole = float(np.log(total).sum())
+        change = xlogy(self.rest, self.rest) - xlogy(total, total)
+        return whole, whole + np.bincount(owner, change / self.own)
+
+
+def _repeats(values: np.ndarray) -> np.ndarray:
+    """How often each value (N,) is found among all."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return counts[places]
+
+
+def _table_estimates(joint, unit, label, owner) -> tuple[float, float]:
     """Plug-in and jackknife (nats).
 
     I = log N + 1/N (sum_cy n_cy log n_cy - sum_c n_c log n_c - sum_y n_y log n_y);
     the jackknife is U I - (U - 1) mean_u I(without u).
     """
     (both, both_less), (one, one_less), (other, other_less) = (
-        cells.sums() for cells in (joint, unit, label)
+        counts.sums(owner) for counts in (joint, unit, label)
     )
-    total, rest, number = lengths.sum(), lengths.sum() - lengths, len(lengths)
+    total, lengths = len(owner), np.bincount(owner)
+    rest, number = total - lengths, len(lengths)
     plug_in = np.log(total) + (both - one - other) / total
     without = np.log(rest) + (both_less - one_less - other_less) / rest
     return plug_in, number * plug_in - (number - 1) * without.mean()
 
 
-def _held_out(joint, unit, label, lengths, size: int) -> np.ndarray:
+def _held_out(joint, unit, label, owner) -> np.ndarray:
     """(U,) log p(label | unit) / p(label) (nats), summed over each utterance's frames.
 
     Both are counted in the other utterances; p(label | unit) is drawn towards p(label)
     by as many frames as predict best, the same number for all units.
     """
-    units, labels = np.divmod(joint.value, size)
-    prior = _lookup(label, joint.utterance, labels) / (
-        lengths.sum() - lengths[joint.utterance]
-    )
-    known = prior > 0
-    together, alone = joint.rest()[known], _lookup(unit, joint.utterance, units)[known]
-    prior, weights = prior[known], joint.counts[known]
+    known = label.rest > 0
+    together, alone, same = (x.rest[known] for x in (joint, unit, label))
+    prior = same / (len(owner) - np.bincount(owner)[owner[known]])
+    number = owner.max() + 1
 
     def score(smoothing: float) -> np.ndarray:
         drawn = (together + smoothing * prior) / (alone + smoothing)
-        return weights * np.log(drawn / prior)
+        return np.bincount(owner[known], np.log(drawn / prior), minlength=number)
 
-    best = max((score(smoothing) for smoothing in SMOOTHING), key=np.sum)
-    return np.bincount(joint.utterance[known], best, minlength=len(lengths))
-
-
-def _lookup(cells: _Cells, utterance: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Counts of values outside utterances; each pair must be among the cells."""
-    keys = cells.utterance * len(cells.totals) + cells.value
-    return cells.rest()[np.searchsorted(keys, utterance * len(cells.totals) + value)]
+    return max((score(smoothing) for smoothing in SMOOTHING), key=np.sum)
 
 
 def chance_information(
-    units: np.ndarray,
-    labels: np.ndarray,
-    utterances: np.ndarray,
-    permutations: int = 5,
-    seed: int = 0,
+    units: np.ndarray, labels: np.ndarray, utterances: np.ndarray, seed: int = 0
 ) -> float:
     """The held-out estimate if units and labels are independent (bits).
 
@@ -168,15 +158,12 @@ def chance_information(
     Args:
         units, labels, utterances: As for ``mutual_information``; the frames of an
             utterance are neighbours.
-        permutations: To average.
         seed: Of the permutations.
     """
     rng = np.random.default_rng(seed)
-    estimates = []
-    for _ in range(permutations):
-        others = exchange_labels(labels, utterances, rng)
-        estimates.append(mutual_information(units, others, utterances).held_out)
-    return float(np.mean(estimates))
+    others = (exchange_labels(labels, utterances, rng) for _ in range(PERMUTATIONS))
+    found = [mutual_information(units, own, utterances).held_out for own in others]
+    return float(np.mean(found))
 
 
 def exchange_labels(

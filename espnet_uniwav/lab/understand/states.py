@@ -90,7 +90,6 @@ def collect_states(
     model: UniWav,
     utterances: list[Utterance],
     max_frames: int | None = None,
-    batch_frames: int = BATCH_FRAMES,
 ) -> States:
     """Compute the states of all layers, reading every utterance once.
 
@@ -98,18 +97,16 @@ def collect_states(
         model: In eval mode; its device is used.
         utterances: Utterances to read.
         max_frames: Keep every step-th frame, so that about this many remain.
-        batch_frames: Frames of a batch, padding included.
 
     Raises:
         FileNotFoundError, ValueError: Naming a file that cannot be read.
     """
     rate = model.features.spec.frame_rate
-    estimates = [math.ceil(seconds_of(u.path) * rate) for u in utterances]
-    step = math.ceil(sum(estimates) / max_frames) if max_frames else 1
+    estimates, step = estimate_frames(model, utterances, max_frames)
     pieces: dict[str, list] = {}
     lengths = np.zeros(len(utterances), int)
     with tqdm(total=len(utterances), desc="states", unit="utt", disable=None) as bar:
-        for batch in make_batches(estimates, batch_frames):
+        for batch in make_batches(estimates, BATCH_FRAMES):
             states, found = _run(model, [utterances[i].path for i in batch])
             for name, state in states.items():
                 places = pieces.setdefault(name, [None] * len(utterances))
@@ -119,6 +116,15 @@ def collect_states(
             bar.update(len(batch))
     layers = {name: np.concatenate(pieces.pop(name)) for name in list(pieces)}
     return States(Frames(utterances, lengths, step, rate), layers)
+
+
+def estimate_frames(
+    model: UniWav, utterances: list[Utterance], max_frames: int | None
+) -> tuple[list[int], int]:
+    """Frames of each utterance, about, and the step that keeps about ``max_frames``."""
+    rate = model.features.spec.frame_rate
+    estimates = [math.ceil(seconds_of(u.path) * rate) for u in utterances]
+    return estimates, math.ceil(sum(estimates) / max_frames) if max_frames else 1
 
 
 @torch.inference_mode()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from factories import ROOT
 
-from espnet_uniwav.lab.report.page import Clip, Page, Row, Section, write_page
-from espnet_uniwav.lab.report.pictures import audio_data_uri, spectrogram
+from espnet_uniwav.lab.report.page import Row, Section, write_page
+from espnet_uniwav.lab.report.pictures import make_clips
 
 SCRIPT = (ROOT / "egs2/mini_speech/ssl1/local/check_report.py").resolve()
 SPEC = importlib.util.spec_from_file_location("check_report", SCRIPT)
@@ -25,11 +25,12 @@ needs_browser = pytest.mark.skipif(
 
 def write(path: Path, html: str = "", audio: str | None = None) -> Path:
     speech = 0.1 * np.sin(np.arange(8000) / 10.0)
-    clip = Clip(
-        "Tone", audio or audio_data_uri(speech, 16000), spectrogram(speech, 16000, 0.0)
-    )
-    section = Section("Sound", rows=[Row("a tone", [clip])], html=html)
-    return write_page(Page("Page", "", [], [section]), path / "index.html")
+    (clip,) = make_clips({"Tone": (speech, [])}, 16000)
+    clip.audio = audio or clip.audio
+    section = Section("Sound", rows=[Row("a tone", [clip])])
+    page = write_page(path / "index.html", "Page", [section])
+    page.write_text(page.read_text().replace("</main>", f"{html}</main>"))
+    return page
 
 
 @needs_browser

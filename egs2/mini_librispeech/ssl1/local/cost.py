@@ -21,11 +21,17 @@ from pathlib import Path
 
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.tables import markdown, write_csv
-from espnet_uniwav.lab.report import pictures
-from espnet_uniwav.lab.understand.charts import COLOURS, RANDOM, RAW
-from espnet_uniwav.lab.understand.layer_scores import INFORMATION, PHONES, PROBE
+from espnet_uniwav.lab.report.line_charts import Chart, draw_charts
+from espnet_uniwav.lab.report.pictures import save_png
+from espnet_uniwav.lab.understand.charts import COLOURS, RANDOM, RAW, line
+from espnet_uniwav.lab.understand.layer_scores import (
+    INFORMATION,
+    PHONES,
+    PROBE,
+    read_scores,
+)
 from espnet_uniwav.lab.understand.measure import NamedFolder, understand
-from espnet_uniwav.lab.understand.section import read_scores, table_path
+from espnet_uniwav.lab.understand.section import table_path
 
 CPU_SECONDS = "cpu_seconds"
 EPOCH = re.compile(r"(\d+)epoch\.pth")
@@ -165,26 +171,19 @@ def _cell(rows: dict[str, dict], name: str) -> str:
     return f"{value} ({low} to {high}), {row['layer']}"
 
 
-@pictures.styled
 def draw(points: list[Point], best: dict[str, dict[str, dict]], path: Path) -> None:
     """Draw a panel for each measure, a line per run over CPU hours."""
-    figure, panels = pictures.new_figure(9.0, 3.6, columns=2)
-    names = list(dict.fromkeys(point.run for point in points))
-    for axes, (measure, rows) in zip(panels, best.items()):
-        for colour, name in zip(COLOURS, names):
+    charts = []
+    for measure, rows in best.items():
+        chart = Chart(YLABELS[measure], [], "CPU hours", percent=measure == PROBE)
+        for colour, name in zip(COLOURS, dict.fromkeys(point.run for point in points)):
             own = [point for point in points if point.run == name]
-            found = [rows[point.name] for point in own]
-            values = [row["value"] for row in found]
-            spans = [
-                [abs(row[k] - row["value"]) for row in found] for k in ("low", "high")
-            ]
             hours = [point.hours for point in own]
-            axes.errorbar(hours, values, spans, color=colour, label=name, marker="o")
-        pictures.draw_level(axes, rows[RAW]["value"], RAW)
-        axes.set(xlabel="CPU hours", ylabel=YLABELS[measure], xscale="log")
-    panels[1].yaxis.set_major_formatter(pictures.PERCENT)
-    panels[0].legend(loc="best")
-    pictures.save_png(figure, path)
+            found = [rows[point.name] for point in own]
+            chart.lines.append(line(name, found, hours, colour))
+        chart.lines.append(line(RAW, [rows[RAW]]))
+        charts.append(chart)
+    save_png(draw_charts(charts, (4.5, 3.6), log_x=True), path)
 
 
 def main(argv: list[str] | None = None) -> None:
