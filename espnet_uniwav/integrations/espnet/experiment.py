@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -95,9 +96,11 @@ def export(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    given = locals()
     if (folder is None) == (onnx is None):
         raise ValueError("expected one folder to write, OUT or --onnx OUT")
     if onnx:
+        _check_alone(given)
         from espnet_uniwav.apps.onnx import export_onnx
 
         return export_onnx(experiment, onnx)
@@ -120,6 +123,18 @@ def export(
         return said
     url = hub.push(folder, push, [*SHARED, CARD, META])
     return f"{said}; pushed: {url}"
+
+
+def _check_alone(given: dict) -> None:
+    """Refuse options that say nothing of ONNX graphs.
+
+    Raises:
+        ValueError: Naming them.
+    """
+    usual = inspect.signature(export).parameters
+    others = [key for key in given if given[key] != usual[key].default]
+    if extra := [f"--{key}" for key in others if key not in ("experiment", "onnx")]:
+        raise ValueError(f"--onnx takes no other option, found {', '.join(extra)}")
 
 
 def _text(path: Path | None) -> str:
