@@ -109,7 +109,7 @@ def export(
     if push and not data:
         raise ValueError("--push needs a model card: give --data and --licence")
     if push:
-        hub.require_token()
+        hub.check_push(push)
     if data and data.endswith(".md"):
         data = _text(Path(data))
     about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
