@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote
@@ -44,11 +45,14 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         place = unquote(self.path.partition("?")[0])
-        if place.startswith(f"/api/models/{NAME}"):
-            revision = place.partition("/revision/")[2] or "main"
-            number = len(self.commits) - 1 if revision == "main" else int(revision[-1])
-            siblings = [{"rfilename": path} for path in self.commits[number]]
-            oid = f"{number:040d}"
+        if self.commits and place.startswith(f"/api/models/{NAME}"):
+            revision = re.split("/revision/|/tree/", place)[1:] or ["main"]
+            number = -1 if revision == ["main"] else int(revision[0][-1])
+            files, oid = self.commits[number], f"{number % len(self.commits):040d}"
+            if "/tree/" in place:  # huggingface_hub 2
+                own = dict(type="file", oid=oid, size=0)
+                return self.answer(200, [{**own, "path": path} for path in files])
+            siblings = [{"rfilename": path} for path in files]
             return self.answer(200, {"id": NAME, "sha": oid, "siblings": siblings})
         start = f"/{NAME}/resolve/"
         if not place.startswith(start):
