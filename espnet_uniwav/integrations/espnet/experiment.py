@@ -100,10 +100,7 @@ def export(
     if (folder is None) == (onnx is None):
         raise ValueError("expected one folder to write, OUT or --onnx OUT")
     if onnx:
-        _check_alone(given)
-        from espnet_uniwav.apps.onnx import export_onnx
-
-        return export_onnx(experiment, onnx)
+        return _export_onnx(given)
     if bool(data) != bool(licence):
         raise ValueError("a model card needs both --data and --licence")
     if push and not data:
@@ -125,16 +122,19 @@ def export(
     return f"{said}; pushed: {url}"
 
 
-def _check_alone(given: dict) -> None:
-    """Refuse options that say nothing of ONNX graphs.
+def _export_onnx(given: dict) -> str:
+    """Write ONNX graphs; refuse the options that say nothing of them.
 
     Raises:
         ValueError: Naming them.
     """
+    from espnet_uniwav.apps.onnx import export_onnx
+
     usual = inspect.signature(export).parameters
     others = [key for key in given if given[key] != usual[key].default]
     if extra := [f"--{key}" for key in others if key not in ("experiment", "onnx")]:
         raise ValueError(f"--onnx takes no other option, found {', '.join(extra)}")
+    return export_onnx(given["experiment"], given["onnx"])
 
 
 def _text(path: Path | None) -> str:
