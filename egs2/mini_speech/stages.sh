@@ -66,7 +66,8 @@ with_cpu_seconds() {
     local folder=$1 status=0 TIMEFORMAT='%U %S'
     shift
     { time "$@" 2>&3; } 3>&2 2> "$folder/.cpu_seconds" || status=$?
-    echo "$(date +%s) $(cat "$folder/.cpu_seconds")" >> "$folder/cpu_seconds"
+    # some locales write a decimal comma
+    echo "$(date +%s) $(tr , . < "$folder/.cpu_seconds")" >> "$folder/cpu_seconds"
     rm "$folder/.cpu_seconds"
     return "$status"
 }

@@ -1,6 +1,6 @@
 """The HTTP interface of speech servers: ``POST /v1/audio/speech``, as OpenAI's.
 
-    curl http://127.0.0.1:8000/v1/audio/speech -o hello.wav \\
+    curl http://127.0.0.1:8000/v1/audio/speech -o hello.mp3 \\
         -d '{"model": "voices", "input": "Hello.", "voice": "default"}'
 
 Voices are the model's own and recordings in a folder, by name. Requests are answered
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ except ImportError as error:
 from espnet_uniwav.apps.tts.speaking import Synthesizer
 from espnet_uniwav.apps.tts.streaming import encode_chunks
 from espnet_uniwav.io.audio import FORMATS, encode_speech, read_speech
+from espnet_uniwav.io.input import read_lines
 
 OWN_VOICE = "default"
 ALIAS = "tts-1"  # the model that clients of OpenAI name unless told otherwise
@@ -106,11 +108,31 @@ def serve(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    synthesizer = Synthesizer.from_pretrained(model, device=device, vocoder=vocoder)
-    known = read_voices(voices, synthesizer.sample_rate)
-    app = make_app(synthesizer, str(model), known, max_characters, max_waiting)
-    print(f"http://{host}:{port} is ready: {', '.join(known)}. Ctrl-C ends it.")
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    with _listen(host, port) as listener:
+        synthesizer = Synthesizer.from_pretrained(model, device=device, vocoder=vocoder)
+        known = read_voices(voices, synthesizer.sample_rate)
+        app = make_app(synthesizer, str(model), known, max_characters, max_waiting)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        print(f"http://{host}:{port} is ready: {', '.join(known)}. Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket at an address.
+
+    Raises:
+        OSError: Naming the address, if it is in use or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror.partition(" (")[0]
+        raise OSError(
+            f"{host}:{port}: the server cannot listen there ({reason}); try another "
+            "--port or --host"
+        ) from error
 
 
 def read_voices(folder: Path | None, sample_rate: int) -> dict[str, Voice]:
@@ -128,7 +150,7 @@ def read_voices(folder: Path | None, sample_rate: int) -> dict[str, Voice]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in FORMATS:
             text = path.with_suffix(".txt")
-            said = text.read_text(encoding="utf-8").strip() if text.is_file() else ""
+            said = " ".join(read_lines(text)) if text.is_file() else ""
             voices[path.stem] = Voice(read_speech(path, sample_rate), said)
     if len(voices) == 1:
         raise ValueError(f"{folder}: expected recordings NAME.wav, found none")
@@ -262,12 +284,12 @@ def check_order(
         raise BadRequest(
             f"model: expected one of {list(models)}, found {model!r}", "model", 404
         )
-    if (voice := body.get("voice", OWN_VOICE)) not in voices:
+    if (voice := body.get("voice", OWN_VOICE)) not in list(voices):
         raise BadRequest(
             f"voice: expected one of {list(voices)}, found {voice!r}", "voice"
         )
     kind = body.get("response_format", "mp3")
-    if kind not in MEDIA_TYPES:
+    if kind not in list(MEDIA_TYPES):
         raise BadRequest(
             f"response_format: expected one of {list(MEDIA_TYPES)}, found {kind!r}",
             "response_format",
@@ -293,7 +315,7 @@ async def read_body(request: Request) -> dict:
             raise BadRequest(f"expected at most {MOST_BYTES} bytes", status=413)
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"expected a JSON object ({error})") from error
     if not isinstance(body, dict):
         raise BadRequest(f"expected a JSON object, found {type(body).__name__}")

@@ -18,6 +18,8 @@ NUMBERS = {
     "seconds": (float, 0.01, 3600),
     "max_seconds": (float, 0.1, 3600),
     "port": (int, 1, 65535),
+    "max_characters": (int, 1, 10**6),
+    "max_waiting": (int, 0, 10**6),
     "context": (float, 0, 3600),
     "num_workers": (int, 0, 1024),
     "num_utterances": (int, 1, 10**9),

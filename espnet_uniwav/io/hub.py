@@ -7,7 +7,7 @@ from pathlib import Path
 
 def is_on_hub(name: str | Path) -> bool:
     """Whether this can be a name on the hub, and is not a local file."""
-    parts = str(name).split("/")
+    parts = str(name).partition("@")[0].split("/")
     named = len(parts) == 2 and all(parts) and parts[0][0] not in ".~"
     return named and not Path(name).exists()
 
@@ -16,11 +16,11 @@ def at_revision(name: str | Path, revision: str | None) -> str | Path:
     """The name of a checkpoint at a revision of its repository; None: the newest.
 
     Raises:
-        ValueError: If it has a revision, but is not on the hub.
+        ValueError: If it is not on the hub, or names a revision itself.
     """
     if revision is None:
         return name
-    if not is_on_hub(name):
+    if not is_on_hub(name) or "@" in str(name):
         raise ValueError(f"{name}: expected OWNER/NAME on the hub, for a revision")
     return f"{name}@{revision}"
 
@@ -29,12 +29,14 @@ def download(name: str | Path, patterns: list[str], **options) -> Path:
     """Download a repository, unless it is in the hub's own cache.
 
     Args:
-        name: OWNER/NAME; or OWNER/NAME@REVISION: a branch, a tag or a commit.
+        name: OWNER/NAME; or OWNER/NAME@REVISION: a branch, a tag, a commit, or a pull
+            request (refs/pr/1).
         patterns: Wanted files.
         **options: Of ``snapshot_download``.
 
     Raises:
         FileNotFoundError: If it cannot be downloaded, with the reason.
+        ValueError: If nothing follows the @.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -44,7 +46,9 @@ def download(name: str | Path, patterns: list[str], **options) -> Path:
     )
 
     refused = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError)
-    repository, _, revision = str(name).partition("@")
+    repository, mark, revision = str(name).partition("@")
+    if mark and not revision:
+        raise ValueError(f"{name}: expected a revision behind @, found none")
     if revision:
         options["revision"] = revision
     try:
@@ -56,10 +60,22 @@ def download(name: str | Path, patterns: list[str], **options) -> Path:
         ) from error
 
 
-def require_token() -> None:
-    """Raise PermissionError if nobody is logged in to the hub on this machine."""
-    from huggingface_hub import get_token
+def check_push(name: str) -> None:
+    """Refuse a push that cannot succeed.
 
+    Raises:
+        ValueError: If the name is not OWNER/NAME.
+        PermissionError: If nobody is logged in to the hub on this machine.
+    """
+    from huggingface_hub import get_token
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo_id=name)
+    except ValueError as error:
+        raise ValueError(f"--push {name}: {_reason(error)}") from error
+    if "/" not in name:
+        raise ValueError(f"--push {name}: expected OWNER/NAME")
     if not get_token():
         raise PermissionError(
             "a push needs a token of Hugging Face's hub that may write, found none: "

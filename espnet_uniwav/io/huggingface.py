@@ -47,6 +47,8 @@ def find_rows(path: Path) -> dict[str, Iterable[Utterance]] | None:
     name, split, named = str(path), "", str(path).startswith(PREFIX)
     if named:
         name, split = _cut_split(name.removeprefix(PREFIX))
+    if not name:
+        raise ValueError(f"{path}: expected hf:NAME, found no name")
     parts = _audio_folders(Path(name))
     if not parts and (named or _is_stored(Path(name))):
         parts = _open(name)

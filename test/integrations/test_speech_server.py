@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import io
 import re
+import socket
 import threading
 import time
 
@@ -24,6 +25,7 @@ from espnet_uniwav.integrations.server import (  # noqa: E402
     Voice,
     make_app,
     read_voices,
+    serve,
 )
 
 RATE = 16000
@@ -131,9 +133,11 @@ def test_a_voice_of_a_folder(client, speaker):
     [
         (dict(voice="../me"), 400, "voice", "expected one of .'default', 'me'."),
         (dict(model="other"), 404, "model", "'voices', 'tts-1'"),
+        (dict(voice=["me"]), 400, "voice", "found .'me'."),
         (dict(input=" "), 400, "input", "expected a text"),
         (dict(input=["a"]), 400, "input", "expected a text"),
         (dict(input="a" * 101), 400, "input", "at most 100 characters, found 101"),
+        (dict(response_format={}), 400, "response_format", "found {}"),
         (dict(response_format="aac"), 400, "response_format", "'opus'"),
         (dict(speed=9), 400, "speed", "0.25 to 4.0, found 9"),
         (dict(speed="fast"), 400, "speed", "found 'fast'"),
@@ -151,6 +155,7 @@ def test_what_is_refused(client, fields, status, param, text):
 def test_no_json_and_too_much_of_it(client):
     assert client.post(SPEECH, content=b"{").status_code == 400
     assert client.post(SPEECH, json=["a"]).status_code == 400
+    assert client.post(SPEECH, content=b"[" * 100_000).status_code == 400
     assert client.post(SPEECH, content=b"x" * (2 << 20)).status_code == 413
     assert client.get(SPEECH).status_code == 405
 
@@ -196,6 +201,14 @@ def test_the_client_of_openai(client):
     assert [own.id for own in theirs.models.list()] == ["voices", "tts-1"]
 
 
+def test_a_port_in_use(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}: .*--port"):
+            serve(port=port)
+    assert "ready" not in capsys.readouterr().out
+
+
 def test_voices_of_a_folder(tmp_path):
     speech, _ = make_speech([8000])
     soundfile.write(tmp_path / "Ann.wav", speech[0].numpy(), 8000)
@@ -204,6 +217,9 @@ def test_voices_of_a_folder(tmp_path):
     voices = read_voices(tmp_path, RATE)
     assert list(voices) == [OWN_VOICE, "Ann"] and voices["Ann"].text == "Good morning."
     assert len(voices["Ann"].speech) == RATE
+    (tmp_path / "Ann.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(ValueError, match="Ann.txt.*UTF-8"):
+        read_voices(tmp_path, RATE)
     with pytest.raises(ValueError, match="expected recordings"):
         read_voices(_empty(tmp_path), RATE)
     with pytest.raises(FileNotFoundError, match="nowhere"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote
@@ -16,7 +17,7 @@ from espnet_uniwav import load
 from espnet_uniwav.core.checkpoint import save_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.io.folder import SHARED, find_folder, find_local
-from espnet_uniwav.io.hub import at_revision, push, require_token
+from espnet_uniwav.io.hub import at_revision, check_push, push
 
 NAME, TOKEN = "owner/model", "hf_right"
 
@@ -44,11 +45,14 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         place = unquote(self.path.partition("?")[0])
-        if place.startswith(f"/api/models/{NAME}"):
-            revision = place.partition("/revision/")[2] or "main"
-            number = len(self.commits) - 1 if revision == "main" else int(revision[1:])
-            siblings = [{"rfilename": path} for path in self.commits[number]]
-            oid = f"{number:040d}"
+        if self.commits and place.startswith(f"/api/models/{NAME}"):
+            revision = re.split("/revision/|/tree/", place)[1:] or ["main"]
+            number = -1 if revision == ["main"] else int(revision[0][-1])
+            files, oid = self.commits[number], f"{number % len(self.commits):040d}"
+            if "/tree/" in place:  # huggingface_hub 2
+                own = dict(type="file", oid=oid, size=0)
+                return self.answer(200, [{**own, "path": path} for path in files])
+            siblings = [{"rfilename": path} for path in files]
             return self.answer(200, {"id": NAME, "sha": oid, "siblings": siblings})
         start = f"/{NAME}/resolve/"
         if not place.startswith(start):
@@ -82,16 +86,15 @@ def hub(monkeypatch, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
     for key, value in (
-        ("ENDPOINT", url),
-        (
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            url + "/{repo_id}/resolve/{revision}/{filename}",
-        ),
-        ("HF_HUB_CACHE", str(tmp_path / "cache")),
-        ("HF_TOKEN_PATH", str(tmp_path / "token")),
+        ("constants.ENDPOINT", url),
+        ("constants.HUGGINGFACE_CO_URL_TEMPLATE", template),
+        ("file_download.HUGGINGFACE_CO_URL_TEMPLATE", template),
+        ("constants.HF_HUB_CACHE", str(tmp_path / "cache")),
+        ("constants.HF_TOKEN_PATH", str(tmp_path / "token")),
     ):
-        monkeypatch.setattr(f"huggingface_hub.constants.{key}", value)
+        monkeypatch.setattr(f"huggingface_hub.{key}", value, raising=False)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     yield Hub.commits
     server.shutdown()
@@ -113,6 +116,7 @@ def test_a_push_and_its_revisions(hub, tmp_path):
         (load(NAME, revision="v0"), models[0]),
         (UniWav.from_pretrained(NAME, revision="v0"), models[0]),
         (UniWav.from_pretrained(f"{NAME}@v1"), models[1]),
+        (load(f"{NAME}@refs/pr/0"), models[0]),
     ):
         for name, value in expected.state_dict().items():
             assert torch.equal(found.state_dict()[name], value)
@@ -123,7 +127,7 @@ def test_a_push_and_its_revisions(hub, tmp_path):
 
 def test_a_push_without_rights_or_network(hub, tmp_path, monkeypatch):
     save_checkpoint(make_model(), make_config(), tmp_path / "out")
-    require_token()
+    check_push(NAME)
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     with pytest.raises(OSError, match="out cannot be pushed to owner/model .*401"):
         push(tmp_path / "out", NAME, SHARED)
@@ -132,7 +136,10 @@ def test_a_push_without_rights_or_network(hub, tmp_path, monkeypatch):
         push(tmp_path / "out", NAME, SHARED)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(PermissionError, match="HF_TOKEN"):
-        require_token()
+        check_push(NAME)
+    for name in ("model", "owner/model@v1", "https://hub/owner/model"):
+        with pytest.raises(ValueError, match=f"--push {name}"):
+            check_push(name)
 
 
 def test_a_revision_is_of_the_hub(tmp_path):
@@ -140,3 +147,7 @@ def test_a_revision_is_of_the_hub(tmp_path):
     for name in ("small", tmp_path):
         with pytest.raises(ValueError, match="expected OWNER/NAME on the hub"):
             at_revision(name, "v1")
+    with pytest.raises(ValueError, match="owner/model@v1: expected OWNER/NAME"):
+        at_revision(f"{NAME}@v1", "v2")
+    with pytest.raises(ValueError, match="owner/model@: .*revision"):
+        find_folder(f"{NAME}@")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,8 @@ def export_onnx(name: str | Path, folder: str | Path) -> str:
     """
     check_output(folder, folder=True)
     _check_packages()
+    # Its warnings are of torchvision's operators, which no graph has.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     found, folder = read_checkpoint(name), Path(folder)
     if found.kind not in PARTS:
         whose = "" if KINDS[found.kind].network else ", whose network is ESPnet's"

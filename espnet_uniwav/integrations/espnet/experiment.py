@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -95,18 +96,17 @@ def export(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
+    given = locals()
     if (folder is None) == (onnx is None):
         raise ValueError("expected one folder to write, OUT or --onnx OUT")
     if onnx:
-        from espnet_uniwav.apps.onnx import export_onnx
-
-        return export_onnx(experiment, onnx)
+        return _export_onnx(given)
     if bool(data) != bool(licence):
         raise ValueError("a model card needs both --data and --licence")
     if push and not data:
         raise ValueError("--push needs a model card: give --data and --licence")
     if push:
-        hub.require_token()
+        hub.check_push(push)
     if data and data.endswith(".md"):
         data = _text(Path(data))
     about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
@@ -120,6 +120,21 @@ def export(
         return said
     url = hub.push(folder, push, [*SHARED, CARD, META])
     return f"{said}; pushed: {url}"
+
+
+def _export_onnx(given: dict) -> str:
+    """Write ONNX graphs; refuse the options that say nothing of them.
+
+    Raises:
+        ValueError: Naming them.
+    """
+    from espnet_uniwav.apps.onnx import export_onnx
+
+    usual = inspect.signature(export).parameters
+    others = [key for key in given if given[key] != usual[key].default]
+    if extra := [f"--{key}" for key in others if key not in ("experiment", "onnx")]:
+        raise ValueError(f"--onnx takes no other option, found {', '.join(extra)}")
+    return export_onnx(given["experiment"], given["onnx"])
 
 
 def _text(path: Path | None) -> str:

@@ -20,6 +20,7 @@ from espnet_uniwav.io.audio import write_speech
 from espnet_uniwav.io.data_sets import find_data_set
 from espnet_uniwav.io.input import LINE_ENDS, clean_id
 from espnet_uniwav.io.kaldi import write_data_folder
+from espnet_uniwav.io.output import check_output
 from espnet_uniwav.io.pipe import Pipe
 from espnet_uniwav.io.samples import read_sound, to_mono
 from espnet_uniwav.io.source import Utterance
@@ -35,6 +36,7 @@ def write_tables(source: Path, out: Path) -> str:
         source: A data set.
         out: Folder to write.
     """
+    check_output(out, folder=True)
     parts = find_data_set(source)
     if parts is None:
         raise ValueError(
@@ -52,7 +54,6 @@ def _write_part(utterances: Iterable[Utterance], folder: Path):
     """Write one data folder; returns the number of utterances, and what is skipped."""
     tables = {name: {} for name in ("wav.scp", "segments", "utt2spk", "text")}
     skips: list[Skip] = []
-    (folder / "audio").mkdir(parents=True, exist_ok=True)
     for recording in recordings_of(utterances):
         name = recording.utterances[0].utt
         if twice := [
@@ -73,7 +74,8 @@ def _write_part(utterances: Iterable[Utterance], folder: Path):
             tables["utt2spk"][cut.utt] = cut.speaker
             tables["text"][cut.utt] = re.sub(LINE_ENDS, " ", cut.text)
     if not tables["utt2spk"]:
-        raise ValueError(f"{folder}: no utterance can be used: {skips[:1]}")
+        first = f"{skips[0].path}: {skips[0].reason}" if skips else "there is none"
+        raise ValueError(f"{folder}: no utterance can be used: {first}")
     if all(row == f"{name} 0.0 -1" for name, row in tables["segments"].items()):
         del tables["segments"]
     if not any(tables["text"].values()):
@@ -89,6 +91,8 @@ def _locate(recording: Recording, path: Path) -> str:
     if isinstance(source, Pipe):
         return source
     if isinstance(source, Path):
+        if not source.is_file():
+            raise FileNotFoundError("no such audio file")
         found = str(source.absolute())
         if re.search(rf"[|\s]$|\n|{LINE_ENDS.pattern}", found):
             raise ValueError(f"expected a path for wav.scp, found {found!r}; rename it")
@@ -96,6 +100,7 @@ def _locate(recording: Recording, path: Path) -> str:
     sound = read_sound(source, check_rate)
     if not len(sound.samples):
         raise ValueError("no sample could be decoded")
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_speech(path, to_mono(sound.samples)[0], sound.rate)
     return str(path.absolute())
 

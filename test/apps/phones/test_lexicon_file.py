@@ -62,9 +62,9 @@ def test_it_comes_before_the_dictionary(lexicon):
     from espnet_uniwav.apps.phones.from_text import Phonemizer
 
     phonemize = Phonemizer(read_lexicon(lexicon))
-    read = phonemize("Hello, Zyxgorp's SQL-based K8s; {B}; hello there")
+    read = phonemize("Hello, Zyxgorp's SQL-based K8s; {SH}; hello there")
     assert " ".join(read) == (
-        "SIL B AA_E SIL Z IH K S_E S IY K W AH L B EY S T_E K EY T S_E SIL B_E SIL "
+        "SIL B AA_E SIL Z IH K S_E S IY K W AH L B EY S T_E K EY T S_E SIL SH_E SIL "
         "B AA_E DH EH R_E SIL"
     )
     assert Phonemizer({"use": ["B"]})("I use it")[2:3] == ["B_E"]

@@ -150,6 +150,13 @@ def test_push(tmp_path, monkeypatch):
     assert 'from_pretrained("owner/model")' in (tmp_path / "out/README.md").read_text()
 
 
+def test_onnx_takes_no_other_option(tmp_path):
+    args = ["voices", "--onnx", f"{tmp_path}/out", *CARD, "--push", "owner/model"]
+    with pytest.raises(SystemExit, match="found --half, --data, --licence, --push$"):
+        export([*args, "--half"])
+    assert not list(tmp_path.iterdir())
+
+
 def test_codec():
     from espnet2.bin.gan_codec_inference import AudioCoding
 

@@ -89,12 +89,28 @@ def test_tables_of_a_data_set(rows, datasets, tmp_path, capsys):
     assert "3 utterances, 1 skipped" in capsys.readouterr().out
 
 
+def test_tables_name_no_missing_file(tmp_path):
+    write(tmp_path / "in/a.wav", noise(0.5))
+    (tmp_path / "in/metadata.csv").write_text("file_name\na.wav\nb.wav\n")
+    assert "1 utterances, 1 skipped" in write_tables(tmp_path / "in", tmp_path / "out")
+    assert list(table(tmp_path / "out/wav.scp").values()) == [f"{tmp_path}/in/a.wav"]
+    assert "b.wav" in (tmp_path / "out/skipped.tsv").read_text()
+    (tmp_path / "in/a.wav").unlink()
+    with pytest.raises(ValueError, match="in/a.wav: .*no such audio file"):
+        write_tables(tmp_path / "in", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(OSError, match="metadata.csv.*folder"):
+        write_tables(tmp_path / "in", tmp_path / "in/metadata.csv")
+
+
 def test_audio_in_a_data_set_must_be_written_first(rows, datasets, tmp_path):
     save("parquet", rows, datasets, tmp_path / "in")
     with pytest.raises(ValueError, match="corpora.tables .*in OUT"):
         read_data_folder(f"hf:{tmp_path}/in:train")
     with pytest.raises(ValueError, match="found train, validation"):
         read_data_folder(tmp_path / "in")
+    with pytest.raises(ValueError, match="hf::train: .*no name"):
+        read_data_folder("hf::train")
     with pytest.raises(ValueError, match="split no, found train, validation"):
         read_data_folder(f"hf:{tmp_path}/in:no")
 
@@ -154,7 +170,7 @@ def test_manifest_of_lhotse_is_a_corpus(prepare, lhotse, tmp_path):
     assert segments["spk1-long1"] == "spk0-long0 1.0 1.75"
     found = {u.name: u for u in read_data_folder(tmp_path / "tables/wav.scp")}
     assert found["spk1-long1"].text == "words of long1"
-    assert not list((tmp_path / "tables/audio").iterdir())
+    assert not (tmp_path / "tables/audio").exists()
 
 
 def test_manifests_of_a_folder_are_splits(prepare, lhotse, tmp_path):
