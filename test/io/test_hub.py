@@ -93,6 +93,7 @@ def hub(monkeypatch, tmp_path):
         ("file_download.HUGGINGFACE_CO_URL_TEMPLATE", template),
         ("constants.HF_HUB_CACHE", str(tmp_path / "cache")),
         ("constants.HF_TOKEN_PATH", str(tmp_path / "token")),
+        ("constants.HF_HUB_OFFLINE", False),  # of the environment
     ):
         monkeypatch.setattr(f"huggingface_hub.{key}", value, raising=False)
     monkeypatch.setenv("HF_TOKEN", TOKEN)

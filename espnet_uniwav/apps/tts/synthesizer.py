@@ -125,13 +125,13 @@ class Synthesizer:
         """
         words = read_lexicon(lexicon) if lexicon else {}
         found = read_checkpoint(at_revision(model, revision), config)
+        network = found.load(SynthesizerNetwork).to(device)
         own = {k: v for k, v in found.model["speaking"].items() if v is not None}
         if words and own.get("text"):
             raise ValueError(
                 f"{lexicon}: a lexicon is for models of our English phones; {model} "
                 "reads texts by the tokenizer of its training"
             )
-        network = found.load(SynthesizerNetwork).to(device)
         vocoder = vocoder or (own.get("vocoder") and found.file(own["vocoder"]))
         use_vocoder(network.features, vocoder)
         settings = {field.name for field in fields_of(Sampling)} & set(own)

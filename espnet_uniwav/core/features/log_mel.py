@@ -73,6 +73,8 @@ class LogMel(AbsFeatures):
 
     def analyse(self, speech: Tensor) -> Tensor:
         """Map (B, S) samples to (B, ceil(S / hop), F) log-mel magnitudes."""
+        if not speech.shape[1]:
+            return speech.new_zeros(len(speech), 0, self.spec.dim)
         half = self.fft_size // 2
         spectrum = torch.stft(
             torch.nn.functional.pad(speech, (half, half - 1)),

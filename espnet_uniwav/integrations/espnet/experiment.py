@@ -96,45 +96,48 @@ def export(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    given = locals()
-    if (folder is None) == (onnx is None):
-        raise ValueError("expected one folder to write, OUT or --onnx OUT")
+    _check_options(locals())
     if onnx:
-        return _export_onnx(given)
-    if bool(data) != bool(licence):
-        raise ValueError("a model card needs both --data and --licence")
-    if push and not data:
-        raise ValueError("--push needs a model card: give --data and --licence")
-    if push:
-        hub.check_push(push)
-    if data and data.endswith(".md"):
-        data = _text(Path(data))
+        from espnet_uniwav.apps.onnx import export_onnx
+
+        return export_onnx(experiment, onnx)
     about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
     model = export_experiment(experiment, folder, model_file, half, whole)
     write_meta(folder)
     if data:
+        data = _text(Path(data)) if data.endswith(".md") else data
         write_card(folder, data, licence, name=name or push, **about)
     number = sum(p.numel() for p in model.parameters())
     said = f"{folder}: {number / 1e6:.1f} M parameters"
-    if not push:
-        return said
-    url = hub.push(folder, push, [*SHARED, CARD, META])
-    return f"{said}; pushed: {url}"
+    return f"{said}; pushed: {_push(folder, push)}" if push else said
 
 
-def _export_onnx(given: dict) -> str:
-    """Write ONNX graphs; refuse the options that say nothing of them.
+def _check_options(given: dict) -> None:
+    """Refuse options of ``export`` that do not go together, before it works.
 
     Raises:
         ValueError: Naming them.
+        OSError: If there is no right to push.
     """
-    from espnet_uniwav.apps.onnx import export_onnx
-
+    folder, onnx, data, name = (given[k] for k in ("folder", "onnx", "data", "push"))
+    if (folder is None) == (onnx is None):
+        raise ValueError("expected one folder to write, OUT or --onnx OUT")
     usual = inspect.signature(export).parameters
     others = [key for key in given if given[key] != usual[key].default]
-    if extra := [f"--{key}" for key in others if key not in ("experiment", "onnx")]:
+    extra = [f"--{key}" for key in others if key not in ("experiment", "onnx")]
+    if onnx and extra:
         raise ValueError(f"--onnx takes no other option, found {', '.join(extra)}")
-    return export_onnx(given["experiment"], given["onnx"])
+    if bool(data) != bool(given["licence"]):
+        raise ValueError("a model card needs both --data and --licence")
+    if name and not data:
+        raise ValueError("--push needs a model card: give --data and --licence")
+    if name:
+        hub.check_push(name)
+
+
+def _push(folder: str, name: str) -> str:
+    """Upload what a checkpoint shares; its address."""
+    return hub.push(folder, name, [*SHARED, CARD, META])
 
 
 def _text(path: Path | None) -> str:

@@ -14,6 +14,7 @@ from espnet_uniwav import load
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.core.checkpoint import load_checkpoint, save_checkpoint
+from espnet_uniwav.integrations.espnet.exported import META
 from espnet_uniwav.io.folder import CONFIG, WEIGHTS
 
 edit = command("edit")
@@ -268,7 +269,7 @@ def test_reader_wants_our_model(exp, tmp_path):
 @pytest.mark.integration
 def test_an_exported_model_speaks_alike(exp, folder, tmp_path):
     out = export_model(exp, tmp_path / "exported")
-    assert sorted(path.name for path in out.iterdir()) == [CONFIG, WEIGHTS]
+    assert sorted(path.name for path in out.iterdir()) == [CONFIG, META, WEIGHTS]
     speakers = [load(path) for path in (out, exp / "1epoch.pth")]
     found, expected = (own("bah.", num_steps=2) for own in speakers)
     assert np.array_equal(found, expected)

@@ -37,4 +37,4 @@ class DatasetBuilder(dataset_builder.DatasetBuilder):
         return (Path(data) / "token_list").is_file()
 
     def build(self, corpus: str, data: str, **others) -> None:
-        prepare.build(prepare.get_parser().parse_args([corpus, data]))
+        prepare.build(Path(corpus), Path(data))
