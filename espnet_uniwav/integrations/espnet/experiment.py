@@ -96,20 +96,11 @@ def export(
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
-    given = locals()
     if (folder is None) == (onnx is None):
         raise ValueError("expected one folder to write, OUT or --onnx OUT")
     if onnx:
-        _check_alone(given)
-        from espnet_uniwav.apps.onnx import export_onnx
-
-        return export_onnx(experiment, onnx)
-    if bool(data) != bool(licence):
-        raise ValueError("a model card needs both --data and --licence")
-    if push and not data:
-        raise ValueError("--push needs a model card: give --data and --licence")
-    if push:
-        hub.check_push(push)
+        return _export_onnx(locals())
+    _check_sharing(data, licence, push)
     if data and data.endswith(".md"):
         data = _text(Path(data))
     about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
@@ -119,22 +110,34 @@ def export(
         write_card(folder, data, licence, name=name or push, **about)
     number = sum(p.numel() for p in model.parameters())
     said = f"{folder}: {number / 1e6:.1f} M parameters"
-    if not push:
-        return said
-    url = hub.push(folder, push, [*SHARED, CARD, META])
-    return f"{said}; pushed: {url}"
+    if push:
+        said += f"; pushed: {hub.push(folder, push, [*SHARED, CARD, META])}"
+    return said
 
 
-def _check_alone(given: dict) -> None:
-    """Refuse options that say nothing of ONNX graphs.
+def _export_onnx(given: dict) -> str:
+    """Write ONNX graphs; refuse the options that say nothing of them.
 
     Raises:
         ValueError: Naming them.
     """
+    from espnet_uniwav.apps.onnx import export_onnx
+
     usual = inspect.signature(export).parameters
     others = [key for key in given if given[key] != usual[key].default]
     if extra := [f"--{key}" for key in others if key not in ("experiment", "onnx")]:
         raise ValueError(f"--onnx takes no other option, found {', '.join(extra)}")
+    return export_onnx(given["experiment"], given["onnx"])
+
+
+def _check_sharing(data: str | None, licence: str | None, push: str | None) -> None:
+    """Refuse half a card, and a push that cannot succeed."""
+    if bool(data) != bool(licence):
+        raise ValueError("a model card needs both --data and --licence")
+    if push and not data:
+        raise ValueError("--push needs a model card: give --data and --licence")
+    if push:
+        hub.check_push(push)
 
 
 def _text(path: Path | None) -> str:
