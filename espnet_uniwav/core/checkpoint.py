@@ -202,14 +202,19 @@ def untrained_model(folder: str | Path, seed: int = 0) -> nn.Module:
     """Build a ``UniWav`` with random weights from a checkpoint's configuration.
 
     Args:
-        folder: See ``load_checkpoint``.
+        folder: See ``read_checkpoint``.
         seed: Seed of the weights. Those of the feature space are the checkpoint's.
     """
     found = read_checkpoint(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = found.build(load_name(KINDS["uniwav"].network))
-    load_weights(model.features, found.path, ("features.",))
+    own = {
+        name.removeprefix("features."): tensor
+        for name, tensor in rename_tensors(found.weights(), found.kind).items()
+        if name.startswith("features.")
+    }
+    load_strictly(model.features, own, str(found.path))
     return model.eval()
 
 

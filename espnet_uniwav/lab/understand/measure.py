@@ -82,9 +82,8 @@ def understand(
     _check_names([name for name, _ in (*checkpoint, *codes)])
     alignments = read_alignments(alignment)
     held_out = read_corpus(data, alignments, num_utterances)
-    fit = None
-    if fit_data and alignments:
-        fit = read_corpus(fit_data, alignments, num_fit_utterances, True)
+    few = fit_data and alignments
+    fit = read_corpus(fit_data, alignments, num_fit_utterances, True) if few else None
     notes = list(_print(missing_parts(held_out, fit, abx)))
     conf = dict(num_clusters=clusters, num_runs=runs, seed=seed)
     with_abx = abx and has_fastabx() and bool(held_out.alignments)
