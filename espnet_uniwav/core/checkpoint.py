@@ -20,7 +20,6 @@ from espnet_uniwav.io.folder import (
     WEIGHTS,
     find_folder,
     load_strictly,
-    load_weights,
     read_config,
     read_weights,
     write_folder,

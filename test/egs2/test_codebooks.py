@@ -81,3 +81,15 @@ def test_an_experiment_without_codebooks_is_refused(run_script, data):
     make_experiment(data, FLOW_MATCHING)
     with pytest.raises(SystemExit, match=r"loss: dinosr, found loss: \['flow"):
         run_script(SCRIPT, data / "1epoch.pth", "--data", data, "--alignment", data)
+
+
+def test_cost_measures_the_saved_epochs_beside_an_untrained_encoder(run_script, data):
+    make_experiment(data, FLOW_MATCHING, DINOSR)
+    (data / "cpu_seconds").write_text("1 3600 0\n")
+    script = SCRIPT.replace("codebooks", "cost")
+    argv = ["--data", data, "--fit_data", data, "--alignment", data, "--clusters", 2]
+    said = run_script(script, "--run", f"ours={data}", "--output", data / "out", *argv)
+    rows = [line.strip("| ").split(" | ") for line in said.splitlines() if "(" in line]
+    assert [row[0] for row in rows] == ["ours", "random encoder", "raw features"]
+    assert rows[0][1:3] == ["1", "1.00"]
+    assert rows[0][3:] != rows[1][-2:]
