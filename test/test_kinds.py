@@ -3,13 +3,20 @@
 import argparse
 
 import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
 
 pytest.importorskip("espnet2")
 from espnet_uniwav.apps.tokenizer.cluster import load_with_decoder
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.apps.vocoder import Vocoder
-from espnet_uniwav.core.checkpoint import load_checkpoint, untrained_model
+from espnet_uniwav.core.checkpoint import (
+    load_checkpoint,
+    read_checkpoint,
+    untrained_model,
+)
 from espnet_uniwav.core.features import build_features
 from espnet_uniwav.integrations.espnet import tokenizer, tts_task
 from espnet_uniwav.integrations.espnet.frontend import UniWavEncoderFrontend
@@ -81,3 +88,12 @@ def test_other_kinds_with_words_of_their_own(tmp_path):
         found = "found features: log_mel"
         with pytest.raises(ValueError, match=f"{name}: expected a folder of .*{found}"):
             features_conf(name)
+
+
+@pytest.mark.parametrize("kind", (["uniwav"], {"uniwav": 1}, None, 3, "other"))
+def test_a_kind_that_is_none(tmp_path, kind):
+    config = yaml.safe_dump({"kind": kind, "model": {"features": {}}})
+    (tmp_path / "config.yaml").write_text(config)
+    save_file({"x": torch.zeros(500)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=f"{tmp_path}.*expected a kind among uniwav"):
+        read_checkpoint(tmp_path)

@@ -124,7 +124,7 @@ def _read_folder(folder: Path) -> Checkpoint:
         content = update_layout(content)
         spec = content.get("feature_spec")
         spec = None if spec is None else FeatureSpec.from_dict(spec)
-    if content["kind"] not in KINDS:
+    if content["kind"] not in list(KINDS):  # a list or a mapping has no hash
         raise ValueError(
             f"{folder}: expected a kind among {', '.join(KINDS)}, found "
             f"{content['kind']!r}; update espnet_uniwav, or export it again"

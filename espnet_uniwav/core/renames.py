@@ -76,7 +76,9 @@ def update_layout(content: dict) -> dict:
     model = content["model"]
     kind = next((own for key, own in KINDS.items() if key in model), None)
     if kind is None:
-        raise ValueError(f"expected the key 'kind', found {', '.join(content)}")
+        raise ValueError(
+            f"expected the key 'kind', found {', '.join(map(str, content))}"
+        )
     if kind == "synthesiser":
         content = {**content, "model": load_name(SYNTHESISER)(model["tts"])}
     return {**content, "kind": kind}
