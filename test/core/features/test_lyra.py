@@ -48,6 +48,7 @@ class Interpreter:
 def codec(tmp_path, monkeypatch):
     """A folder with two networks, and what runs them."""
     lyra._find_network.cache_clear()
+    monkeypatch.delenv(lyra.FOLDER, raising=False)
     for name in ("ENCODER", "DECODER"):
         place = getattr(lyra, name).place
         digest = hashlib.sha256(name.encode()).hexdigest()
