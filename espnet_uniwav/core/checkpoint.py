@@ -115,7 +115,8 @@ def read_checkpoint(name: str | Path, config: str | Path | None = None) -> Check
         found = load_name(EXPERIMENT)(Path(name), config)
     else:
         found = _read_folder(find_folder(name))
-    return replace(found, model=rename_settings(found.model))
+    with error_context(found.path):
+        return replace(found, model=rename_settings(found.model))
 
 
 def _read_folder(folder: Path) -> Checkpoint:

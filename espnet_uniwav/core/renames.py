@@ -100,8 +100,8 @@ def rename_settings(model: dict) -> dict:
 def _rename(settings: dict, keys: dict[str, str | None]) -> dict:
     found = {}
     for key, value in settings.items():
-        new = keys.get(key, key)
-        if new is not None:
+        new = keys[key] if key in keys else key
+        if key not in DROPPED:
             found[new] = value
         elif value != DROPPED[key]:
             raise ValueError(

@@ -176,6 +176,11 @@ def test_dropped_settings_of_other_values_are_refused(key, value):
         rename_settings({"tokenizer": {key: value}})
 
 
+def test_keys_that_nobody_knows_stay():
+    found = {None: 1, "other": None}
+    assert rename_settings({"tokenizer": found})["tokenizer"] == found
+
+
 def test_a_prefix_comes_before_all_names():
     new = "tokenizer.quantizer.codebooks"
     old = {"tokenizer.quantizer.means": 1, "quantizer.means": 2}
