@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 import torch
 from factories import make_config, make_model
+from huggingface_hub.utils import _http
 
 from espnet_uniwav import load
 from espnet_uniwav.core.checkpoint import save_checkpoint
@@ -97,6 +98,8 @@ def hub(monkeypatch, tmp_path):
     ):
         monkeypatch.setattr(f"huggingface_hub.{key}", value, raising=False)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
+    # A session that an earlier test opened may be an offline one.
+    (getattr(_http, "reset_sessions", None) or _http.close_session)()
     yield Hub.commits
     server.shutdown()
     server.server_close()
