@@ -99,18 +99,22 @@ class _Uninitialised(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
-def read_checkpoint(name: str | Path, config: str | Path | None = None) -> Checkpoint:
+def read_checkpoint(
+    name: str | Path, config: str | Path | None = None, revision: str | None = None
+) -> Checkpoint:
     """Read what a checkpoint is; executes no pickle.
 
     Args:
         name: Folder or name, see ``find_folder``; or a model file (.pth) of an
             ESPnet experiment.
         config: ``config.yaml`` of such a file; None: beside it.
+        revision: See ``at_revision``.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If its configuration is broken, see ``read_config``.
     """
+    name = at_revision(name, revision)
     if str(name).endswith(".pth") or config is not None:
         found = load_name(EXPERIMENT)(Path(name), config)
     else:

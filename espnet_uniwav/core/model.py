@@ -15,7 +15,6 @@ from espnet_uniwav.core.flow.solver import solve
 from espnet_uniwav.core.nn.given import TRUTH, as_mask, as_tensor
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder
-from espnet_uniwav.io.hub import at_revision
 
 
 class UniWav(nn.Module):
@@ -75,7 +74,8 @@ class UniWav(nn.Module):
         revision: str | None = None,
     ) -> UniWav:
         """Load a checkpoint; see ``load_checkpoint``, and ``load`` for a revision."""
-        return read_checkpoint(at_revision(folder, revision)).load(cls, expected_spec)
+        found = read_checkpoint(folder, revision=revision)
+        return found.load(cls, expected_spec)
 
     def hidden_states(
         self,

@@ -26,7 +26,6 @@ from espnet_uniwav.core.nn.given import SAMPLES, WHOLE, as_lengths, as_tensor
 from espnet_uniwav.core.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.core.renames import rename_settings
 from espnet_uniwav.core.ssl.codebook import count_codes, perplexity
-from espnet_uniwav.io.hub import at_revision
 
 PADDING = -1
 # In training: smallest share of an utterance that is generated, the rest being the
@@ -83,7 +82,8 @@ class UniWavTokenizer(nn.Module):
         """
         if not Path(folder).is_dir():
             folder = LEARNED_FROM.get(str(folder), folder)
-        return read_checkpoint(at_revision(folder, revision)).load(cls, expected_spec)
+        found = read_checkpoint(folder, revision=revision)
+        return found.load(cls, expected_spec)
 
     @property
     def features(self) -> AbsFeatures:

@@ -30,7 +30,6 @@ from espnet_uniwav.core.kinds import TEXT_TOKENIZER
 from espnet_uniwav.core.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.bounds import check_number
-from espnet_uniwav.io.hub import at_revision
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
 # other texts and for half of its text.
@@ -124,7 +123,7 @@ class Synthesizer:
                 and ``Checkpoint.load``.
         """
         words = read_lexicon(lexicon) if lexicon else {}
-        found = read_checkpoint(at_revision(model, revision), config)
+        found = read_checkpoint(model, config, revision)
         network = found.load(SynthesizerNetwork).to(device)
         own = {k: v for k, v in found.model["speaking"].items() if v is not None}
         if words and own.get("text"):

@@ -15,7 +15,6 @@ from espnet_uniwav.core.features import (
     check_spec,
 )
 from espnet_uniwav.io.folder import packaged_models
-from espnet_uniwav.io.hub import at_revision
 
 PACKAGED, NO_VOCODER = "vocoder", "none"
 
@@ -125,7 +124,8 @@ class Vocoder(nn.Module):
         Raises:
             FileNotFoundError, ValueError: As of ``load_checkpoint``.
         """
-        return read_checkpoint(at_revision(folder, revision)).load(cls, expected_spec)
+        found = read_checkpoint(folder, revision=revision)
+        return found.load(cls, expected_spec)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples.

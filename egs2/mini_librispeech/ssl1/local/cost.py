@@ -23,6 +23,7 @@ from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.tables import markdown, write_csv
 from espnet_uniwav.lab.report.line_charts import Chart, draw_charts
 from espnet_uniwav.lab.report.pictures import save_png
+from espnet_uniwav.lab.score.bootstrap import Estimate
 from espnet_uniwav.lab.understand.charts import COLOURS, RANDOM, RAW, line
 from espnet_uniwav.lab.understand.layer_scores import (
     INFORMATION,
@@ -92,11 +93,11 @@ def cost(
     write_csv(output / "cost.csv", _rows(points, best))
     draw(points, best, output / "cost.png")
     table = [
-        (p.run, p.epoch, f"{p.hours:.2f}", *(_cell(b, p.name) for b in best.values()))
+        (p.run, p.epoch, f"{p.hours:.2f}", *(_cell(best, m, p.name) for m in best))
         for p in points
     ]
     controls = [
-        (name, "", "", *(_cell(b, name) for b in best.values()))
+        (name, "", "", *(_cell(best, measure, name) for measure in best))
         for name in (RANDOM, RAW)
     ]
     return markdown(COLUMNS, [*table, *controls])
@@ -162,13 +163,11 @@ def _rows(points: list[Point], best: dict[str, dict[str, dict]]) -> Iterator[dic
         yield row
 
 
-def _cell(rows: dict[str, dict], name: str) -> str:
-    row = rows[name]
-    scale, digits = (100, 1) if "clusters" not in row else (1, 2)
-    value, low, high = (
-        f"{scale * row[k]:.{digits}f}" for k in ("value", "low", "high")
-    )
-    return f"{value} ({low} to {high}), {row['layer']}"
+def _cell(best: dict[str, dict[str, dict]], measure: str, name: str) -> str:
+    row = best[measure][name]
+    scale, digits = (100, 1) if measure == PROBE else (1, 2)
+    value = Estimate(*(scale * row[key] for key in ("value", "low", "high")))
+    return f"{value:.{digits}f}, {row['layer']}"
 
 
 def draw(points: list[Point], best: dict[str, dict[str, dict]], path: Path) -> None:
