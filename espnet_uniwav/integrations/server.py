@@ -91,6 +91,7 @@ def serve(
     max_waiting: int = 64,
     vocoder: str | Path | None = None,
     device: str = "cpu",
+    lexicon: Path | None = None,
 ) -> None:
     """Answer ``POST /v1/audio/speech`` until it is interrupted.
 
@@ -104,12 +105,15 @@ def serve(
         max_waiting: Requests that may wait; more are refused with status 429.
         vocoder: Checkpoint or none (Griffin-Lim); None: the model's, else the packaged.
         device: Torch device, such as cuda.
+        lexicon: Pronunciations before the built-in ones: lines ``word PH PH ...``.
 
     Raises:
         ValueError, OSError: Naming the file and what to do.
     """
     with _listen(host, port) as listener:
-        synthesizer = Synthesizer.from_pretrained(model, device=device, vocoder=vocoder)
+        synthesizer = Synthesizer.from_pretrained(
+            model, device=device, vocoder=vocoder, lexicon=lexicon
+        )
         known = read_voices(voices, synthesizer.sample_rate)
         app = make_app(synthesizer, str(model), known, max_characters, max_waiting)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -43,7 +43,11 @@ def test_hours_of_epochs_count_all_steps_before(cost, tmp_path):
 def test_a_run_without_its_cost_is_refused(cost, tmp_path):
     with pytest.raises(FileNotFoundError, match=f"{tmp_path}.*cpu_seconds"):
         list(cost.read_run("ours", tmp_path))
-    make_step(tmp_path / "one", "yesterday\n", 1)
+
+
+@pytest.mark.parametrize("seconds", ["yesterday\n", "", "1 nan 0\n", "inf 1 1\n"])
+def test_a_broken_cost_is_refused(cost, tmp_path, seconds):
+    make_step(tmp_path / "one", seconds, 1)
     with pytest.raises(ValueError, match=r"one/cpu_seconds.*CPU seconds"):
         list(cost.read_run("ours", tmp_path))
 

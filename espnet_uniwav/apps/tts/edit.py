@@ -70,7 +70,7 @@ def edit(
     check_speech_output(output)
     words = read_lexicon(lexicon) if lexicon else {}
     phones, stretch = align_words(input, text, replace, words)
-    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder, lexicon)
+    synthesizer = Synthesizer.from_pretrained(model, config, device, vocoder, words)
     options = SpeakingOptions(synthesizer.sampling.but(**sampling), seed, speed)
     rate = synthesizer.sample_rate
     speech = read_speech(input, rate)

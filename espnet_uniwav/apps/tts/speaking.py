@@ -15,7 +15,7 @@ from espnet_uniwav.apps.text.characters import check_text
 from espnet_uniwav.apps.tts.lines import Line, read_lines
 from espnet_uniwav.apps.tts.streaming import write_stream
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
-from espnet_uniwav.apps.tts.times import check_times, write_times
+from espnet_uniwav.apps.tts.times import check_times, check_word_ends, write_times
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.io.audio import check_speech_output, write_speech
 from espnet_uniwav.io.jobs import check_failures, process_all, write_outcomes
@@ -107,6 +107,8 @@ def _write_text(
     options: dict,
 ) -> str:
     """Write the speech of a text, and its times if they are wanted."""
+    if times:
+        check_word_ends(times, synthesizer.network.token_list)
     sentences = list(synthesizer.speak_sentences(text, **voice, **options))
     speech = np.concatenate([own.speech for own in sentences])
     write_speech(output, speech, synthesizer.sample_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from pathlib import Path
@@ -104,7 +104,7 @@ class Synthesizer:
         config: str | Path | None = None,
         device: str = "cpu",
         vocoder: str | Path | None = None,
-        lexicon: str | Path | None = None,
+        lexicon: str | Path | Mapping[str, Sequence[str]] | None = None,
         revision: str | None = None,
     ) -> Synthesizer:
         """Load a synthesiser.
@@ -115,28 +115,30 @@ class Synthesizer:
             config: ``config.yaml`` of such a file; None: beside it.
             device: Torch device.
             vocoder: See ``use_vocoder``; None: as the model says.
-            lexicon: File of pronunciations, see ``read_lexicon``.
+            lexicon: Pronunciations that come before the built-in ones: a file, see
+                ``read_lexicon``, or word in lower case -> phones.
             revision: Of a repository OWNER/NAME on the hub: branch, tag or commit.
 
         Raises:
             FileNotFoundError, ValueError: As of ``read_lexicon``, ``read_checkpoint``
                 and ``Checkpoint.load``.
         """
-        words = read_lexicon(lexicon) if lexicon else {}
+        if isinstance(lexicon, (str, Path)):
+            lexicon = read_lexicon(lexicon)
         found = read_checkpoint(model, config, revision)
         network = found.load(SynthesizerNetwork).to(device)
         own = {k: v for k, v in found.model["speaking"].items() if v is not None}
-        if words and own.get("text"):
+        if lexicon and own.get("text"):
             raise ValueError(
-                f"{lexicon}: a lexicon is for models of our English phones; {model} "
-                "reads texts by the tokenizer of its training"
+                f"lexicon: expected a model of our English phones, found {model}, "
+                "which reads texts by the tokenizer of its training: give none"
             )
         vocoder = vocoder or (own.get("vocoder") and found.file(own["vocoder"]))
         use_vocoder(network.features, vocoder)
         settings = {field.name for field in fields_of(Sampling)} & set(own)
         return cls(
             network,
-            *_text_tools(found, own.get("text"), words),
+            *_text_tools(found, own.get("text"), lexicon or {}),
             SPEAKING.but(**{name: own[name] for name in settings}),
             own.get("speed", 1.0),
             own.get("voice") and found.file(own["voice"]),
@@ -387,7 +389,7 @@ class Synthesizer:
 
 
 def _text_tools(
-    found: Checkpoint, text: dict | None, lexicon: dict[str, list[str]]
+    found: Checkpoint, text: dict | None, lexicon: Mapping[str, Sequence[str]]
 ) -> tuple[Callable, Callable]:
     """``tokenize`` and ``normalize`` of a model: ours, or those of its training.
 

@@ -95,11 +95,27 @@ def check_times(path: str | Path, lines: str | Path | None, output: Path) -> Non
     check_output(path)
 
 
+def check_word_ends(path: str | Path, token_list: Sequence[str]) -> None:
+    """Refuse times of words that a model does not know.
+
+    Args:
+        path: See ``write_times``.
+        token_list: The tokens of the model.
+
+    Raises:
+        ValueError: If none of them ends a word, but for .srt.
+    """
+    if Path(path).suffix != ".srt" and not any(map(is_marked, token_list)):
+        raise ValueError(
+            f"--times {path}: the tokens of this model do not say where words end: "
+            "write .srt"
+        )
+
+
 def write_times(path: str | Path, sentences: Sequence[SpokenSentence]) -> None:
     """Write the times of sentences (.srt), words (.ctm), or also phones (.TextGrid).
 
     Raises:
-        ValueError: If the tokens of the model do not say where words end, but for .srt.
         OSError: If it cannot be written.
     """
     path = Path(path)
@@ -107,10 +123,6 @@ def write_times(path: str | Path, sentences: Sequence[SpokenSentence]) -> None:
         write_text(path, "\n".join(map(_caption, range(1, 10**6), sentences)))
         return
     words = [word for own in sentences for word in own.words]
-    if not words:
-        raise ValueError(
-            f"{path}: the tokens of this model do not say where words end: write .srt"
-        )
     if path.suffix == ".ctm":
         write_ctm(path, {path.stem.replace(" ", "_"): words})
         return

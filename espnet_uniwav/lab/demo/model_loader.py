@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from espnet_uniwav.apps.infill.recording import load_generator
+from espnet_uniwav.apps.phones.lexicon_file import read_lexicon
 from espnet_uniwav.apps.tokenizer.config import LEARNED
 from espnet_uniwav.apps.tokenizer.tokenizer import PACKAGED, UniWavTokenizer
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
@@ -39,8 +40,10 @@ class Models:
             fewer codebooks stand on the page once for every number.
         vocoder: See ``use_vocoder``; None: as each model says.
         device: Torch device.
+        lexicon: File of pronunciations, see ``read_lexicon``.
 
     Attributes:
+        lexicon: What it says.
         tokenizers: Name that the page shows -> checkpoint, and how many of its
             codebooks are used; None: all.
         loading: Seconds spent on loading so far.
@@ -57,12 +60,14 @@ class Models:
         tokenizers: Sequence[str | Path] = (),
         vocoder: str | Path | None = None,
         device: str = "cpu",
+        lexicon: str | Path | None = None,
     ):
         self.checkpoint = checkpoint or packaged(KINDS["checkpoint"], PRETRAINED)
         self.tts = tts or packaged(KINDS["tts"], VOICE)
         found = tokenizers or [packaged(KINDS["tokenizer"], PACKAGED)]
         found = [own for own in found if own]
         self.vocoder, self.device = vocoder, device
+        self.lexicon = read_lexicon(lexicon) if lexicon else {}
         self.loading = 0.0
         self._loaded: dict[str, object] = {}
         for option in ("checkpoint", "tts", "vocoder"):
@@ -88,7 +93,7 @@ class Models:
         return self._once(
             "tts",
             lambda: Synthesizer.from_pretrained(
-                self.tts, device=self.device, vocoder=self.vocoder
+                self.tts, None, self.device, self.vocoder, self.lexicon
             ),
         )
 

@@ -44,6 +44,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int | None = None,
     share: bool = False,
+    lexicon: Path | None = None,
 ) -> None:
     """Serve the page until it is interrupted or terminated, then delete recordings.
 
@@ -57,12 +58,13 @@ def serve(
         host: Address to listen at; 0.0.0.0 lets the whole network in.
         port: Its port; None: the first free one from 7860 on.
         share: Make a public address, through a server of Gradio's.
+        lexicon: Pronunciations before the built-in ones: lines ``word PH PH ...``.
 
     Raises:
         ValueError, OSError: Naming the option and what to do.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    models = Models(checkpoint, tts, tokenizer or (), vocoder, device)
+    models = Models(checkpoint, tts, tokenizer or (), vocoder, device, lexicon)
     with tempfile.TemporaryDirectory(prefix="uniwav-demo-") as recordings:
         page = launch(Tabs(models, max_seconds), recordings, host, port, share)
         for address in filter(None, (page.local_url, page.share_url)):

@@ -166,7 +166,7 @@ class Tabs:
         steps = _whole(num_steps)
         options = SpeakingOptions(SPEAKING.but(num_steps=steps), int(seed or 0), speed)
         progress(0.0, "Finding the words in the recording")
-        phones, stretch = align_words(recording, text, replace)
+        phones, stretch = align_words(recording, text, replace, self.models.lexicon)
         progress(0.2, LOADING)
         synthesizer = self.models.synthesizer()
         sampling = synthesizer.sampling.but(num_steps=steps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from factories import command
 
@@ -55,6 +57,17 @@ def test_a_broken_line_is_named(tmp_path, content, offence):
     ):
         with pytest.raises(SystemExit, match=offence):
             command(name)([*options, "--lexicon", str(path)])
+
+
+@pytest.mark.parametrize("name, needed", [("serve", "starlette"), ("demo", "gradio")])
+def test_a_server_names_a_broken_line(tmp_path, name, needed):
+    pytest.importorskip(needed)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    path = tmp_path / "own.dict"
+    path.write_text("read\n")
+    with pytest.raises(SystemExit, match="own.dict, line 1: .*'read'"):
+        command(name)(["--port", port, "--lexicon", str(path)])
 
 
 def test_it_comes_before_the_dictionary(lexicon):

@@ -6,9 +6,11 @@ from factories import command, make_synthesizer
 
 from espnet_uniwav.apps.phones.ctm import SILENCE, Segment, read_ctm
 from espnet_uniwav.apps.phones.from_text import Phonemizer
+from espnet_uniwav.apps.tts.speaking import synthesize
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.apps.tts.times import (
     SpokenSentence,
+    check_word_ends,
     segments,
     text_grid,
     write_times,
@@ -79,8 +81,20 @@ def test_tokens_without_word_ends(tmp_path):
     sentence = SpokenSentence("ab", segments("ab", [3, 2], 0.1, 10), np.zeros(9))
     assert sentence.tokens == [Segment(0.1, 0.4, "a"), Segment(0.4, 0.6, "b")]
     write_times(tmp_path / "a.srt", [sentence])
+    check_word_ends("a.srt", ["a", "b"])
+    check_word_ends("a.ctm", ["a", "b_E"])
     with pytest.raises(ValueError, match="a.ctm: the tokens .* write .srt"):
-        write_times(tmp_path / "a.ctm", [sentence])
+        check_word_ends("a.ctm", ["a", "b"])
+
+
+def test_nothing_is_spoken_for_times_that_cannot_be_written(tmp_path, monkeypatch):
+    synthesizer = Synthesizer(make_synthesizer(["a", "b", SILENCE]), list)
+    monkeypatch.setattr(synthesizer, "speak_sentences", None)
+    monkeypatch.setattr(Synthesizer, "from_pretrained", lambda *_: synthesizer)
+    output, times = tmp_path / "a.wav", tmp_path / "a.ctm"
+    with pytest.raises(ValueError, match="a.ctm: the tokens .* write .srt"):
+        synthesize("x", output, "ab", times=times)
+    assert not output.exists() and not times.exists()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import yaml
 from factories import make_config, make_features, make_model
 from lab.demo.conftest import MOST
 
+from espnet_uniwav.apps.phones import pocketsphinx_aligner
 from espnet_uniwav.apps.phones.from_text import Phonemizer
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
+from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.cli.commands import PRETRAINED, VOICE
 from espnet_uniwav.core.checkpoint import save_checkpoint
@@ -69,6 +71,25 @@ def test_edit(tabs, folder):
     assert answer.note == "0.40 to 0.60 s were replaced"
     with pytest.raises(ValueError, match="speech.wav: expected 'cow' once"):
         tabs.edit(path, "bee ah", "cow", "DD")
+
+
+def test_a_lexicon_is_for_speech_and_for_the_aligner(folder, tmp_path, monkeypatch):
+    given = []
+    path = tmp_path / "own.dict"
+    path.write_text("bee B\n")
+    monkeypatch.setattr(
+        Synthesizer, "from_pretrained", lambda *args: given.append(args[-1])
+    )
+    monkeypatch.setattr(
+        pocketsphinx_aligner,
+        "PocketSphinxAligner",
+        lambda lexicon: given.append(lexicon) or StopIteration(),
+    )
+    models = Models(folder / "model", folder / "voice.pth", lexicon=path)
+    models.synthesizer()
+    with pytest.raises(TypeError):
+        Tabs(models, MOST).edit(str(folder / "speech.wav"), "bee", "bee", "ah")
+    assert given == [{"bee": ["B"]}] * 2
 
 
 def test_tokens_at_each_rate(tabs, folder):

@@ -14,9 +14,11 @@ examples:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from espnet_uniwav.cli.command import run_script
@@ -133,6 +135,8 @@ def _read_seconds(path: Path) -> tuple[float, float]:
     """When a step ended (seconds of the clock), and all its CPU seconds."""
     try:
         lines = [list(map(float, line.split())) for line in path.open()]
+        if not all(map(math.isfinite, chain(*lines))):
+            raise ValueError("not all are numbers")
         return lines[-1][0], sum(sum(line[1:]) for line in lines)
     except (ValueError, IndexError) as error:
         raise ValueError(
