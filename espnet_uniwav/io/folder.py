@@ -252,7 +252,7 @@ def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> N
     if problems:
         if len(problems) > LISTED:
             problems[LISTED:] = [f"and {len(problems) - LISTED} more"]
-        listed = "\n  ".join(problems)
+        listed = "\n  ".join(p if p.isprintable() else repr(p) for p in problems)
         raise ValueError(f"{where} does not fit its configuration:\n  {listed}")
     model.load_state_dict(weights)
 

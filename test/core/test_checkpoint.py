@@ -79,6 +79,7 @@ def test_missing_extra_and_misshapen_tensors_are_listed(folder):
     def spoil(weights):
         del weights["encoder.mask_embedding"]
         weights["encoder.stranger"] = torch.zeros(1)
+        weights["two\nlines"] = torch.zeros(1)
         weights["weighted_sum.logits"] = torch.zeros(9)
 
     edit(folder / "model.safetensors", spoil)
@@ -89,7 +90,8 @@ def test_missing_extra_and_misshapen_tensors_are_listed(folder):
     assert "missing: encoder.mask_embedding" in text
     assert "extra: encoder.stranger" in text
     assert "misshapen: weighted_sum.logits: expected (4,), found (9,)" in text
-    assert text.count("\n") == 3
+    assert r"extra: two\nlines" in text
+    assert text.count("\n") == 4
 
 
 def test_other_configuration_is_refused(folder):

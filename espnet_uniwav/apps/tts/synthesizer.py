@@ -30,6 +30,7 @@ from espnet_uniwav.core.kinds import TEXT_TOKENIZER
 from espnet_uniwav.core.nn.given import SAMPLES, as_tensor
 from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.bounds import check_number
+from espnet_uniwav.io.input import error_context
 
 # Nats per frame. Measured: at most 1.4 for the text of a prompt, at least 2.4 for
 # other texts and for half of its text.
@@ -88,6 +89,7 @@ class Synthesizer:
         voice: str | Path | None = None,
         voice_text: str = "",
     ):
+        check_number("speed", speed)
         self.network = network
         self.tokenize = tokenize
         self.normalize = normalize
@@ -127,23 +129,26 @@ class Synthesizer:
             lexicon = read_lexicon(lexicon)
         found = read_checkpoint(model, config, revision)
         network = found.load(SynthesizerNetwork).to(device)
-        own = {k: v for k, v in found.model["speaking"].items() if v is not None}
-        if lexicon and own.get("text"):
-            raise ValueError(
-                f"lexicon: expected a model of our English phones, found {model}, "
-                "which reads texts by the tokenizer of its training: give none"
+        with error_context(found.path):
+            own = {k: v for k, v in found.model["speaking"].items() if v is not None}
+            if lexicon and own.get("text"):
+                raise ValueError(
+                    "a lexicon is for models of our English phones, this one reads "
+                    "texts by the tokenizer of its training: give none"
+                )
+            vocoder = vocoder or (own.get("vocoder") and found.file(own["vocoder"]))
+            text_tools = _text_tools(found, own.get("text"), lexicon or {})
+            settings = {field.name for field in fields_of(Sampling)} & set(own)
+            synthesizer = cls(
+                network,
+                *text_tools,
+                SPEAKING.but(**{name: own[name] for name in settings}),
+                own.get("speed", 1.0),
+                own.get("voice") and found.file(own["voice"]),
+                own.get("voice_text", ""),
             )
-        vocoder = vocoder or (own.get("vocoder") and found.file(own["vocoder"]))
         use_vocoder(network.features, vocoder)
-        settings = {field.name for field in fields_of(Sampling)} & set(own)
-        return cls(
-            network,
-            *_text_tools(found, own.get("text"), lexicon or {}),
-            SPEAKING.but(**{name: own[name] for name in settings}),
-            own.get("speed", 1.0),
-            own.get("voice") and found.file(own["voice"]),
-            own.get("voice_text", ""),
-        )
+        return synthesizer
 
     @property
     def features(self) -> AbsFeatures:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from factories import make_speech
 
 from espnet_uniwav.apps.phones.ctm import Segment
@@ -18,6 +19,7 @@ from espnet_uniwav.apps.tts.sentences import split_sentences as split
 from espnet_uniwav.apps.tts.synthesizer import SpeakingOptions, Synthesizer
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.io.audio import to_int16, write_speech
+from espnet_uniwav.io.folder import CONFIG, WEIGHTS, packaged_models, read_config
 
 STEPS = dict(num_steps=2, method="euler")
 QUICK = SpeakingOptions(Sampling(**STEPS))
@@ -291,3 +293,27 @@ def test_a_changed_prompt_file_is_another_voice(synthesizer, tmp_path, monkeypat
     expected = fresh(synthesizer, "AB", tmp_path / "other.wav", num_steps=1)
     assert np.array_equal(found[2], expected)
     assert not np.array_equal(found[2], found[0])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "x",
+        {"text": "x"},
+        {"text": {"token_type": "word", "g2p_type": {}}},
+        {"text": {"token_type": {}}},
+        {"num_steps": "many"},
+        {"speed": []},
+        {"voice": 3},
+    ],
+)
+def test_broken_settings_of_a_checkpoint_name_it(tmp_path, broken):
+    voices = packaged_models()["voices"]
+    config = read_config(voices)
+    good = config["model"]["speaking"]
+    config["model"]["speaking"] = {**good, **broken} if broken != "x" else broken
+    (tmp_path / CONFIG).write_text(yaml.safe_dump(config))
+    for name in (WEIGHTS, "files"):
+        (tmp_path / name).symlink_to(voices / name)
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        Synthesizer.from_pretrained(tmp_path, vocoder="none")("Hello.")
