@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec, build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.ode import solve
 from espnet_uniwav.core.flow.sampling import Sampling, guided_velocity
-from espnet_uniwav.core.flow.solver import solve
 from espnet_uniwav.core.nn.given import TRUTH, as_mask, as_tensor
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder

@@ -4,7 +4,7 @@ import pytest
 import torch
 from factories import DIM, NUM_MELS, TRANSFORMER, make_model
 
-from espnet_uniwav.core.flow.solver import METHODS, num_evaluations
+from espnet_uniwav.core.flow.ode import METHODS, num_evaluations
 
 
 def draw(batch=2, length=20):

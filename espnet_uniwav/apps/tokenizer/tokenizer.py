@@ -18,7 +18,7 @@ from espnet_uniwav.apps.tts.context import check_prompt
 from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec
 from espnet_uniwav.core.features.neural_codec import checksum
-from espnet_uniwav.core.flow.gap import draw_gap, open_gap
+from espnet_uniwav.core.flow.gaps import draw_gap, open_gap
 from espnet_uniwav.core.flow.matching import flow_matching_loss
 from espnet_uniwav.core.flow.sampling import SPEAKING
 from espnet_uniwav.core.model import UniWav

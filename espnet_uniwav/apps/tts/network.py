@@ -22,7 +22,7 @@ from espnet_uniwav.apps.tts.durations import (
 )
 from espnet_uniwav.apps.tts.text import TextCondition, TextEncoder
 from espnet_uniwav.core.checkpoint import read_checkpoint
-from espnet_uniwav.core.flow.gap import draw_gap, open_gap
+from espnet_uniwav.core.flow.gaps import draw_gap, open_gap
 from espnet_uniwav.core.flow.matching import flow_matching_loss
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.core.model import UniWav

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.core.flow.context import interpolate
+from espnet_uniwav.core.flow.gaps import interpolate
 from espnet_uniwav.core.flow.precondition import Precondition
 from espnet_uniwav.core.nn.positions import Positions
 from espnet_uniwav.core.nn.transformer import TransformerLayer

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.ode import solve
 from espnet_uniwav.core.flow.sampling import Sampling, guided_velocity
-from espnet_uniwav.core.flow.solver import solve
 from espnet_uniwav.core.nn.precision import full_precision
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from typeguard import typechecked
 
 from espnet_uniwav.core.flow.decoder import FlowDecoder
-from espnet_uniwav.core.flow.path import sample_path
-from espnet_uniwav.core.nn.visible import select_frames
+from espnet_uniwav.core.flow.ode import sample_path
+from espnet_uniwav.core.nn.masks import select_frames
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder
 from espnet_uniwav.core.ssl.objective import MaskedBatch, Objective

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.core.flow.decoder import FlowDecoder
-from espnet_uniwav.core.flow.path import sample_path
-from espnet_uniwav.core.flow.solver import Velocity, guide, num_evaluations
+from espnet_uniwav.core.flow.ode import Velocity, guide, num_evaluations, sample_path
 from espnet_uniwav.io.bounds import check_number
 
 # Frames to be generated stay below t = 1, which marks given frames.

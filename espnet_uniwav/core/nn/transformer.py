@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from espnet_uniwav.core.nn.masks import VisibleFrames
 from espnet_uniwav.core.nn.positions import Order, Positions, rotate
-from espnet_uniwav.core.nn.visible import VisibleFrames
 
 
 class TransformerLayer(nn.Module):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from espnet_uniwav.core.nn.conv_stack import ConvStack
+from espnet_uniwav.core.nn.positions import ConvStack
 from espnet_uniwav.core.nn.processes import sum_over_processes
 from espnet_uniwav.core.nn.transformer import initialise
 from espnet_uniwav.core.ssl.codebook import OnlineCodebook, count_codes, perplexity

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from typeguard import typechecked
 
+from espnet_uniwav.core.nn.masks import VisibleFrames
 from espnet_uniwav.core.nn.transformer import Transformer
-from espnet_uniwav.core.nn.visible import VisibleFrames
 
 
 class Encoder(nn.Module):

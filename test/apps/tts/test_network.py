@@ -10,7 +10,7 @@ from espnet_uniwav.apps.tts.aligner import best_path
 from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.context import Context, check_prompt
 from espnet_uniwav.apps.tts.durations import tokens_outside
-from espnet_uniwav.core.flow.gap import draw_gap
+from espnet_uniwav.core.flow.gaps import draw_gap
 from espnet_uniwav.core.flow.sampling import Sampling
 
 QUICK = Sampling(num_steps=2, method="euler")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from factories import DIM, NUM_MELS, POSITIONS, fit, make_decoder
 
-from espnet_uniwav.core.flow.context import interpolate
 from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.gaps import interpolate
 
 
 def draw(batch=2, length=14):

@@ -13,7 +13,7 @@ from factories import (
 from torch import nn
 
 from espnet_uniwav.core.flow.matching import draw_crops
-from espnet_uniwav.core.flow.path import SIGMA_MIN
+from espnet_uniwav.core.flow.ode import SIGMA_MIN
 from espnet_uniwav.core.flow.precondition import Precondition
 
 LENGTHS = torch.tensor([11, 25, 25])

@@ -5,9 +5,8 @@ import torch
 import torch.distributed as dist
 from factories import DIM, NUM_MELS, flow_batch, make_flow_matching, make_frames
 
-from espnet_uniwav.core.flow.path import sample_path
+from espnet_uniwav.core.flow.ode import sample_path, solve
 from espnet_uniwav.core.flow.precondition import SHRINKAGE, Precondition
-from espnet_uniwav.core.flow.solver import solve
 
 TIMES = (0.0, 0.3, 0.8, 1.0)
 

@@ -5,9 +5,9 @@ import torch
 from factories import DIM, POSITIONS, sharpen
 from torch.nn.functional import scaled_dot_product_attention
 
-from espnet_uniwav.core.nn.conv_stack import ConvStack
 from espnet_uniwav.core.nn.positions import (
     LOWEST_BIAS,
+    ConvStack,
     Positions,
     alibi_bias,
     rotary_angles,

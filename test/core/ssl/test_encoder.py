@@ -4,7 +4,7 @@ import pytest
 import torch
 from factories import NUM_MELS, POSITIONS, make_encoder
 
-from espnet_uniwav.core.nn.visible import VisibleFrames
+from espnet_uniwav.core.nn.masks import VisibleFrames
 
 
 def run(encoder, x, padding_mask=None, mask=None):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from espnet_uniwav.core.flow.context import interpolate
+from espnet_uniwav.core.flow.gaps import interpolate
 
 
 def test_equals_numpy():
