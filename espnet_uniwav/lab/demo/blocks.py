@@ -17,7 +17,7 @@ One model to understand and to generate speech. Recordings of up to {seconds:g} 
 are read on the machine that serves this page, which deletes them when it stops.
 
 Use a voice only if its speaker agreed, and say that the speech is generated."""
-MARKUP = "Phones: {R EH1 D}, or [read](R EH1 D)"
+MARKUP = "{R EH1 D} says the phones of a word"
 MISSING = {
     "checkpoint": "This tab needs a pre-trained model with a decoder. Start the page "
     "with `uniwav demo --checkpoint MODEL`; `uniwav models` lists packaged ones, and "

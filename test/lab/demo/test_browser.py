@@ -77,6 +77,7 @@ def listen(page, panel) -> None:
 def test_every_tab_gives_speech_that_plays(page, folder):
     speech, voice = folder / "speech.wav", folder / "voice.wav"
     with opened(page, "Speak", voice) as panel:
+        playwright.expect(panel.get_by_text("{R EH1 D} says")).to_be_visible()
         panel.locator("textarea").first.fill("AB\nCD")
     listen(page, panel)
     with opened(page, "Fill a gap", speech) as panel:
