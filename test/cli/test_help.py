@@ -15,7 +15,7 @@ from espnet_uniwav.apps.tokenizer.config import TokenizerConfig
 from espnet_uniwav.cli import command, uniwav
 from espnet_uniwav.cli.commands import COMMANDS
 from espnet_uniwav.cli.uniwav import parser_of
-from espnet_uniwav.core.flow import sampling, solver
+from espnet_uniwav.core.flow import ode, sampling
 from espnet_uniwav.io import audio
 
 NAMES = list(COMMANDS)
@@ -174,7 +174,7 @@ def test_a_function_takes_the_options_as_keywords(name):
 def test_settings_have_the_defaults_of_the_function(name, defaults):
     found = {a.dest: a for a in actions_of(name) if a.dest in SETTINGS}
     assert {key: action.default for key, action in found.items()} == defaults
-    assert set(found["method"].choices) == set(solver.METHODS)
+    assert set(found["method"].choices) == set(ode.METHODS)
     shown = [action.help for action in found.values()]
     if name == "tts":
         for value, said in zip(asdict(sampling.SPEAKING).values(), shown):
