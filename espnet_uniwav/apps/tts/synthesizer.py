@@ -125,7 +125,7 @@ class Synthesizer:
             FileNotFoundError, ValueError: As of ``read_lexicon``, ``read_checkpoint``
                 and ``Checkpoint.load``.
         """
-        if isinstance(lexicon, (str, Path)):
+        if lexicon and isinstance(lexicon, (str, Path)):
             lexicon = read_lexicon(lexicon)
         found = read_checkpoint(model, config, revision)
         network = found.load(SynthesizerNetwork).to(device)

@@ -16,6 +16,7 @@ from espnet_uniwav.apps.phones.word_ends import is_marked, unmarked
 from espnet_uniwav.io.output import check_output, write_text
 
 FORMATS = (".srt", ".ctm", ".TextGrid")
+NO_WORD_ENDS = "the tokens of this model do not say where words end: write .srt"
 
 
 @dataclass(frozen=True)
@@ -106,16 +107,14 @@ def check_word_ends(path: str | Path, token_list: Sequence[str]) -> None:
         ValueError: If none of them ends a word, but for .srt.
     """
     if Path(path).suffix != ".srt" and not any(map(is_marked, token_list)):
-        raise ValueError(
-            f"--times {path}: the tokens of this model do not say where words end: "
-            "write .srt"
-        )
+        raise ValueError(f"--times {path}: {NO_WORD_ENDS}")
 
 
 def write_times(path: str | Path, sentences: Sequence[SpokenSentence]) -> None:
     """Write the times of sentences (.srt), words (.ctm), or also phones (.TextGrid).
 
     Raises:
+        ValueError: If the tokens do not say where words end, but for .srt.
         OSError: If it cannot be written.
     """
     path = Path(path)
@@ -123,6 +122,8 @@ def write_times(path: str | Path, sentences: Sequence[SpokenSentence]) -> None:
         write_text(path, "\n".join(map(_caption, range(1, 10**6), sentences)))
         return
     words = [word for own in sentences for word in own.words]
+    if not words:
+        raise ValueError(f"{path}: {NO_WORD_ENDS}")
     if path.suffix == ".ctm":
         write_ctm(path, {path.stem.replace(" ", "_"): words})
         return

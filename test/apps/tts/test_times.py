@@ -81,6 +81,8 @@ def test_tokens_without_word_ends(tmp_path):
     sentence = SpokenSentence("ab", segments("ab", [3, 2], 0.1, 10), np.zeros(9))
     assert sentence.tokens == [Segment(0.1, 0.4, "a"), Segment(0.4, 0.6, "b")]
     write_times(tmp_path / "a.srt", [sentence])
+    with pytest.raises(ValueError, match="a.ctm: the tokens .* write .srt"):
+        write_times(tmp_path / "a.ctm", [sentence])
     check_word_ends("a.srt", ["a", "b"])
     check_word_ends("a.ctm", ["a", "b_E"])
     with pytest.raises(ValueError, match="a.ctm: the tokens .* write .srt"):
