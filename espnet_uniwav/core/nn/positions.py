@@ -21,7 +21,7 @@ class Order(NamedTuple):
     Attributes:
         bias: Added to the attention logits, in their type, or bool (True = attend):
             broadcasts to (B, H, T, T). None attends everywhere.
-        rotation: cos and sin, each (1 or B, T, D / H / 2), or None.
+        rotation: cos and signed sin, each (1 or B, T, D / H), or None.
     """
 
     bias: Tensor | None
@@ -106,17 +106,20 @@ def alibi_bias(frames: Tensor, num_heads: int) -> Tensor:
 
 
 def rotary_angles(frames: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of frame * 10000^(-2 i / d), each (B, T, d / 2)."""
+    """Cosine and signed sine of frame * 10000^(-2 i / d), each (B, T, d).
+
+    Both halves of d have the same angles; in the first half the sine is negative.
+    """
     frequencies = torch.arange(0, head_dim, 2, device=frames.device) / head_dim
     angles = frames[..., None] * torch.pow(10000.0, -frequencies)
-    return angles.cos(), angles.sin()
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
 
 
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate pairs of channels (B, T, H, d) by their position's angle."""
+    """Rotate the pairs (i, i + d / 2) of x (B, T, H, d) by their position's angle."""
     cos, sin = (r[:, :, None].to(x.dtype) for r in rotation)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 class ConvStack(nn.Module):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from espnet_uniwav.core.nn.attention import attention
 from espnet_uniwav.core.nn.masks import VisibleFrames
 from espnet_uniwav.core.nn.positions import Order, Positions, rotate
 
@@ -77,7 +78,7 @@ class TransformerLayer(nn.Module):
         return self.ffn_norm(x + self._drop(ffn)), ffn
 
     def attention(self, x: Tensor, order: Order) -> Tensor:
-        """Multi-head self-attention by PyTorch's fused kernel, (B, T, D)."""
+        """Multi-head self-attention, (B, T, D)."""
         batch, length, dim = x.shape
         qk, v = self.qkv(x).split((2 * dim, dim), dim=-1)
         qk = qk.unflatten(-1, (2 * self.num_heads, -1))
@@ -85,9 +86,7 @@ class TransformerLayer(nn.Module):
             qk = rotate(qk, order.rotation)
         q, k = qk.transpose(1, 2).chunk(2, dim=1)
         v = v.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-        x = F.scaled_dot_product_attention(
-            q, k, v, order.bias, dropout_p=self.dropout if self.training else 0.0
-        )
+        x = attention(q, k, v, order.bias, self.dropout if self.training else 0.0)
         return self.out(x.transpose(1, 2).reshape(batch, length, dim))
 
     def ffn(self, x: Tensor) -> Tensor:
