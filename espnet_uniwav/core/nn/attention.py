@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Measured by lab.benchmark.attention: beyond this PyTorch's kernel is as fast.
+# Frames; for more of them the gradient of PyTorch's kernel is as fast.
 LONGEST = 512
 
 

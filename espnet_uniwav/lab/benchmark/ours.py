@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from espnet_uniwav.core.nn import attention
 from espnet_uniwav.lab.benchmark.system import Setting, System, build_espnet_model
 from espnet_uniwav.plugin import register
 
@@ -19,13 +20,18 @@ class Uniwav(System):
 
     The options are ``num_views``; ``visible_only``: the encoder reads visible frames
     only, half of them; ``fast``: the decoder reads half of the frames, and the teacher
-    computes in bfloat16; and others of ``model_conf``.
+    computes in bfloat16; ``fused``: the gradient of attention is PyTorch's in its whole
+    process; and others of ``model_conf``.
     """
 
     def build(self):
         register()
         model_conf = {"num_views": 1, **self.options}
-        visible, fast = (model_conf.pop(k, False) for k in ("visible_only", "fast"))
+        visible, fast, fused = (
+            model_conf.pop(k, False) for k in ("visible_only", "fast", "fused")
+        )
+        if fused:
+            attention.LONGEST = 0
         self.num_views = model_conf["num_views"]
         conf = {name: self.setting.recipe()[name] for name in UNIWAV_PARTS}
         size = dict(

@@ -60,6 +60,9 @@ SYSTEMS = {
         "ours.Uniwav",
         {"visible_only": True, "fast": True},
     ),
+    "uniwav_fused": Entry(
+        "UniWav, PyTorch's gradient of attention", "ours.Uniwav", {"fused": True}
+    ),
     "uniwav_from_features": Entry(
         "UniWav, from features only", "ours.UniwavFromFeatures"
     ),

@@ -16,6 +16,8 @@ from espnet_uniwav.core.flow.ode import (
     solve,
 )
 
+ORDERS = {"euler": 1, "midpoint": 2, "heun": 2}
+
 
 def draw():
     x_0, x_1 = torch.randn(2, 3, 4, 5, dtype=torch.double)
@@ -56,9 +58,6 @@ def test_sigma_min_is_the_deviation_at_the_end():
     x_0, x_1, t = draw()
     end, _ = sample_path(x_0, x_1, torch.ones_like(t), sigma_min=0.25)
     torch.testing.assert_close(end, x_1 + 0.25 * x_0)
-
-
-ORDERS = {"euler": 1, "midpoint": 2, "heun": 2}
 
 
 def velocity(x, t):

@@ -12,6 +12,14 @@ from espnet_uniwav.core.nn.masks import (
     lengths_to_padding_mask,
 )
 
+HIDDEN = torch.tensor(
+    [
+        [False, True, False, True, True],
+        [False, False, False, True, True],
+        [True, True, True, True, True],
+    ]
+)
+
 
 def test_true_marks_padding():
     mask = lengths_to_padding_mask(torch.tensor([1, 3, 4]), 4)
@@ -23,15 +31,6 @@ def test_mask_without_padding_is_dropped():
     assert drop_if_unpadded(lengths_to_padding_mask(torch.tensor([4, 4]), 4)) is None
     mask = lengths_to_padding_mask(torch.tensor([4, 3]), 4)
     assert drop_if_unpadded(mask) is mask
-
-
-HIDDEN = torch.tensor(
-    [
-        [False, True, False, True, True],
-        [False, False, False, True, True],
-        [True, True, True, True, True],
-    ]
-)
 
 
 def test_frames_are_packed_in_their_order():
