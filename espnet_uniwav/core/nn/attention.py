@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 # Frames; for more of them the gradient of PyTorch's kernel is as fast.
 LONGEST = 512
+CACHED = 2**19  # logits that are computed at once: 1 MiB, half of a usual L2 cache
 
 
 def attention(
@@ -19,7 +20,7 @@ def attention(
     Its gradient multiplies one head of one utterance at a time, and in bfloat16 on a
     CPU each product of oneDNN has a cost of its own: for short utterances most of a
     training step. There the gradient is that of the same attention written with
-    batched products.
+    products of several heads, as many as stay in the cache.
 
     Args:
         q: (B, H, T, d) queries.
@@ -55,18 +56,36 @@ class _BatchedGradient(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        *inputs, bias = ctx.saved_tensors
-        shape, scale = inputs[0].shape, inputs[0].shape[-1] ** -0.5
-        q, k, v, output, gradient = (x.flatten(0, 1) for x in (*inputs, gradient))
-        q = q * scale
-        logits = (q @ k.transpose(1, 2)).unflatten(0, shape[:2])
+        *tensors, bias = ctx.saved_tensors
+        shape = gradient.shape
+        batch, heads, length, _ = shape
+        tensors = [x.flatten(0, 1) for x in (*tensors, gradient)]
         if bias is not None:
-            logits += _added(bias, logits.dtype)
-        weights = logits.softmax(-1).flatten(0, 1)
-        back = gradient @ v.transpose(1, 2)
-        back.sub_((gradient * output).sum(-1, keepdim=True)).mul_(weights)
-        grads = (back @ k).mul_(scale), back.mT @ q, weights.mT @ gradient
-        return *(x.view(shape) for x in grads), None
+            bias = _added(bias, gradient.dtype).expand(batch, heads, -1, -1)
+            tensors.append(bias.flatten(0, 1))
+        parts = zip(*(x.split(max(1, CACHED // length**2)) for x in tensors))
+        grads = zip(*(_gradients(*part) for part in parts))
+        return *(torch.cat(part).view(shape) for part in grads), None
+
+
+def _gradients(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    output: Tensor,
+    gradient: Tensor,
+    bias: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of q, k and v, all (N, T, d); N heads have one batch dimension."""
+    scale = q.shape[-1] ** -0.5
+    q = q * scale
+    logits = q @ k.mT
+    if bias is not None:
+        logits += bias
+    weights = logits.softmax(-1)
+    back = gradient @ v.mT
+    back.sub_((gradient * output).sum(-1, keepdim=True)).mul_(weights)
+    return (back @ k).mul_(scale), back.mT @ q, weights.mT @ gradient
 
 
 def _added(bias: Tensor, dtype: torch.dtype) -> Tensor:

@@ -49,9 +49,8 @@ class Uniwav(System):
             conf["encoder_conf"]["visible_only"] = True
             masks = [util for util in conf["util"] if util["name"] == "span_mask"]
             masks[0]["conf"] = dict(mask_prob=0.5, mask_length=10, exact=True)
-        if fast:
-            losses["dinosr"]["teacher_bf16"] = True
-            losses["flow_matching"]["crop"] = 0.5
+        losses["dinosr"]["teacher_bf16"] = fast
+        losses["flow_matching"]["crop"] = 0.5 if fast else 1.0
         return build_espnet_model(token_list=[], **conf, model_conf=model_conf)
 
     def loss(self):
