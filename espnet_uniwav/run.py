@@ -11,30 +11,15 @@ again, so they register too. A script that spawns workers must call
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import runpy
 import sys
 from pathlib import Path
 
 from espnet_uniwav import plugin
+from espnet_uniwav.cli.process import tune_process
 
 USAGE = "usage: python -m espnet_uniwav.run (-m MODULE | -c CODE | SCRIPT) [ARG ...]"
-
-
-def tune_malloc() -> bool:
-    """Let glibc keep freed memory, so that large tensors cause no page faults.
-
-    Returns:
-        Whether the C library accepted the settings.
-    """
-    trim_threshold, top_pad, mmap_max = -1, -2, -4
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    settings = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 << 20))
-    return all(mallopt(*setting) == 1 for setting in settings)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,8 +52,8 @@ def run_module(name: str, args: list[str]) -> None:
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
+tune_process()
 plugin.register()
-tune_malloc()
 
 if __name__ == "__main__":
     main()

@@ -6,17 +6,18 @@ import pytest
 from factories import ROOT
 
 from espnet_uniwav import run
+from espnet_uniwav.cli.process import MANY_SPINS, SPINS
 
 SHOW = "import sys; print(__name__, sys.argv)"
 
 
-def call(*args, cwd=None):
+def call(*args, cwd=None, **environment):
     return subprocess.run(
         [sys.executable, "-m", "espnet_uniwav.run", *map(str, args)],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
 
 
@@ -59,6 +60,21 @@ def test_registers_without_importing_anything_big():
         "print({'torch', 'espnet2', 's3prl'} & set(sys.modules))"
     )
     assert call("-c", code).stdout == "1\nset()\n"
+
+
+@pytest.mark.parametrize(
+    "environment, expected",
+    (
+        ({}, str(MANY_SPINS)),
+        ({SPINS: "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, "None"),
+    ),
+)
+def test_threads_wait_briefly(monkeypatch, environment, expected):
+    for name in (SPINS, "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    code = f"import os; print(os.environ.get({SPINS!r}))"
+    assert call("-c", code, **environment).stdout == f"{expected}\n"
 
 
 @pytest.mark.integration

@@ -14,11 +14,13 @@ from espnet_uniwav import __version__
 from espnet_uniwav.cli.command import run_command
 from espnet_uniwav.cli.commands import COMMANDS
 from espnet_uniwav.cli.parser import make_parser
+from espnet_uniwav.cli.process import limit_spinning
 from espnet_uniwav.cli.signature import source_of
 
 
 def main(argv: list[str] | None = None) -> None:
     """Call the function of a command with the remaining arguments."""
+    limit_spinning()
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="uniwav",

@@ -11,7 +11,7 @@ SYSTEM = None  # of this process
 def prepare_process(setting: dict) -> None:
     """Set the allocator (before torch is imported), threads and seeds."""
     if setting["malloc"] == "tuned":
-        from espnet_uniwav.run import tune_malloc
+        from espnet_uniwav.cli.process import tune_malloc
 
         tune_malloc()
     import numpy as np
