@@ -11,7 +11,12 @@ from espnet_uniwav.core.checkpoint import read_pretrained
 from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.core.flow.matching import FlowMatching
 from espnet_uniwav.core.nn.draws import same_draws
-from espnet_uniwav.core.nn.masks import lengths_to_padding_mask, read_numbers
+from espnet_uniwav.core.nn.masks import (
+    MULTIPLE,
+    lengths_to_padding_mask,
+    pad_to_multiple,
+    read_numbers,
+)
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.core.nn.transformer import TransformerLayer
 from espnet_uniwav.core.ssl.dinosr import DinoSR
@@ -146,6 +151,8 @@ class Pretraining(nn.Module):
         """
         if inputs.dim() == 2:
             inputs, lengths = self.features.extract(inputs, lengths)
+        if self.training:
+            inputs = pad_to_multiple(inputs)
         with (
             bfloat16(inputs.device, self.bf16),
             same_draws(inputs.device, not self.training),
@@ -174,9 +181,11 @@ class Pretraining(nn.Module):
         all_lengths = lengths.repeat(views)
         mask = self.span_mask(all_lengths, length)
         visible = all_lengths - mask.sum(1)
-        shortest, masked, *visible = read_numbers(
+        shortest, masked, fewest, most = read_numbers(
             lengths.min(), mask.sum(), visible.min(), visible.max()
         )
+        if self.training and features.device.type == "cpu":
+            most = min(most + -most % MULTIPLE, length)
         padding_mask = padding = None
         if shortest < length:
             padding_mask = lengths_to_padding_mask(lengths, length)
@@ -190,7 +199,7 @@ class Pretraining(nn.Module):
             student = embedded if views == 1 else embedded.repeat(views, 1, 1)
         num_ffn = max(objective.num_ffn for objective in self.objectives.values())
         states, ffn = self.encoder.outputs(
-            student, padding, mask, tuple(visible), num_ffn
+            student, padding, mask, (fewest, most), num_ffn
         )
         return MaskedBatch(
             features,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from espnet_uniwav.apps.tts.durations import tokens_outside
+from espnet_uniwav.core.nn.masks import pad_to_multiple
 
 
 class Batch(NamedTuple):
@@ -26,6 +27,13 @@ class Batch(NamedTuple):
     durations: Tensor
     x: Tensor
     lengths: Tensor
+
+    def padded(self) -> Batch:
+        """The batch with frames and tokens as of ``masks.pad_to_multiple``."""
+        tokens, durations, x = map(
+            pad_to_multiple, (self.tokens, self.durations, self.x)
+        )
+        return self._replace(tokens=tokens, durations=durations, x=x)
 
 
 @dataclass(frozen=True)

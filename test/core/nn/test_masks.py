@@ -10,6 +10,7 @@ from espnet_uniwav.core.nn.masks import (
     VisibleFrames,
     drop_if_unpadded,
     lengths_to_padding_mask,
+    pad_to_multiple,
 )
 
 HIDDEN = torch.tensor(
@@ -31,6 +32,15 @@ def test_mask_without_padding_is_dropped():
     assert drop_if_unpadded(lengths_to_padding_mask(torch.tensor([4, 4]), 4)) is None
     mask = lengths_to_padding_mask(torch.tensor([4, 3]), 4)
     assert drop_if_unpadded(mask) is mask
+
+
+def test_batches_have_few_lengths():
+    for length, expected in ((1, 16), (16, 16), (17, 32), (100, 112)):
+        x = torch.randn(2, length, 3)
+        padded = pad_to_multiple(x)
+        assert padded.shape == (2, expected, 3)
+        assert torch.equal(padded[:, :length], x) and not padded[:, length:].any()
+        assert pad_to_multiple(x[..., 0]).shape == (2, expected)
 
 
 def test_frames_are_packed_in_their_order():
