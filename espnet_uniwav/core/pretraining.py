@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from espnet_uniwav.core.checkpoint import read_pretrained
 from espnet_uniwav.core.features import AbsFeatures, build_features
@@ -151,8 +152,10 @@ class Pretraining(nn.Module):
         """
         if inputs.dim() == 2:
             inputs, lengths = self.features.extract(inputs, lengths)
-        if self.training:
-            inputs = pad_to_multiple(inputs)
+        if self.training and self.bf16:
+            length, inputs = inputs.shape[1], pad_to_multiple(inputs)
+            if labels is not None:
+                labels = F.pad(labels, (0, inputs.shape[1] - length), value=-1)
         with (
             bfloat16(inputs.device, self.bf16),
             same_draws(inputs.device, not self.training),
@@ -184,7 +187,7 @@ class Pretraining(nn.Module):
         shortest, masked, fewest, most = read_numbers(
             lengths.min(), mask.sum(), visible.min(), visible.max()
         )
-        if self.training and features.device.type == "cpu":
+        if self.training and self.bf16:
             most = min(most + -most % MULTIPLE, length)
         padding_mask = padding = None
         if shortest < length:

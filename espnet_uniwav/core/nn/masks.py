@@ -41,10 +41,11 @@ def cut_padding(speech: Tensor, lengths: Tensor) -> Tensor:
 
 
 def pad_to_multiple(x: Tensor) -> Tensor:
-    """Pad a batch (B, T) or (B, T, F) in training with zeros to a multiple of 16.
+    """Pad a batch (B, T) or (B, T, F) with zeros to a multiple of 16 frames.
 
-    Only on the CPU: oneDNN makes new kernels for every shape of a product, and keeps
-    1024 of them; batches of all lengths took 1.7 times as long.
+    For training in bfloat16, and only on the CPU: there oneDNN makes new kernels for
+    every shape of a product and keeps 1024 of them; batches of all lengths took 1.7
+    times as long.
     """
     missing = -x.shape[1] % MULTIPLE
     if not missing or x.device.type != "cpu":

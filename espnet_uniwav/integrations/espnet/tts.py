@@ -138,7 +138,9 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             same_draws(feats.device, not self.training),
         ):
             batch = Batch(text, text_lengths, durations, feats, feats_lengths)
-            loss, stats = self._loss(batch.padded() if self.training else batch)
+            if self.training and self.bf16:
+                batch = batch.padded()
+            loss, stats = self._loss(batch)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(text))
 
