@@ -13,7 +13,7 @@ from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.core.flow.matching import FlowMatching
 from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.masks import (
-    MULTIPLE,
+    kernel_multiple,
     lengths_to_padding_mask,
     pad_to_multiple,
     read_numbers,
@@ -152,15 +152,14 @@ class Pretraining(nn.Module):
         """
         if inputs.dim() == 2:
             inputs, lengths = self.features.extract(inputs, lengths)
-        if self.training and self.bf16:
-            length, inputs = inputs.shape[1], pad_to_multiple(inputs)
-            if labels is not None:
-                labels = F.pad(labels, (0, inputs.shape[1] - length), value=-1)
         with (
             bfloat16(inputs.device, self.bf16),
             same_draws(inputs.device, not self.training),
         ):
-            batch = self.encode(inputs, lengths, labels)
+            multiple = 1
+            if self.training:
+                multiple = kernel_multiple(inputs.device, self.bf16)
+            batch = self.encode(inputs, lengths, labels, multiple)
             loss, stats = self._losses(batch)
         frames, number = lengths.sum(), batch.masked.numel()
         stats["loss"] = loss.detach()
@@ -169,7 +168,11 @@ class Pretraining(nn.Module):
         return loss, stats, number
 
     def encode(
-        self, features: Tensor, lengths: Tensor, labels: Tensor | None = None
+        self,
+        features: Tensor,
+        lengths: Tensor,
+        labels: Tensor | None = None,
+        multiple: int = 1,
     ) -> MaskedBatch:
         """Draw masks and run the encoder on all views; in evaluation there is one.
 
@@ -179,7 +182,12 @@ class Pretraining(nn.Module):
             features: (B, T, F).
             lengths: (B,) valid frames.
             labels: See ``MaskedBatch``.
+            multiple: All frames, and those of the visible ones that the encoder reads,
+                are padded to a multiple of this number.
         """
+        length, features = features.shape[1], pad_to_multiple(features, multiple)
+        if labels is not None:
+            labels = F.pad(labels, (0, features.shape[1] - length), value=-1)
         views, length = self.num_views if self.training else 1, features.shape[1]
         all_lengths = lengths.repeat(views)
         mask = self.span_mask(all_lengths, length)
@@ -187,8 +195,7 @@ class Pretraining(nn.Module):
         shortest, masked, fewest, most = read_numbers(
             lengths.min(), mask.sum(), visible.min(), visible.max()
         )
-        if self.training and self.bf16:
-            most = min(most + -most % MULTIPLE, length)
+        most = min(most + -most % multiple, length)
         padding_mask = padding = None
         if shortest < length:
             padding_mask = lengths_to_padding_mask(lengths, length)

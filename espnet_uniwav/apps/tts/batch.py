@@ -28,10 +28,11 @@ class Batch(NamedTuple):
     x: Tensor
     lengths: Tensor
 
-    def padded(self) -> Batch:
-        """The batch with frames and tokens as of ``masks.pad_to_multiple``."""
-        tokens, durations, x = map(
-            pad_to_multiple, (self.tokens, self.durations, self.x)
+    def padded(self, multiple: int) -> Batch:
+        """The batch, its frames and its tokens padded to a multiple of a number."""
+        tokens, durations, x = (
+            pad_to_multiple(own, multiple)
+            for own in (self.tokens, self.durations, self.x)
         )
         return self._replace(tokens=tokens, durations=durations, x=x)
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MULTIPLE = 16  # frames
+MULTIPLE = 16  # frames, see ``kernel_multiple``
 
 
 def lengths_to_padding_mask(lengths: Tensor, num_frames: int) -> Tensor:
@@ -40,15 +40,18 @@ def cut_padding(speech: Tensor, lengths: Tensor) -> Tensor:
     return speech[:, : lengths.max()] if lengths.device.type == "cpu" else speech
 
 
-def pad_to_multiple(x: Tensor) -> Tensor:
-    """Pad a batch (B, T) or (B, T, F) with zeros to a multiple of 16 frames.
+def kernel_multiple(device: torch.device, bf16: bool) -> int:
+    """The number of frames that batches in training are padded to a multiple of.
 
-    For training in bfloat16, and only on the CPU: there oneDNN makes new kernels for
-    every shape of a product and keeps 1024 of them; batches of all lengths took 1.7
-    times as long.
+    16 in bfloat16 on a CPU, where oneDNN makes new kernels for every shape of a product
+    and keeps 1024 of them: batches of all lengths took 1.7 times as long. Else 1.
     """
-    missing = -x.shape[1] % MULTIPLE
-    if not missing or x.device.type != "cpu":
+    return MULTIPLE if bf16 and device.type == "cpu" else 1
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Pad a batch (B, T) or (B, T, F) with zeros to a multiple of frames."""
+    if not (missing := -x.shape[1] % multiple):
         return x
     return F.pad(x, (0, 0) * (x.dim() - 2) + (0, missing))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import random
 
 SYSTEM = None  # of this process
 
@@ -20,6 +21,7 @@ def prepare_process(setting: dict) -> None:
     torch.set_num_threads(setting["threads"])
     torch.manual_seed(setting["seed"])
     np.random.seed(setting["seed"])
+    random.seed(setting["seed"])
 
 
 def build_system(place: str, options: dict, setting: dict):

@@ -9,6 +9,7 @@ from factories import DIM, POSITIONS, make_transformer
 from espnet_uniwav.core.nn.masks import (
     VisibleFrames,
     drop_if_unpadded,
+    kernel_multiple,
     lengths_to_padding_mask,
     pad_to_multiple,
 )
@@ -37,10 +38,12 @@ def test_mask_without_padding_is_dropped():
 def test_batches_have_few_lengths():
     for length, expected in ((1, 16), (16, 16), (17, 32), (100, 112)):
         x = torch.randn(2, length, 3)
-        padded = pad_to_multiple(x)
+        padded = pad_to_multiple(x, kernel_multiple(x.device, bf16=True))
         assert padded.shape == (2, expected, 3)
         assert torch.equal(padded[:, :length], x) and not padded[:, length:].any()
-        assert pad_to_multiple(x[..., 0]).shape == (2, expected)
+        assert pad_to_multiple(x[..., 0], 16).shape == (2, expected)
+    assert kernel_multiple(torch.device("cpu"), bf16=False) == 1
+    assert kernel_multiple(torch.device("cuda"), bf16=True) == 1
 
 
 def test_frames_are_packed_in_their_order():
