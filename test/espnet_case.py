@@ -116,7 +116,12 @@ def write_tts(folder):
     )
 
 
-def tts_train(folder, name, *more, start=("checkpoint", "checkpoint")):
+TEXTS = ("phones,text,text", "durations,durations,text_int")
+
+
+def tts_train(
+    folder, name, *more, start=("checkpoint", "checkpoint"), kinds=(SOUND, *TEXTS)
+):
     """Run stock ``tts_train``.
 
     Args:
@@ -124,8 +129,8 @@ def tts_train(folder, name, *more, start=("checkpoint", "checkpoint")):
         name: Of the experiment, in the folder.
         *more: Options.
         start: Key of ``tts_conf``, and what it names in the folder.
+        kinds: Files, names and types of the data.
     """
-    kinds = (SOUND, "phones,text,text", "durations,durations,text_int")
     start = f"{start[0]}={folder}/{start[1]}"
     return train("tts", folder, name, "--tts_conf", start, *more, kinds=kinds)
 

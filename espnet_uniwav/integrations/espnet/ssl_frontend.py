@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
 from espnet2.train.collate_fn import CommonCollateFn
@@ -16,14 +15,14 @@ from typeguard import typechecked
 
 from espnet_uniwav.core.features import FeatureSpec, build_features, check_spec
 from espnet_uniwav.core.features.neural_codec import read_codec
-from espnet_uniwav.core.features.stored import read_spec
 from espnet_uniwav.integrations.espnet.checked_data import check_data
 from espnet_uniwav.integrations.espnet.extend import extend
+from espnet_uniwav.integrations.espnet.frozen import FrozenFeatures
 from espnet_uniwav.integrations.espnet.scaling import refuse_wrong_scaling
 from espnet_uniwav.io.units import parse_rate
 
 
-class UniWavFrontend(AbsFrontend):
+class UniWavFrontend(FrozenFeatures, AbsFrontend):
     """``frontend: uniwav`` of the SSL task: the frozen feature space.
 
     The feature spec is saved in the state dict, so that a checkpoint refuses other
@@ -39,6 +38,8 @@ class UniWavFrontend(AbsFrontend):
         ValueError: If the folder holds other features.
     """
 
+    conf_key = "frontend_conf"
+
     @typechecked
     def __init__(
         self,
@@ -48,12 +49,8 @@ class UniWavFrontend(AbsFrontend):
         extracted: str | Path | None = None,
     ):
         super().__init__()
-        self.features = build_features(
-            features, sample_rate=parse_rate(fs), **(features_conf or {})
-        )
-        self.extracted = extracted
-        if extracted is not None and Path(extracted).exists():
-            check_spec(read_spec(extracted), self.features.spec, extracted)
+        conf = {"sample_rate": parse_rate(fs), **(features_conf or {})}
+        self.set_features(build_features(features, **conf), extracted)
 
     @staticmethod
     def adapt_task(task: type) -> None:
@@ -68,24 +65,6 @@ class UniWavFrontend(AbsFrontend):
         refuse_wrong_scaling(task)
         extend(task, "build_collate_fn", _build_collate_fn)
         check_data(task)
-
-    def output_size(self) -> int:
-        """Width F of a frame."""
-        return self.features.spec.dim
-
-    def forward(self, input: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, S) samples and lengths to (B, T, F) features and lengths.
-
-        Features extracted to disk, (B, T, F), are returned unchanged.
-        """
-        if np.ndim(input) != 3:
-            return self.features.extract(input, input_lengths)
-        if self.extracted is None:
-            raise ValueError(
-                f"expected samples (B, S), found {tuple(input.shape)}: for features "
-                "on disk set frontend_conf: {extracted: FOLDER} of `uniwav extract`"
-            )
-        return input, input_lengths
 
     def get_extra_state(self) -> Tensor:
         """The spec as character codes: a float tensor survives model averaging."""

@@ -5,36 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from espnet2.tts.feats_extract.abs_feats_extract import AbsFeatsExtract
-from torch import Tensor
 
 from espnet_uniwav.core.features import FeatureSpec, build_features
+from espnet_uniwav.integrations.espnet.frozen import FrozenFeatures
 from espnet_uniwav.io.input import read_yaml
 
 
-class UniWavFeatsExtract(AbsFeatsExtract):
+class UniWavFeatsExtract(FrozenFeatures, AbsFeatsExtract):
     """``feats_extract: uniwav``: the frozen feature space of ``tts: uniwav``.
 
     Args:
+        extracted: Folder of ``uniwav extract``: in training the data are features.
         **features: Name and arguments of the features; filled in from ``tts_conf``.
+
+    Raises:
+        ValueError: If the folder holds other features.
     """
 
-    def __init__(self, **features):
-        super().__init__()
-        self.features = build_features(**features)
+    conf_key = "feats_extract_conf"
 
-    def output_size(self) -> int:
-        """Width F of a frame."""
-        return self.features.spec.dim
+    def __init__(self, extracted: str | Path | None = None, **features):
+        super().__init__()
+        self.set_features(build_features(**features), extracted)
 
     def get_parameters(self) -> dict:
         """Return no parameters: ESPnet's Griffin-Lim does not fit these features."""
         return {}
-
-    def forward(
-        self, input: Tensor, input_lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Map (B, S) samples and (B,) lengths to (B, T, F) features and lengths."""
-        return self.features.extract(input, input_lengths)
 
 
 def check_vocoder(config_file: str | Path, spec: FeatureSpec) -> None:

@@ -87,4 +87,7 @@ def _describe(args: argparse.Namespace) -> None:
         architecture = read_architecture(conf.get("checkpoint"), PARTS, KEY)
         args.tts_conf = {**conf, "architecture": architecture}
     features = args.tts_conf["architecture"]["features"]
-    args.feats_extract_conf = with_weights(features, conf.get("checkpoint"))
+    found = with_weights(features, conf.get("checkpoint"))
+    if (folder := args.feats_extract_conf.get("extracted")) is not None:
+        found["extracted"] = folder
+    args.feats_extract_conf = found

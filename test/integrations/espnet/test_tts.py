@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 import yaml
-from espnet_case import PHONES, build_tts, make_tts_batch, tts_train, write_tts
+from espnet_case import PHONES, TEXTS, build_tts, make_tts_batch, tts_train, write_tts
 from factories import NUM_MELS, Canary, command, make_config, make_speech
 
 from espnet_uniwav import load
@@ -19,6 +19,7 @@ from espnet_uniwav.io.folder import CONFIG, WEIGHTS
 
 edit = command("edit")
 export = command("export")
+extract = command("extract")
 tts = command("tts")
 
 QUICK = ["--num_steps", "2"]
@@ -98,6 +99,44 @@ def test_bfloat16_is_near(folder):
         torch.manual_seed(3)
         losses.append(build_tts(folder, tts_conf=conf).eval()(**make_tts_batch())[0])
     assert 0 < abs(losses[0] - losses[1]) < 0.05 * losses[0]
+
+
+def extract_features(folder, *options):
+    """Features of the utterances on disk, as the checkpoint has them."""
+    config = folder / "checkpoint/config.yaml"
+    extract([folder / "wav.scp", folder / "feats", "--config", config, *options])
+    return folder / "feats"
+
+
+def test_features_from_disk(folder):
+    stored = {"extracted": str(extract_features(folder))}
+    model = build_tts(folder, feats_extract_conf=stored).eval()
+    expected = model(**make_tts_batch())[0]
+    batch = make_tts_batch()
+    speech, lengths = batch.pop("speech"), batch.pop("speech_lengths")
+    feats, lengths = model.feats_extract.features.extract(speech, lengths)
+    batch.update(speech=feats, speech_lengths=lengths)
+    assert torch.equal(model(**batch)[0], expected)
+    with pytest.raises(ValueError, match="feats_extract_conf: {extracted: FOLDER}"):
+        build_tts(folder)(**batch)
+    other = {"architecture": make_config(features=dict(num_mels=13))}
+    with pytest.raises(ValueError, match="dim: expected 12, found 13"):
+        build_tts(folder, tts_conf=other, feats_extract_conf=stored)
+
+
+@pytest.mark.integration
+def test_trains_from_features_on_disk(folder, exp):
+    stored = extract_features(folder)
+    kinds = ("feats/feats.scp,speech,kaldi_ark", *TEXTS)
+    found = tts_train(
+        folder, "stored", "--feats_extract_conf", f"extracted={stored}", kinds=kinds
+    )
+    losses = [
+        torch.load(own / "checkpoint.pth", weights_only=False)["reporter"]["stats"]
+        for own in (exp, found)
+    ]
+    first, second = (own[1]["train"]["loss"] for own in losses)
+    assert second == pytest.approx(first, rel=1e-3)
 
 
 def text2speech(exp, **more):
