@@ -120,6 +120,9 @@ rather than .pth files. With --data and --licence it also writes a model card
 OWNER/NAME@REVISION are valid wherever a checkpoint is named; those of a synthesiser as
 --model of tts and edit. ESPnet's model zoo takes the folder by its meta.yaml.
 
+With --base weights that another checkpoint has too are not stored again; both are then
+needed. For models that stay together, as those of the package do.
+
 With --onnx it writes the graphs of a checkpoint or model file, and config.json, to a
 folder, and takes no other option. Needs the extra onnx:
 pip install "espnet_uniwav[onnx]".

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-
-from safetensors import safe_open
 
 from espnet_uniwav.core.card import read_card
 from espnet_uniwav.core.checkpoint import read_checkpoint
-from espnet_uniwav.io.folder import WEIGHTS, find_folder, packaged_models, read_config
+from espnet_uniwav.io.folder import (
+    BASE,
+    find_folder,
+    packaged_models,
+    read_config,
+    read_weights,
+)
 
 
 def models(name: str | None = None, folder: bool = False) -> str:
@@ -40,11 +43,11 @@ def describe(folder: Path) -> str:
         ValueError, OSError: If the folder is no checkpoint with a card.
     """
     kind, (head, _) = read_checkpoint(folder).kind, read_card(folder)
-    with safe_open(folder / WEIGHTS, "pt") as weights:
-        shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]
-    number = sum(math.prod(shape) for shape in shapes) / 1e6
+    number = sum(tensor.numel() for tensor in read_weights(folder).values()) / 1e6
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    base = (read_config(folder).get(BASE) or {}).get("checkpoint")
     return (
-        f"{kind}, {number:.1f} M parameters, {size:.1f} MB, trained on "
+        f"{kind}, {number:.1f} M parameters, {size:.1f} MB"
+        f"{f' and weights of {base}' if base else ''}, trained on "
         f"{head.get('trained_on', 'unknown data')}; {head.get('license', 'no licence')}"
     )

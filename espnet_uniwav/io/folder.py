@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from espnet_uniwav.io.base import find_shared, take_shared
 from espnet_uniwav.io.bounds import check_sizes, check_weights
 from espnet_uniwav.io.hub import download, is_on_hub
 from espnet_uniwav.io.input import read_yaml
@@ -22,6 +23,8 @@ from espnet_uniwav.io.output import atomic_path, locked
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 # Key of the configuration, and of the metadata of the weights.
 ID = "id"
+# Key of the configuration: the checkpoint that holds the other weights.
+BASE = "base"
 # Folder of other files that a fine-tuned model needs, such as a SentencePiece model.
 FILES = "files"
 # What is downloaded of a checkpoint.
@@ -161,7 +164,50 @@ def read_config(folder: str | Path) -> dict:
     size = (folder / WEIGHTS).stat().st_size
     check_weights(config["model"], size, str(folder / CONFIG))
     _check_id(config, folder)
+    if BASE in config:
+        _check_base(config[BASE], folder)
     return config
+
+
+def _check_base(entry, folder: Path) -> None:
+    """Refuse another base than the one that weights were left out for."""
+    path = folder / CONFIG
+    keys = {"checkpoint", ID, "shared"}
+    if not isinstance(entry, dict) or entry.keys() != keys:
+        raise ValueError(f"{path}: expected {BASE} with {', '.join(sorted(keys))}")
+    found = read_yaml(find_folder(entry["checkpoint"]) / CONFIG)
+    if found.get(ID) != entry[ID] or BASE in found:
+        raise ValueError(
+            f"{path}: its other weights are those of {entry['checkpoint']} with the id "
+            f"{entry[ID]}, found {found.get(ID)}: use the version of espnet_uniwav "
+            "that it came with, or export it again"
+        )
+
+
+def share_weights(folder: str | Path, base: str) -> None:
+    """Leave out the weights of a checkpoint that another one has too.
+
+    It is then read with them; what is loaded does not change.
+
+    Args:
+        folder: The checkpoint.
+        base: Name of the other one, which must stay where it is, such as ``small``.
+
+    Raises:
+        ValueError: If no weights are equal, or if the other one has a base itself.
+        FileNotFoundError: If there is no such checkpoint.
+    """
+    config, other = read_config(folder), read_config(base)
+    weights, others = read_weights(folder), read_weights(base)
+    shared = find_shared(weights, others)
+    if not shared or BASE in other:
+        reason = "it has a base itself" if shared else "no weights are equal"
+        raise ValueError(f"{folder} cannot leave out weights of {base}: {reason}")
+    for name in take_shared(shared, others, weights):
+        del weights[name]
+    config = {key: value for key, value in config.items() if key not in (ID, BASE)}
+    config[BASE] = {"checkpoint": base, ID: other[ID], "shared": shared}
+    write_folder(folder, weights, config)
 
 
 def _check_id(config: dict, folder: Path) -> None:
@@ -209,14 +255,20 @@ def load_weights(
 
 
 def read_weights(folder: str | Path) -> dict[str, Tensor]:
-    """All tensors of a folder.
+    """All tensors of a folder, and those of its base that it has left out.
 
     Raises:
-        ValueError: If the file is damaged.
+        ValueError: If the file is damaged, or the base is another one.
     """
-    path = find_folder(folder) / WEIGHTS
-    with _damaged(path):
-        return load_file(path)
+    folder = find_folder(folder)
+    with _damaged(folder / WEIGHTS):
+        weights = load_file(folder / WEIGHTS)
+    if (entry := read_yaml(folder / CONFIG).get(BASE)) is None:
+        return weights
+    _check_base(entry, folder)
+    return weights | take_shared(
+        entry["shared"], read_weights(entry["checkpoint"]), weights
+    )
 
 
 def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:

@@ -25,7 +25,7 @@ from espnet_uniwav.integrations.espnet.recogniser import (
 )
 from espnet_uniwav.integrations.espnet.text_tokenizer import describe_text
 from espnet_uniwav.io import hub
-from espnet_uniwav.io.folder import CONFIG, SHARED, copy_file
+from espnet_uniwav.io.folder import CONFIG, SHARED, copy_file, share_weights
 from espnet_uniwav.io.input import error_context, read_yaml
 from espnet_uniwav.io.output import check_output
 from espnet_uniwav.io.paths import strip_local_paths
@@ -69,6 +69,7 @@ def export(
     limits: Path | None = None,
     name: str | None = None,
     push: str | None = None,
+    base: str | None = None,
 ) -> str:
     """Export an experiment, and write its card if data and licence are given.
 
@@ -89,6 +90,7 @@ def export(
         name: On the hub: OWNER/NAME.
         push: Upload it to this repository of the hub, OWNER/NAME, made if missing;
             needs data, licence and a token of the hub.
+        base: Checkpoint, such as small, whose weights are not stored again.
 
     Returns:
         What was done, in one line.
@@ -103,6 +105,8 @@ def export(
         return export_onnx(experiment, onnx)
     about = dict(language=language, metrics=_text(metrics), limits=_text(limits))
     model = export_experiment(experiment, folder, model_file, half, whole)
+    if base:
+        share_weights(folder, base)
     write_meta(folder)
     if data:
         data = _text(Path(data)) if data.endswith(".md") else data

@@ -12,7 +12,13 @@ from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.pretraining import OBJECTIVES, model_prefixes
 from espnet_uniwav.integrations.fairseq2.config import UniWavConfig
-from espnet_uniwav.io.folder import WEIGHTS, find_folder, packaged_models
+from espnet_uniwav.io.folder import (
+    BASE,
+    WEIGHTS,
+    find_folder,
+    packaged_models,
+    read_config,
+)
 from espnet_uniwav.io.output import write_text
 
 FAMILY = "uniwav"
@@ -75,6 +81,11 @@ def _model_config(folder: str | Path) -> dict:
         raise ValueError(
             f"{folder} is a {found.kind}: the fairseq2 family {FAMILY} expects a "
             "pre-trained encoder; use `uniwav` or espnet_uniwav's own Python interface"
+        )
+    if BASE in read_config(folder):
+        raise ValueError(
+            f"{folder} shares weights with another checkpoint: fairseq2 reads a single "
+            "file; export it again without --base"
         )
     return found.model
 

@@ -1,6 +1,7 @@
 """Checkpoint folders, cards and sizes as fairseq2 sees them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -25,6 +26,7 @@ from espnet_uniwav.integrations.fairseq2.checkpoint import (  # noqa: E402
     write_asset_card,
 )
 from espnet_uniwav.integrations.fairseq2.config import UniWavConfig  # noqa: E402
+from espnet_uniwav.io.folder import share_weights  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -134,6 +136,13 @@ def test_another_kind_of_model_has_no_card(folder):
     config["kind"] = "vocoder"
     path.write_text(yaml.safe_dump(config))
     with pytest.raises(ValueError, match="is a vocoder"):
+        load_folder(folder)
+
+
+def test_weights_of_another_file_are_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "base")
+    share_weights(folder, str(tmp_path / "base"))
+    with pytest.raises(ValueError, match="fairseq2 reads a single file"):
         load_folder(folder)
 
 
