@@ -162,26 +162,29 @@ def read_config(folder: str | Path) -> dict:
         raise ValueError(f"{folder / CONFIG}: expected a mapping with the key 'model'")
     check_sizes(config["model"], str(folder / CONFIG))
     size = (folder / WEIGHTS).stat().st_size
+    if BASE in config:
+        base = _find_base(config[BASE], folder)
+        size += (base / WEIGHTS).stat().st_size
     check_weights(config["model"], size, str(folder / CONFIG))
     _check_id(config, folder)
-    if BASE in config:
-        _check_base(config[BASE], folder)
     return config
 
 
-def _check_base(entry, folder: Path) -> None:
-    """Refuse another base than the one that weights were left out for."""
+def _find_base(entry, folder: Path) -> Path:
+    """Find the base of a folder; refuse another than weights were left out for."""
     path = folder / CONFIG
     keys = {"checkpoint", ID, "shared"}
     if not isinstance(entry, dict) or entry.keys() != keys:
         raise ValueError(f"{path}: expected {BASE} with {', '.join(sorted(keys))}")
-    found = read_yaml(find_folder(entry["checkpoint"]) / CONFIG)
+    base = find_folder(entry["checkpoint"])
+    found = read_yaml(base / CONFIG)
     if found.get(ID) != entry[ID] or BASE in found:
         raise ValueError(
             f"{path}: its other weights are those of {entry['checkpoint']} with the id "
             f"{entry[ID]}, found {found.get(ID)}: use the version of espnet_uniwav "
             "that it came with, or export it again"
         )
+    return base
 
 
 def share_weights(folder: str | Path, base: str) -> None:
@@ -265,10 +268,8 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
         weights = load_file(folder / WEIGHTS)
     if (entry := read_yaml(folder / CONFIG).get(BASE)) is None:
         return weights
-    _check_base(entry, folder)
-    return weights | take_shared(
-        entry["shared"], read_weights(entry["checkpoint"]), weights
-    )
+    base = _find_base(entry, folder)
+    return weights | take_shared(entry["shared"], read_weights(base), weights)
 
 
 def load_strictly(model: nn.Module, weights: dict[str, Tensor], where: str) -> None:

@@ -1,5 +1,7 @@
 """Checkpoints that leave weights to another one."""
 
+import shutil
+
 import pytest
 import torch
 import yaml
@@ -50,6 +52,13 @@ def test_what_is_loaded_stays(folder):
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     share_weights(folder / "own", str(folder / "base"))  # again
     assert load_file(folder / "own" / WEIGHTS).keys() == stored.keys()
+
+
+def test_all_weights_may_be_shared(folder):
+    shutil.copytree(folder / "base", folder / "copy")
+    share_weights(folder / "copy", str(folder / "base"))
+    assert not load_file(folder / "copy" / WEIGHTS)
+    load_checkpoint(folder / "copy")
 
 
 def test_whole_modules_are_named_below_a_prefix():
