@@ -23,12 +23,14 @@ exp=$PWD/exp/hubert
 . ../../mini_speech/stages.sh
 . ./path.sh
 
-# label CHECKPOINT LAYER CLASSES OUT: a label for every frame of train and dev.
+# label CHECKPOINT LAYER CLASSES OUT: a label for every frame of train and dev, by clusters of a
+# tenth of the utterances, as HuBERT's authors do.
 label() {
     local out=$4 name
     mkdir -p "$out"
+    awk 'NR % 10 == 1' "$data/train/wav.scp" > "$out/wav.scp"
     [ -d "$out/clusters" ] || with_cpu_seconds "$out" \
-        ${python} -m espnet_uniwav.cli.uniwav cluster "$1" "$data/train/wav.scp" "$out/clusters" \
+        ${python} -m espnet_uniwav.cli.uniwav cluster "$1" "$out/wav.scp" "$out/clusters" \
             --decoder "$first" --layer "$2" --codebook_size "$3" --seed "$seed"
     for name in train dev; do
         with_cpu_seconds "$out" \
