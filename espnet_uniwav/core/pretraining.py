@@ -156,9 +156,7 @@ class Pretraining(nn.Module):
             bfloat16(inputs.device, self.bf16),
             same_draws(inputs.device, not self.training),
         ):
-            multiple = 1
-            if self.training:
-                multiple = kernel_multiple(inputs.device, self.bf16)
+            multiple = kernel_multiple(inputs.device) if self.training else 1
             batch = self.encode(inputs, lengths, labels, multiple)
             loss, stats = self._losses(batch)
         frames, number = lengths.sum(), batch.masked.numel()

@@ -40,13 +40,14 @@ def cut_padding(speech: Tensor, lengths: Tensor) -> Tensor:
     return speech[:, : lengths.max()] if lengths.device.type == "cpu" else speech
 
 
-def kernel_multiple(device: torch.device, bf16: bool) -> int:
+def kernel_multiple(device: torch.device) -> int:
     """The number of frames that batches in training are padded to a multiple of.
 
-    16 in bfloat16 on a CPU, where oneDNN makes new kernels for every shape of a product
+    16 in autocast on a CPU, where oneDNN makes new kernels for every shape of a product
     and keeps 1024 of them: batches of all lengths took 1.7 times as long. Else 1.
     """
-    return MULTIPLE if bf16 and device.type == "cpu" else 1
+    is_slow = device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return MULTIPLE if is_slow else 1
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

@@ -12,7 +12,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.nn.draws import same_draws
-from espnet_uniwav.core.nn.masks import cut_padding
+from espnet_uniwav.core.nn.masks import cut_padding, kernel_multiple, pad_to_multiple
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.core.renames import rename_tensors
 from espnet_uniwav.integrations.espnet.extend import extend
@@ -30,13 +30,15 @@ PARTS = ("features", "encoder", "decoder", "kept_frames", "tokenizer")
 class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
     """``model: uniwav_tokenizer``: trains the decoder of a tokenizer on its codes.
 
-    A configuration names only the checkpoint. Front end, encoder and losses are filled
-    in because ESPnet builds them, but they are not used.
+    A configuration names only the checkpoint, and ``frontend_conf: {extracted: }`` if
+    the features are on disk. Front end, encoder and losses are filled in because ESPnet
+    builds them; encoder and losses are not used.
 
     Args:
         checkpoint: Folder made by ``uniwav cluster``.
         architecture: The checkpoint's model configuration, which ESPnet saves.
         bf16: Train in bfloat16 where that is safe, see ``nn.precision``.
+        frontend: Built by ESPnet; reads features from disk.
         **unused: Parts built by ESPnet's SSL task.
     """
 
@@ -46,12 +48,14 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         checkpoint: str | Path | None = None,
         architecture: dict | None = None,
         bf16: bool = False,
+        frontend: nn.Module | None = None,
         **unused,
     ):
         nn.Module.__init__(self)  # ESPnet only checks the type of this class
         self.checkpoint = checkpoint
         self.tokenizer = UniWavTokenizer.from_config(architecture)
         self.bf16 = bf16
+        self.read_stored = frontend.forward if frontend is not None else None
         spec = self.tokenizer.features.spec
         pretrained = self.read_weights(spec, UniWavTokenizer.from_pretrained)
         if pretrained is not None:
@@ -77,8 +81,8 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         """Losses of one batch.
 
         Args:
-            speech: (B, S) samples.
-            speech_lengths: (B,) valid samples.
+            speech: (B, S) samples, or (B, T, F) features from disk.
+            speech_lengths: (B,) valid samples or frames.
             **kwargs: Text and utterance names, unused.
 
         Returns:
@@ -90,6 +94,8 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
             bfloat16(speech.device, self.bf16),
             same_draws(speech.device, not self.training),
         ):
+            if self.training:
+                x = pad_to_multiple(x, kernel_multiple(x.device))
             loss, stats = self.tokenizer(x, lengths)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(speech))
@@ -100,6 +106,8 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
         return {"feats": x, "feats_lengths": lengths}
 
     def _extract(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if speech.dim() == 3:
+            return self.read_stored(speech, lengths)
         return self.tokenizer.features.extract(cut_padding(speech, lengths), lengths)
 
 
@@ -126,6 +134,7 @@ def _describe(args: argparse.Namespace) -> None:
             "features": features.pop("name"),
             "fs": features.pop("sample_rate", 16000),
             "features_conf": features,
+            "extracted": (args.frontend_conf or {}).get("extracted"),
         },
     )
     args.encoder, args.encoder_conf = "uniwav", dict(architecture["encoder"])

@@ -140,7 +140,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
         ):
             batch = Batch(text, text_lengths, durations, feats, feats_lengths)
             if self.training:
-                batch = batch.padded(kernel_multiple(feats.device, self.bf16))
+                batch = batch.padded(kernel_multiple(feats.device))
             loss, stats = self._loss(batch)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(text))

@@ -72,7 +72,6 @@ class UniwavAllLengths(Uniwav):
     def build(self):
         if not self.options.pop("padded", True):
             masks.MULTIPLE = 1
-        self.options["bf16"] = self.setting.dtype == "bf16"
         return super().build()
 
     def draw(self):

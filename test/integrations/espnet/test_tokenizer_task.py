@@ -86,6 +86,21 @@ def test_validation_repeats(folder, speech):
     assert torch.equal(*losses)
 
 
+def test_features_from_disk(folder, speech):
+    config = folder / "checkpoint/config.yaml"
+    command("extract")([folder / "wav.scp", folder / "feats", "--config", config])
+    args = SSLTask.get_parser().parse_args(train_options(folder, "none"))
+    args.model_conf = {"checkpoint": f"{folder}/start"}
+    args.frontend_conf = {"extracted": f"{folder}/feats"}
+    model = SSLTask.build_model(args).eval()
+    expected = model(speech=speech[0], speech_lengths=speech[1])[0]
+    x, lengths = model.tokenizer.features.extract(*speech)
+    assert torch.equal(model(speech=x, speech_lengths=lengths)[0], expected)
+    model, _ = build(folder, checkpoint=f"{folder}/start")
+    with pytest.raises(ValueError, match="frontend_conf: {extracted: FOLDER}"):
+        model(speech=x, speech_lengths=lengths)
+
+
 def test_bfloat16_is_near(folder, speech):
     losses = []
     for bf16 in (False, True):

@@ -19,7 +19,7 @@ CONF = ROOT / "egs2/mini_speech/ssl1/conf"
 @pytest.fixture
 def small(monkeypatch):
     plan = gpu_check.PLANS["cpu"]
-    compared = replace(plan.compared, batch=1, seconds=0.4)
+    compared = replace(plan.compared, batch=1, seconds=0.32)  # of 16 frames
     sizes = tuple((name, "2x64", 1) for name in ("tiny", "base", "large"))
     plan = replace(plan, sizes=sizes, compared=compared, seconds=0.4, num_steps=2)
     monkeypatch.setitem(gpu_check.PLANS, "cpu", plan)
