@@ -24,7 +24,7 @@ from pathlib import Path
 from espnet_uniwav.cli.command import run_script
 from espnet_uniwav.io.tables import markdown, write_csv
 from espnet_uniwav.lab.report.line_charts import Chart, draw_charts
-from espnet_uniwav.lab.report.pictures import save_png
+from espnet_uniwav.lab.report.pictures import GREY, save_png
 from espnet_uniwav.lab.score.bootstrap import Estimate
 from espnet_uniwav.lab.understand.charts import COLOURS, RANDOM, RAW, line
 from espnet_uniwav.lab.understand.layer_scores import (
@@ -38,7 +38,10 @@ from espnet_uniwav.lab.understand.section import table_path
 
 CPU_SECONDS = "cpu_seconds"
 EPOCH = re.compile(r"(\d+)epoch\.pth")
-YLABELS = {INFORMATION: "information about the phone, bits", PROBE: "linear probe"}
+YLABELS = {
+    INFORMATION: "information about the phone, bits",
+    PROBE: "linear probe, % of frames",
+}
 COLUMNS = ("run", "epoch", "CPU hours", "information, bits", "probe, % of frames")
 
 
@@ -168,25 +171,32 @@ def _rows(points: list[Point], best: dict[str, dict[str, dict]]) -> Iterator[dic
 
 
 def _cell(best: dict[str, dict[str, dict]], measure: str, name: str) -> str:
-    row = best[measure][name]
-    scale, digits = (100, 1) if measure == PROBE else (1, 2)
-    value = Estimate(*(scale * row[key] for key in ("value", "low", "high")))
+    row, digits = best[measure][name], 1 if measure == PROBE else 2
+    value = Estimate(*_scaled(row, measure).values())
     return f"{value:.{digits}f}, {row['layer']}"
+
+
+def _scaled(row: dict, measure: str) -> dict[str, float]:
+    """Value and interval in the unit of the table and the figure."""
+    scale = 100 if measure == PROBE else 1
+    return {key: scale * row[key] for key in ("value", "low", "high")}
 
 
 def draw(points: list[Point], best: dict[str, dict[str, dict]], path: Path) -> None:
     """Draw a panel for each measure, a line per run over CPU hours."""
     charts = []
     for measure, rows in best.items():
-        chart = Chart(YLABELS[measure], [], "CPU hours", percent=measure == PROBE)
+        chart = Chart(YLABELS[measure], [], "CPU hours")
         for colour, name in zip(COLOURS, dict.fromkeys(point.run for point in points)):
             own = [point for point in points if point.run == name]
             hours = [point.hours for point in own]
-            found = [rows[point.name] for point in own]
+            found = [_scaled(rows[point.name], measure) for point in own]
             chart.lines.append(line(name, found, hours, colour))
-        chart.lines.append(line(RAW, [rows[RAW]]))
+        for name, colour in ((RANDOM, "black"), (RAW, GREY)):
+            control = [_scaled(rows[name], measure)]
+            chart.lines.append(line(name, control, colour=colour))
         charts.append(chart)
-    save_png(draw_charts(charts, (4.5, 3.6), log_x=True), path)
+    save_png(draw_charts(charts, (6.0, 3.6), log_x=True), path)
 
 
 def main(argv: list[str] | None = None) -> None:
