@@ -167,7 +167,10 @@ def check_command(command: list[str], folder: Path) -> None:
     elif name.endswith("run.sh"):
         check_recipe(existing(name, folder), args)
     elif name.endswith(".sh") and name not in OTHERS:  # a thin caller of one module
-        script = existing(name, folder).read_text(encoding="utf-8")
+        script = existing(name, folder)
+        if recipe_options(script):
+            return check_recipe(script, args)
+        script = script.read_text(encoding="utf-8")
         with pytest.raises(Parsed):
             import_module(re.search(r"-m (\S+)", script)[1]).main(args)
     elif name == "python" and args[:2] == ["-m", "espnet_uniwav.run"]:
@@ -182,7 +185,7 @@ def check_command(command: list[str], folder: Path) -> None:
 
 def recipe_options(script: Path) -> list[str]:
     """Options are listed between ``stage=1`` and an empty line."""
-    block = re.search(r"^stage=1$.*?^$", script.read_text(), re.M | re.S)
+    block = re.search(r"^stage=1\b.*?^$", script.read_text(), re.M | re.S)
     return re.findall(r"^(\w+)=", block[0], re.M) if block else []
 
 
