@@ -44,7 +44,7 @@ def kernel_multiple(device: torch.device) -> int:
     """The number of frames that batches in training are padded to a multiple of.
 
     16 in autocast on a CPU, where oneDNN makes new kernels for every shape of a product
-    and keeps 1024 of them: batches of all lengths took 1.7 times as long. Else 1.
+    and keeps 1024 of them (doc/experiments.md, speed). Else 1.
     """
     is_slow = device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return MULTIPLE if is_slow else 1
