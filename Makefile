@@ -29,8 +29,9 @@ report: env
 	$(BIN) $(REPORT) --report $(CURDIR)/report/index.html $(ARGS)
 	@echo "Open report/index.html"
 
+# A process for each core, four at most.
 test: env check
-	$(BIN) PYTHONPATH=$(CURDIR) python -m pytest $(ARGS)
+	$(BIN) PYTHONPATH=$(CURDIR) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # The wheel with unpinned dependencies, as installed by `pip install .`, on Python 3.11 and
 # on 3.13 or 3.12 where there is one; about 8 GB and a quarter of an hour each.

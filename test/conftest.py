@@ -1,6 +1,9 @@
 """What every test starts from: one thread, a fixed seed, tiny speech."""
 
+import os
 import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # also of what the tests start
 
 import pytest
 import torch
