@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import re
 import signal
 import sys
@@ -51,7 +52,15 @@ def run_command(
     if interrupted:  # and the work, which the exception held, has cleaned up
         raise SystemExit(say_interrupted(name))
     if said is not None:
-        print(said)
+        _say(said)
+
+
+def _say(text: str) -> None:
+    """Print; that a reader has enough, as `head` has, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # what Python flushes at exit goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_script(

@@ -1,5 +1,9 @@
 """``uniwav models``: what comes with the package, and recipes that ask for it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from factories import command
 
@@ -51,3 +55,13 @@ def test_none(tmp_path, monkeypatch, capsys):
 def test_bad_input(packaged, options, message):
     with pytest.raises(SystemExit, match=message):
         main(options)
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    """As of ``uniwav models | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "espnet_uniwav.cli.uniwav", "models"]
+    with os.fdopen(write, "wb") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
