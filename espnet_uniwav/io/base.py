@@ -48,8 +48,13 @@ def take_shared(
 
 def _renamed(base: dict[str, Tensor], weights: Iterable[str]) -> dict[str, Tensor]:
     """A base's tensors as a model names them that may contain it."""
-    prefix = PREFIX if any(name.startswith(PREFIX) for name in weights) else ""
+    contains = _has_prefix(weights) and not _has_prefix(base)
+    prefix = PREFIX if contains else ""
     return {prefix + name: value for name, value in base.items()}
+
+
+def _has_prefix(names: Iterable[str]) -> bool:
+    return any(name.startswith(PREFIX) for name in names)
 
 
 def _is_equal(a: Tensor, b: Tensor) -> bool:

@@ -75,6 +75,14 @@ def test_whole_modules_are_named_below_a_prefix():
     assert taken.keys() == take_shared(shared, base, {}).keys()
 
 
+def test_the_base_may_contain_a_model_too():
+    base = {name: torch.ones(1) for name in ("uniwav.encoder.a", "head.a", "head.b")}
+    weights = {**base, "head.a": torch.zeros(1)}
+    shared = find_shared(weights, base)
+    assert shared == ["head.b", "uniwav"]
+    assert take_shared(shared, base, {}).keys() == {"head.b", "uniwav.encoder.a"}
+
+
 def test_another_base_is_refused(folder):
     share_weights(folder / "own", str(folder / "base"))
     save_model(folder / "base", decoder=None)
