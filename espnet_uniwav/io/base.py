@@ -48,8 +48,7 @@ def take_shared(
 
 def _renamed(base: dict[str, Tensor], weights: Iterable[str]) -> dict[str, Tensor]:
     """A base's tensors as a model names them that may contain it."""
-    contains = _has_prefix(weights) and not _has_prefix(base)
-    prefix = PREFIX if contains else ""
+    prefix = PREFIX if _has_prefix(weights) and not _has_prefix(base) else ""
     return {prefix + name: value for name, value in base.items()}
 
 
