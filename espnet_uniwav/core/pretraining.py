@@ -6,16 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from espnet_uniwav.core.checkpoint import read_pretrained
 from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.core.flow.matching import FlowMatching
 from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.masks import (
-    kernel_multiple,
     lengths_to_padding_mask,
-    pad_to_multiple,
     read_numbers,
 )
 from espnet_uniwav.core.nn.precision import bfloat16
@@ -156,8 +153,7 @@ class Pretraining(nn.Module):
             bfloat16(inputs.device, self.bf16),
             same_draws(inputs.device, not self.training),
         ):
-            multiple = kernel_multiple(inputs.device) if self.training else 1
-            batch = self.encode(inputs, lengths, labels, multiple)
+            batch = self.encode(inputs, lengths, labels)
             loss, stats = self._losses(batch)
         frames, number = lengths.sum(), batch.masked.numel()
         stats["loss"] = loss.detach()
@@ -170,7 +166,6 @@ class Pretraining(nn.Module):
         features: Tensor,
         lengths: Tensor,
         labels: Tensor | None = None,
-        multiple: int = 1,
     ) -> MaskedBatch:
         """Draw masks and run the encoder on all views; in evaluation there is one.
 
@@ -180,12 +175,7 @@ class Pretraining(nn.Module):
             features: (B, T, F).
             lengths: (B,) valid frames.
             labels: See ``MaskedBatch``.
-            multiple: All frames, and those of the visible ones that the encoder reads,
-                are padded to a multiple of this number.
         """
-        length, features = features.shape[1], pad_to_multiple(features, multiple)
-        if labels is not None:
-            labels = F.pad(labels, (0, features.shape[1] - length), value=-1)
         views, length = self.num_views if self.training else 1, features.shape[1]
         all_lengths = lengths.repeat(views)
         mask = self.span_mask(all_lengths, length)
@@ -193,7 +183,6 @@ class Pretraining(nn.Module):
         shortest, masked, fewest, most = read_numbers(
             lengths.min(), mask.sum(), visible.min(), visible.max()
         )
-        most = min(most + -most % multiple, length)
         padding_mask = padding = None
         if shortest < length:
             padding_mask = lengths_to_padding_mask(lengths, length)

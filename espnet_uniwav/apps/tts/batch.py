@@ -8,7 +8,6 @@ from typing import NamedTuple
 from torch import Tensor
 
 from espnet_uniwav.apps.tts.durations import tokens_outside
-from espnet_uniwav.core.nn.masks import pad_to_multiple
 
 
 class Batch(NamedTuple):
@@ -27,14 +26,6 @@ class Batch(NamedTuple):
     durations: Tensor
     x: Tensor
     lengths: Tensor
-
-    def padded(self, multiple: int) -> Batch:
-        """The batch, its frames and its tokens padded to a multiple of a number."""
-        tokens, durations, x = (
-            pad_to_multiple(own, multiple)
-            for own in (self.tokens, self.durations, self.x)
-        )
-        return self._replace(tokens=tokens, durations=durations, x=x)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-MULTIPLE = 16  # frames, see ``kernel_multiple``
 
 
 def lengths_to_padding_mask(lengths: Tensor, num_frames: int) -> Tensor:
@@ -38,23 +35,6 @@ def cut_padding(speech: Tensor, lengths: Tensor) -> Tensor:
     Only on the CPU, as in ``drop_if_unpadded``: what is left is masked anyway.
     """
     return speech[:, : lengths.max()] if lengths.device.type == "cpu" else speech
-
-
-def kernel_multiple(device: torch.device) -> int:
-    """The number of frames that batches in training are padded to a multiple of.
-
-    16 in autocast on a CPU, where oneDNN makes new kernels for every shape of a product
-    and keeps 1024 of them (doc/experiments.md, speed). Else 1.
-    """
-    is_slow = device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return MULTIPLE if is_slow else 1
-
-
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Pad a batch (B, T) or (B, T, F) with zeros to a multiple of frames."""
-    if not (missing := -x.shape[1] % multiple):
-        return x
-    return F.pad(x, (0, 0) * (x.dim() - 2) + (0, missing))
 
 
 def drop_if_unpadded(padding_mask: Tensor) -> Tensor | None:

@@ -14,9 +14,7 @@ from typeguard import typechecked
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.nn.masks import (
     drop_if_unpadded,
-    kernel_multiple,
     lengths_to_padding_mask,
-    pad_to_multiple,
 )
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.mask import SpanMask
@@ -137,16 +135,13 @@ class UniWavEncoderFrontend(StartsFromCheckpoint, CountsSteps, AbsFrontend):
         """
         self.require_weights()
         x, lengths = self.features.extract(input, input_lengths)
-        length = x.shape[1]
-        if self.training:
-            x = pad_to_multiple(x, kernel_multiple(x.device))
         padding_mask = lengths_to_padding_mask(lengths, x.shape[1])
         learns = not self.freeze and self.step >= self.freeze_steps
         self.step += self.training
         with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
             states = self._states(x, lengths, drop_if_unpadded(padding_mask))
         z = states[-1] if self.weighted_sum is None else self.weighted_sum(states)
-        return z.masked_fill(padding_mask[..., None], 0.0)[:, :length], lengths
+        return z.masked_fill(padding_mask[..., None], 0.0), lengths
 
     def train(self, mode: bool = True):
         """Set the mode; a frozen encoder stays in evaluation mode."""

@@ -12,7 +12,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.apps.tokenizer.tokenizer import UniWavTokenizer
 from espnet_uniwav.core.nn.draws import same_draws
-from espnet_uniwav.core.nn.masks import cut_padding, kernel_multiple, pad_to_multiple
+from espnet_uniwav.core.nn.masks import cut_padding
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.core.renames import rename_tensors
 from espnet_uniwav.integrations.espnet.extend import extend
@@ -94,8 +94,6 @@ class UniWavTokenizerModel(StartsFromCheckpoint, ESPnetSSLModel):
             bfloat16(speech.device, self.bf16),
             same_draws(speech.device, not self.training),
         ):
-            if self.training:
-                x = pad_to_multiple(x, kernel_multiple(x.device))
             loss, stats = self.tokenizer(x, lengths)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(speech))

@@ -18,7 +18,6 @@ from espnet_uniwav.apps.vocoder import find_vocoder, use_vocoder
 from espnet_uniwav.core.flow.sampling import SPEAKING, Sampling
 from espnet_uniwav.core.model import UniWav
 from espnet_uniwav.core.nn.draws import same_draws
-from espnet_uniwav.core.nn.masks import kernel_multiple
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.integrations.espnet.distillation import Distillation
 from espnet_uniwav.integrations.espnet.durations import check_batch
@@ -139,8 +138,6 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
             same_draws(feats.device, not self.training),
         ):
             batch = Batch(text, text_lengths, durations, feats, feats_lengths)
-            if self.training:
-                batch = batch.padded(kernel_multiple(feats.device))
             loss, stats = self._loss(batch)
         stats["loss"] = loss.detach()
         return report(loss, stats, len(text))

@@ -38,7 +38,7 @@ def time_steps(system: System, num_steps: int) -> dict:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if not math.isfinite(result.float().sum().item()):
         raise FloatingPointError(f"{type(system).__name__}: the loss is not finite")
-    audio, memory = sum(map(system.seconds, batches)), peak_memory(device)
+    audio, memory = num_steps * system.audio_seconds, peak_memory(device)
     return {"wall": wall, "cpu": cpu, "audio_s": audio, "peak_mib": memory / 2**20}
 
 

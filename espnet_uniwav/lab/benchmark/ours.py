@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import random
-
 import torch
 
-from espnet_uniwav.core.nn import attention, masks
-from espnet_uniwav.io.audio import SAMPLE_RATE
+from espnet_uniwav.core.nn import attention
 from espnet_uniwav.lab.benchmark.system import Setting, System, build_espnet_model
 from espnet_uniwav.plugin import register
 
@@ -59,32 +55,6 @@ class Uniwav(System):
 
     def loss(self):
         return self.model(self.speech, self.lengths)[0]
-
-
-class UniwavAllLengths(Uniwav):
-    """The same step on batches of as many seconds but of all lengths.
-
-    A batch has a third to thrice as many utterances, shorter or longer ones, of which
-    up to a tenth is cut off. ``padded=False``: batches are not padded to a multiple of
-    frames, in its whole process.
-    """
-
-    def build(self):
-        if not self.options.pop("padded", True):
-            masks.MULTIPLE = 1
-        return super().build()
-
-    def draw(self):
-        rows = random.randint(math.ceil(self.setting.batch / 3), 3 * self.setting.batch)
-        length = self.speech.numel() // rows
-        return {"rows": rows, "length": round(length * random.uniform(0.9, 1))}
-
-    def seconds(self, batch):
-        return batch["rows"] * batch["length"] * self.num_views / SAMPLE_RATE
-
-    def loss(self, rows, length):
-        speech = self.speech.flatten()[: rows * length].view(rows, length)
-        return self.model(speech, torch.full((rows,), length, device=speech.device))[0]
 
 
 class UniwavFromFeatures(Uniwav):

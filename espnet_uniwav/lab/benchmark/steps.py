@@ -63,14 +63,6 @@ SYSTEMS = {
     "uniwav_fused": Entry(
         "UniWav, PyTorch's gradient of attention", "ours.Uniwav", {"fused": True}
     ),
-    "uniwav_lengths": Entry(
-        "UniWav, batches of all lengths", "ours.UniwavAllLengths", {"fast": True}
-    ),
-    "uniwav_lengths_unpadded": Entry(
-        "the same, not padded to 16 frames",
-        "ours.UniwavAllLengths",
-        {"fast": True, "padded": False},
-    ),
     "uniwav_from_features": Entry(
         "UniWav, from features only", "ours.UniwavFromFeatures"
     ),

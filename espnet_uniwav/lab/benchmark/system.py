@@ -122,10 +122,6 @@ class System:
         """Draw what a data loader would return; this is not timed."""
         return {}
 
-    def seconds(self, batch: dict) -> float:
-        """Seconds of audio in the step of a batch that was drawn."""
-        return self.audio_seconds
-
     def loss(self, **batch) -> torch.Tensor:
         """Compute the training loss (a scalar)."""
         raise NotImplementedError

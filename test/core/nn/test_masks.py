@@ -9,9 +9,7 @@ from factories import DIM, POSITIONS, make_transformer
 from espnet_uniwav.core.nn.masks import (
     VisibleFrames,
     drop_if_unpadded,
-    kernel_multiple,
     lengths_to_padding_mask,
-    pad_to_multiple,
 )
 
 HIDDEN = torch.tensor(
@@ -33,19 +31,6 @@ def test_mask_without_padding_is_dropped():
     assert drop_if_unpadded(lengths_to_padding_mask(torch.tensor([4, 4]), 4)) is None
     mask = lengths_to_padding_mask(torch.tensor([4, 3]), 4)
     assert drop_if_unpadded(mask) is mask
-
-
-def test_batches_have_few_lengths():
-    for length, expected in ((1, 16), (16, 16), (17, 32), (100, 112)):
-        x = torch.randn(2, length, 3)
-        with torch.autocast("cpu"):
-            padded = pad_to_multiple(x, kernel_multiple(x.device))
-        assert padded.shape == (2, expected, 3)
-        assert torch.equal(padded[:, :length], x) and not padded[:, length:].any()
-        assert pad_to_multiple(x[..., 0], 16).shape == (2, expected)
-        assert pad_to_multiple(x, kernel_multiple(x.device)) is x
-    with torch.autocast("cpu"):
-        assert kernel_multiple(torch.device("cuda")) == 1
 
 
 def test_frames_are_packed_in_their_order():
