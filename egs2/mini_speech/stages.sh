@@ -66,8 +66,8 @@ with_cpu_seconds() {
     local folder=$1 status=0 TIMEFORMAT='%U %S'
     shift
     { time "$@" 2>&3; } 3>&2 2> "$folder/.cpu_seconds" || status=$?
-    # some locales write a decimal comma
-    echo "$(date +%s) $(tr , . < "$folder/.cpu_seconds")" >> "$folder/cpu_seconds"
+    # before the seconds, bash may say that the command was killed; some locales write a decimal comma
+    echo "$(date +%s) $(tail -n 1 "$folder/.cpu_seconds" | tr , .)" >> "$folder/cpu_seconds"
     rm "$folder/.cpu_seconds"
     return "$status"
 }
