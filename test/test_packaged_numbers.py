@@ -16,8 +16,12 @@ from espnet_uniwav.apps.vocoder import Vocoder
 
 EXPECTED = Path(__file__).with_name("packaged_numbers.json")
 RATE = 16000
-# Other versions of torch sum in another order, which steps of the flow amplify.
+# Other versions of torch and other CPUs sum in another order, which steps of the flow
+# and the phases of a vocoder amplify: with AVX2 samples of quiet speech by 0.09 of the
+# root of their mean square.
 SAME_TORCH = torch.__version__.startswith("2.8.")
+SAME_CPU = torch.backends.cpu.get_cpu_capability() == "AVX512"
+TOLERANCE = 0.2
 
 
 def speech(seconds: float = 1.0, seed: int = 0) -> torch.Tensor:
@@ -95,7 +99,8 @@ def test_packaged_models_compute_the_same(model):
             assert values == expected[name]
             continue
         size, norm = expected[name][:2]
-        atol = 1e-5 if SAME_TORCH else 0.1 * norm / size**0.5
+        same = SAME_TORCH and SAME_CPU
+        atol = 1e-5 if same else TOLERANCE * norm / size**0.5
         np.testing.assert_allclose(
             values, expected[name], rtol=1e-4, atol=atol, err_msg=name
         )
