@@ -11,10 +11,7 @@ from espnet_uniwav.core.checkpoint import read_pretrained
 from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.core.flow.matching import FlowMatching
 from espnet_uniwav.core.nn.draws import same_draws
-from espnet_uniwav.core.nn.masks import (
-    lengths_to_padding_mask,
-    read_numbers,
-)
+from espnet_uniwav.core.nn.masks import lengths_to_padding_mask, read_numbers
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.core.nn.transformer import TransformerLayer
 from espnet_uniwav.core.ssl.dinosr import DinoSR

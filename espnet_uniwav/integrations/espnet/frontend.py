@@ -12,10 +12,7 @@ from torch import Tensor
 from typeguard import typechecked
 
 from espnet_uniwav.core.model import UniWav
-from espnet_uniwav.core.nn.masks import (
-    drop_if_unpadded,
-    lengths_to_padding_mask,
-)
+from espnet_uniwav.core.nn.masks import drop_if_unpadded, lengths_to_padding_mask
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.mask import SpanMask
 from espnet_uniwav.integrations.espnet.checked_data import check_data
