@@ -168,7 +168,7 @@ def test_training_to_speak_waits_for_nothing():
 
 
 def test_distillation_waits_for_nothing():
-    model, student = make_synthesizer(), make_synthesizer().uniwav.decoder
+    model, student = make_synthesizer(), make_synthesizer()
     teacher = Teacher(model, Sampling(4, "euler", guidance_scale=0.5), 2)
     with PretendGPU() as gpu:
         gpu.send(model)

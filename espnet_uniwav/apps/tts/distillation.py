@@ -7,41 +7,44 @@ from torch import Tensor
 
 from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.network import SynthesizerNetwork
-from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.distillation import distillation_loss
 from espnet_uniwav.core.flow.sampling import Sampling
 from espnet_uniwav.core.nn.precision import full_precision
 
 
 class Teacher:
-    """A frozen synthesiser whose guided trajectories a decoder learns to follow.
+    """A frozen synthesiser whose guided trajectories a student learns to follow.
 
-    The student differs from it in the decoder alone, so the teacher's condition is also
-    that of the student. It is no ``nn.Module``: a student that holds it neither saves
-    nor trains its weights.
+    It is no ``nn.Module``: a student that holds it neither saves nor trains its
+    weights.
 
     Args:
         synthesizer: The model; it is frozen.
         sampling: How it speaks; its steps are a multiple of ``num_steps``.
         num_steps: Steps of the student.
+        same_condition: The student differs from it in the decoder alone, so that the
+            teacher's condition is also that of the student.
     """
 
     def __init__(
-        self, synthesizer: SynthesizerNetwork, sampling: Sampling, num_steps: int
+        self,
+        synthesizer: SynthesizerNetwork,
+        sampling: Sampling,
+        num_steps: int,
+        same_condition: bool = True,
     ):
         self.synthesizer = synthesizer.eval().requires_grad_(False)
         self.sampling = sampling
         self.num_steps = num_steps
+        self.same_condition = same_condition
 
     def loss(
-        self,
-        student: FlowDecoder,
-        batch: Batch,
+        self, student: SynthesizerNetwork, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch, with gaps as in the training of the teacher.
 
         Args:
-            student: Decoder in training.
+            student: In training; its text is encoded without dropout.
             batch: As of ``SynthesizerNetwork``.
 
         Returns:
@@ -53,8 +56,12 @@ class Teacher:
         with torch.no_grad(), full_precision(x.device):
             masked = self.synthesizer.draw_gaps(batch)
             _, z = self.synthesizer.encode(masked, x)
+        student_z = None
+        if not self.same_condition:
+            student.text_encoder.eval()
+            _, student_z = student.encode(masked, x)
         loss = distillation_loss(
-            student,
+            student.uniwav.decoder,
             self.synthesizer.uniwav.decoder,
             x,
             masked.mask,
@@ -63,5 +70,6 @@ class Teacher:
             self.sampling,
             self.num_steps,
             self.synthesizer.uniwav.kept_frames,
+            student_z,
         )
         return loss, {"loss_distil": loss.detach()}

@@ -21,6 +21,7 @@ def distillation_loss(
     sampling: Sampling = Sampling(),
     num_steps: int = 2,
     kept_frames: str = "data",
+    student_z: Tensor | None = None,
 ) -> Tensor:
     """Squared error of the student's velocities at the ends of the teacher's steps.
 
@@ -40,20 +41,25 @@ def distillation_loss(
         teacher: Decoder that it starts from.
         x: (B, T, F) features; masked frames may hold any finite values.
         mask: (B, T), True = generated.
-        z: (B, T, C) condition of both.
+        z: (B, T, C) condition of the teacher.
         padding_mask: (B, T), True = padding.
         sampling: Of the teacher; its steps are a multiple of ``num_steps``.
         num_steps: Euler steps of the student.
         kept_frames: See ``FlowMatching``.
+        student_z: (B, T, C') condition of the student; None: that of the teacher.
 
     Returns:
         Scalar in fp32, the mean over steps, generated frames and F.
     """
     x, frames = x.float(), mask[..., None]
     x_0 = sampling.temperature * torch.randn_like(x)
-    inputs = x, mask, z, x_0, padding_mask
-    guided = guided_velocity(teacher, *inputs, sampling.guidance_scale, kept_frames)
-    plain = guided_velocity(student, *inputs, 0.0, kept_frames)
+    student_z = z if student_z is None else student_z
+    guided = guided_velocity(
+        teacher, x, mask, z, x_0, padding_mask, sampling.guidance_scale, kept_frames
+    )
+    plain = guided_velocity(
+        student, x, mask, student_z, x_0, padding_mask, 0.0, kept_frames
+    )
     own_steps = sampling.num_steps // num_steps
     times = [step / num_steps for step in range(num_steps + 1)]
     x_t, total = x_0, 0.0

@@ -29,6 +29,9 @@ class Distillation:
         teacher_steps: Euler steps of the teacher, a multiple of ``num_steps``.
         guidance_scale: Of the teacher; the student has it built in.
         temperature: Of the noise of both.
+        start: Fine-tuned model that the student starts as, such as one on another
+            encoder; None: the teacher. All that its decoder reads learns with it but
+            the encoder.
 
     Raises:
         ValueError: If the teacher is missing or a number is of no use.
@@ -39,12 +42,14 @@ class Distillation:
     teacher_steps: int = SPEAKING.num_steps
     guidance_scale: float = SPEAKING.guidance_scale
     temperature: float = SPEAKING.temperature
+    start: str | Path | None = None
 
     def __post_init__(self):
-        if not isinstance(self.teacher, (str, Path)) or not str(self.teacher):
-            raise ValueError(
-                f"distil: teacher: expected a fine-tuned model, found {self.teacher!r}"
-            )
+        for name, model in self.models.items():
+            if not isinstance(model, (str, Path)) or not str(model):
+                raise ValueError(
+                    f"distil: {name}: expected a fine-tuned model, found {model!r}"
+                )
         try:
             teacher, student = self.sampling, self.student_sampling
         except ValueError as error:
@@ -67,6 +72,12 @@ class Distillation:
         return cls(**conf)
 
     @property
+    def models(self) -> dict[str, str | Path]:
+        """The models that are read, by the names of their arguments."""
+        start = {} if self.start is None else {"start": self.start}
+        return {"teacher": self.teacher, **start}
+
+    @property
     def sampling(self) -> Sampling:
         """How the teacher speaks."""
         return Sampling(
@@ -80,14 +91,14 @@ class Distillation:
 
 
 def describe_student(conf: dict) -> dict:
-    """Complete the ``tts_conf`` of a student by its sampling and its teacher's network.
+    """Complete the ``tts_conf`` of a student by sampling and the network of its start.
 
     Args:
-        conf: With ``distil``. If it has an architecture, the teacher is not read.
+        conf: With ``distil``. If it has an architecture, that model is not read.
 
     Raises:
-        FileNotFoundError: If the teacher is needed and missing.
-        ValueError: If the teacher is no synthesiser, or a setting contradicts.
+        FileNotFoundError: If that model is needed and missing.
+        ValueError: If it is no synthesiser, or a setting contradicts.
     """
     conf = {key: value for key, value in conf.items() if value is not None}
     distil = Distillation.from_conf(conf["distil"])
@@ -99,17 +110,19 @@ def describe_student(conf: dict) -> dict:
         )
     if "architecture" not in conf:
         conf = {**_network(distil, set(conf) - set(settings)), **conf}
-    resolved = {**asdict(distil), "teacher": str(distil.teacher)}
+    models = {name: str(model) for name, model in distil.models.items()}
+    resolved = {**asdict(distil), **models}
     return {**conf, **settings, "distil": resolved}
 
 
 def _network(distil: Distillation, own: set[str]) -> dict:
-    """``tts_conf`` of the teacher without its training; refuses other ``own`` keys."""
+    """``tts_conf`` of the start without its training; refuses other ``own`` keys."""
+    name, model = list(distil.models.items())[-1]
     if wrong := sorted(own - {"distil", *FREE}):
         raise ValueError(
-            f"tts_conf: a student starts as its teacher: leave out {', '.join(wrong)}"
+            f"tts_conf: a student starts as distil.{name}: leave out {', '.join(wrong)}"
         )
-    found = read_checkpoint(distil.teacher)
+    found = read_checkpoint(model)
     found.require(SynthesizerNetwork.kind)
     conf = dict(found.model)
     network = {k: v for k, v in conf.pop("synthesiser").items() if k != "token_list"}
@@ -121,7 +134,7 @@ def _network(distil: Distillation, own: set[str]) -> dict:
 
 
 def build_optimizers(build: Callable, args: argparse.Namespace, model: nn.Module):
-    """Load the teacher of a student, then build as the task does.
+    """Load teacher and start of a student, then build as the task does.
 
     Inference does not come here, so it needs no teacher.
     """
@@ -131,19 +144,38 @@ def build_optimizers(build: Callable, args: argparse.Namespace, model: nn.Module
 
 
 def _start(args: argparse.Namespace, model: nn.Module) -> None:
-    """Make a student equal to its teacher, and let only the decoder learn."""
-    distil, synthesizer = model.tts.distil, model.tts.synthesizer
-    teacher = SynthesizerNetwork.from_pretrained(distil.teacher)
-    expected, found = teacher.token_list, list(args.token_list)
-    if found != expected:
+    """Load a student as what it starts as, and let only its own parts learn."""
+    distil, student = model.tts.distil, model.tts.synthesizer
+    teacher = _load(distil.teacher, args.token_list)
+    start = teacher if distil.start is None else _load(distil.start, args.token_list)
+    if start.features.spec != teacher.features.spec:
         raise ValueError(
-            f"token_list: expected the {len(expected)} tokens of {distil.teacher}, "
-            f"found {len(found)} others; give the list that it was trained with"
+            f"distil: start: {distil.start} has features {start.features.spec}, its "
+            f"teacher {teacher.features.spec}: a student speaks in those of its teacher"
         )
-    load_strictly(synthesizer, teacher.state_dict(), str(distil.teacher))
-    own = model.feats_extract.features
-    own.load_state_dict(teacher.features.state_dict())
+    load_strictly(student, start.state_dict(), str(distil.start or distil.teacher))
+    model.feats_extract.features.load_state_dict(teacher.features.state_dict())
     model.requires_grad_(False)
-    synthesizer.uniwav.decoder.requires_grad_(True)
+    student.uniwav.decoder.requires_grad_(True)
+    if distil.start is not None:
+        for part in (
+            student.uniwav.weighted_sum,
+            student.text_encoder,
+            student.text_condition,
+        ):
+            part.requires_grad_(True)
     device = next(model.parameters()).device
-    model.tts.teacher = Teacher(teacher.to(device), distil.sampling, distil.num_steps)
+    model.tts.teacher = Teacher(
+        teacher.to(device), distil.sampling, distil.num_steps, distil.start is None
+    )
+
+
+def _load(model: str | Path, token_list: list[str]) -> SynthesizerNetwork:
+    """A trained synthesiser of these tokens; others are refused."""
+    network = SynthesizerNetwork.from_pretrained(model)
+    if list(token_list) != network.token_list:
+        raise ValueError(
+            f"token_list: expected the {len(network.token_list)} tokens of {model}, "
+            f"found {len(token_list)} others; give the list that it was trained with"
+        )
+    return network

@@ -151,7 +151,7 @@ class UniWavTTS(StartsFromCheckpoint, AbsTTS):
                 f"{self.distil.teacher}: the teacher is loaded by tts_train alone: "
                 "train with that, or set tts_conf: {distil: null}"
             )
-        return self.teacher.loss(self.synthesizer.uniwav.decoder, batch)
+        return self.teacher.loss(self.synthesizer, batch)
 
     def inference(
         self,

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from factories import NUM_MELS, make_synthesizer
+from factories import NUM_MELS, make_synthesizer, train_steps
 
 from espnet_uniwav.apps.tts.batch import Batch
 from espnet_uniwav.apps.tts.distillation import Teacher
@@ -38,6 +38,13 @@ def distance(student, teacher, sampling):
     return float(sum((a - b).square().mean() for a, b in pairs) / len(pairs))
 
 
+def with_dropout(model):
+    for module in model.modules():
+        if hasattr(module, "dropout"):
+            module.dropout = 0.5
+    return model
+
+
 def test_two_evaluations_come_near_sixteen(batch):
     model = make_synthesizer()
     model.uniwav.decoder.output_projection.weight.data.mul_(0.5)  # smoother velocities
@@ -47,7 +54,7 @@ def test_two_evaluations_come_near_sixteen(batch):
     before = copy.deepcopy(student.state_dict())
     for step in range(60):
         optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / 60)
-        loss, stats = teacher.loss(decoder, batch)
+        loss, stats = teacher.loss(student, batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -61,17 +68,40 @@ def test_two_evaluations_come_near_sixteen(batch):
 
 
 def test_the_teacher_is_frozen_and_without_dropout(batch):
-    model = make_synthesizer()
-    for module in model.modules():
-        if hasattr(module, "dropout"):
-            module.dropout = 0.5
-    decoder = copy.deepcopy(model.uniwav.decoder)
+    model = with_dropout(make_synthesizer())
+    student = copy.deepcopy(model)
     teacher = Teacher(model.train(), SPEAKING, 2)
     losses = []
     for _ in range(2):
         torch.manual_seed(0)
-        losses.append(teacher.loss(decoder, batch)[0])
+        losses.append(teacher.loss(student, batch)[0])
     losses[0].backward()
     assert torch.equal(*losses) and losses[0] > 0
     assert not any(p.requires_grad for p in model.parameters())
     assert model.known_tokens.all() and not model.training
+
+
+def test_a_student_with_a_condition_of_its_own(batch):
+    model, student = make_synthesizer(), make_synthesizer()
+    for part in (student.uniwav.encoder, student.text_encoder):
+        for parameter in part.parameters():
+            parameter.data.mul_(1.5)
+    student = with_dropout(student).requires_grad_(False).train()
+    reads = (student.uniwav.weighted_sum, student.text_encoder, student.text_condition)
+    learning = [p for part in reads for p in part.requires_grad_(True).parameters()]
+    teacher = Teacher(model, TWO, 2, same_condition=False)
+
+    def step(number):
+        torch.manual_seed(0)
+        return teacher.loss(student, batch)[0]
+
+    losses = train_steps(step, learning, 20, 1e-2)
+    assert all(any(p.grad.any() for p in part.parameters()) for part in reads)
+    assert losses[-1] < 0.8 * losses[0]
+    assert torch.equal(step(0), step(1)) and student.training
+
+
+def test_a_student_equal_to_a_teacher_of_its_steps_has_nothing_to_learn(batch):
+    model = make_synthesizer()
+    teacher = Teacher(model, TWO, 2, same_condition=False)
+    assert teacher.loss(copy.deepcopy(model), batch)[0] < 1e-10

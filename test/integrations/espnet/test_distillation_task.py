@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from espnet_case import PHONES, build_tts, make_tts_batch, tts_train, write_tts
-from factories import command, make_speech
+from factories import command, make_config, make_speech, save_model
 
 from espnet_uniwav.apps.tts.synthesizer import Synthesizer
 from espnet_uniwav.integrations.espnet.experiment import export_experiment
@@ -17,6 +17,10 @@ from espnet_uniwav.io.folder import read_config
 tts = command("tts")
 
 DECODER = "tts.synthesizer.uniwav.decoder."
+READ = tuple(
+    f"tts.synthesizer.{name}."
+    for name in ("uniwav.weighted_sum", "text_encoder", "text_condition")
+)
 SPEECH = dict(num_steps=2, method="euler", guidance_scale=0.0, temperature=0.3)
 
 
@@ -57,6 +61,34 @@ def test_only_the_decoder_differs_from_the_teacher(folder, student):
     conf = config["tts_conf"]
     assert SPEECH.items() <= conf.items() and conf["text_layers"] == 1
     assert conf["distil"]["guidance_scale"] == 0.7 and "checkpoint" not in conf
+
+
+@pytest.mark.integration
+def test_a_student_starts_as_another_model(folder):
+    start = tts_train(folder, "other", "--tts_conf", "text_layers=2", "--seed", "7")
+    start = start / "1epoch.pth"
+    student = distil(folder, "on_other", "--tts_conf", f"distil.start={start}")
+    found, before = weights(student / "2epoch.pth"), weights(start)
+    assert set(found) == set(before)
+    changed = {name for name in found if not torch.equal(found[name], before[name])}
+    for part in (DECODER, *READ):
+        assert any(name.startswith(part) for name in changed), part
+    assert all(name.startswith((DECODER, *READ)) for name in changed)
+    conf = yaml.safe_load((student / "config.yaml").read_text())["tts_conf"]
+    assert SPEECH.items() <= conf.items() and conf["text_layers"] == 2
+    assert conf["distil"]["start"] == str(start)
+    speech = Synthesizer.from_pretrained(student / "2epoch.pth")("bah.")
+    assert np.isfinite(speech).all()
+
+
+@pytest.mark.integration
+def test_a_start_with_other_features_is_refused(folder, tmp_path):
+    write_tts(tmp_path)
+    features = {**make_config()["features"], "num_mels": 20}
+    save_model(tmp_path / "checkpoint", features=features)
+    start = tts_train(tmp_path, "exp") / "1epoch.pth"
+    with pytest.raises(ValueError, match="distil: start: .* has features .*of its tea"):
+        distil(folder, "strange_start", "--tts_conf", f"distil.start={start}")
 
 
 @pytest.mark.integration
@@ -133,6 +165,18 @@ def told(**changes):
             "distil: teacher: expected a fine-tuned model, found None",
         ),
         (told(teacher="/nowhere/x"), "/nowhere/x/config.yaml is missing"),
+        ({"distil": {"teacher": "@/teacher", "start": 3}}, "distil: start: expected"),
+        (
+            {"distil": {"teacher": "@/teacher", "start": "/nowhere/x"}},
+            "/nowhere/x/config.yaml is missing",
+        ),
+        (
+            {
+                "distil": {"teacher": "@/teacher", "start": "@/teacher"},
+                "text_layers": 1,
+            },
+            "a student starts as distil.start: leave out text_layers",
+        ),
         (told(teacher="/nowhere.pth"), "/config.yaml: no such file"),
         (
             told(teacher="@/checkpoint"),
@@ -145,7 +189,7 @@ def told(**changes):
             dict(told(), num_steps=4),
             "num_steps: the student speaks with .*under distil",
         ),
-        (dict(told(), checkpoint="small"), "as its teacher: leave out checkpoint"),
+        (dict(told(), checkpoint="small"), "as distil.teacher: leave out checkpoint"),
         (dict(told(), text_layers=1, dropout=0.0), "leave out dropout, text_layers"),
     ],
 )
