@@ -119,6 +119,10 @@ SECTIONS = (
         ("generator", "of `uniwav_vocoder`", "the dictionary itself"),
         ("apps.vocoder:Vocoder",),
     ),
+    (
+        ("generator", "with `latents`", "the dictionary itself"),
+        ("apps.vocoder:FlowVocoder",),
+    ),
     ("S3PRL: a yaml file of `-g`", ()),
     (
         ("upstream", "uniwav_local", "keys of the file"),

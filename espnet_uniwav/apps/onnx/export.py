@@ -182,7 +182,14 @@ def _features(features: AbsFeatures) -> dict[str, Graph]:
 
 
 def _vocoder(vocoder: Vocoder | None) -> dict[str, Graph]:
-    return {} if vocoder is None else {"vocoder": graphs.VocoderGraph(vocoder)}
+    if vocoder is None:
+        return {}
+    if not isinstance(vocoder, Vocoder):
+        raise ValueError(
+            "a vocoder that draws a codec's latents has no graph: the codec's networks "
+            "are not of PyTorch. Name another vocoder, or none"
+        )
+    return {"vocoder": graphs.VocoderGraph(vocoder)}
 
 
 # Kind of checkpoint -> its graphs, by name.

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from espnet_uniwav.apps.vocoder.flow_vocoder import FlowVocoder
 from espnet_uniwav.core.checkpoint import Checkpoint, read_checkpoint
 from espnet_uniwav.core.features import (
     AbsFeatures,
@@ -99,13 +100,16 @@ class Vocoder(nn.Module):
         )
 
     @classmethod
-    def from_config(cls, config: dict) -> Vocoder:
+    def from_config(cls, config: dict) -> Vocoder | FlowVocoder:
         """Build an untrained one.
 
         Args:
-            config: ``features`` (name and arguments) and ``vocoder`` (arguments).
+            config: ``features`` (name and arguments) and ``vocoder`` (arguments; those
+                with ``latents`` are of a ``FlowVocoder``).
         """
-        return cls(build_features(**config["features"]), **config["vocoder"])
+        conf = config["vocoder"]
+        network = FlowVocoder if "latents" in conf else cls
+        return network(build_features(**config["features"]), **conf)
 
     @classmethod
     def from_pretrained(

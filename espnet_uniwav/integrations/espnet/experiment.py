@@ -247,7 +247,10 @@ def describe(path: Path, args: dict) -> tuple[str, dict, dict[str, str]]:
         return "synthesiser", synthesiser_config(args), {"tts.synthesizer.": ""}
     if args.get("codec") == "uniwav_vocoder":
         conf = args["codec_conf"]
-        config = {"features": conf["features"], "vocoder": conf.get("generator") or {}}
+        generator = dict(conf.get("generator") or {})
+        if "latents" in generator:
+            generator["latents"] = without_local(generator["latents"])
+        config = {"features": conf["features"], "vocoder": generator}
         return "vocoder", config, {"codec.generator.": ""}
     if args.get("frontend") != "uniwav":
         found = ("model", "frontend", "codec", "tts")

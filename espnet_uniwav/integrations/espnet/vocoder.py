@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from typeguard import typechecked
 
-from espnet_uniwav.apps.vocoder import Vocoder
+from espnet_uniwav.apps.vocoder import FlowVocoder, Vocoder
 from espnet_uniwav.apps.vocoder.pitch import measure_pitch
-from espnet_uniwav.core.features import build_features
+from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.integrations.espnet.results import report
 from espnet_uniwav.integrations.espnet.steps import CountsSteps
@@ -48,11 +48,12 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
     The "codes" of this codec are the frozen features. Loss of the generator: mel
     distances in four resolutions, and after the warm-up the hinge adversarial loss and
-    feature matching (Siuzdak 2024).
+    feature matching (Siuzdak 2024). A ``FlowVocoder`` (``generator: {latents: }``)
+    learns by flow matching alone: set ``skip_discriminator_prob: 1``.
 
     Args:
         features: Name and arguments of the feature space.
-        generator: Arguments of ``Vocoder``.
+        generator: Arguments of ``Vocoder``, or of ``FlowVocoder``.
         fft_sizes: Window lengths in samples, a discriminator of spectra for each.
         channels: Channels of their convolutions.
         periods: Periods in samples, a discriminator of waveforms for each (Kong 2020).
@@ -89,7 +90,10 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         bf16: bool = False,
     ):
         super().__init__()
-        self.generator = Vocoder(build_features(**features), **(generator or {}))
+        self.generator = Vocoder.from_config(
+            {"features": features, "vocoder": generator or {}}
+        )
+        self.is_flow = isinstance(self.generator, FlowVocoder)
         self.discriminator = _Discriminators(
             fft_sizes, channels, periods, period_channels
         )
@@ -134,7 +138,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         Returns:
             ``loss``, ``stats``, ``weight``, ``optim_idx``, as ESPnet's trainer expects.
         """
-        if forward_generator:
+        if forward_generator and self.is_flow:
+            loss, stats = self._flow_turn(audio)
+        elif forward_generator:
             loss, stats = self._generator_turn(audio)
         else:
             loss, stats = self._discriminator_turn(audio)
@@ -150,6 +156,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
     def decode(self, x: Tensor) -> Tensor:
         """Features (B, T, F) to samples (B, 1, T * hop)."""
+        if self.is_flow:
+            return self.generator(x)[:, None]
         return self.generator.speak(*self._states(x))[:, None]
 
     def _states(self, x: Tensor):
@@ -159,22 +167,36 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     @property
     def is_warm(self) -> bool:
         """Whether the discriminators are in use."""
-        return self.step >= self.warm_up_steps
+        return not self.is_flow and self.step >= self.warm_up_steps
 
-    def _pair(self, audio: Tensor) -> _Pair:
-        """Segments of audio and the generator's version of them."""
+    def _segments(self, audio: Tensor) -> Tensor:
+        """Stretches (B, 1, S) of audio (B, S), from anywhere in training."""
         length = min(self.segment, audio.shape[1])
         last = audio.shape[1] - length
         starts = torch.full((len(audio), 1), last // 2, device=audio.device)
         if self.training:
             starts = torch.randint_like(starts, last + 1)
         places = starts + torch.arange(length, device=audio.device)
-        real = audio.gather(1, places)[:, None]
+        return audio.gather(1, places)[:, None]
+
+    def _flow_turn(self, audio: Tensor):
+        with (
+            bfloat16(audio.device, self.bf16),
+            same_draws(audio.device, not self.training),
+        ):
+            loss = self.generator.loss(self._segments(audio)[:, 0])
+        if self.training:
+            self.step += 1
+        return loss, {"loss": loss, "loss_flow": loss}
+
+    def _pair(self, audio: Tensor) -> _Pair:
+        """Segments of audio and the generator's version of them."""
+        real = self._segments(audio)
         states, pitch = self._states(self.encode(real))
         losses = {}
         if pitch is not None:
             pitch, losses = self._compare_pitch(pitch, real)
-        spoken = self.generator.speak(states, pitch)[:, None, :length]
+        spoken = self.generator.speak(states, pitch)[:, None, : real.shape[-1]]
         return _Pair(real, spoken, losses)
 
     def _compare_pitch(self, pitch: tuple[Tensor, Tensor], real: Tensor):

@@ -25,7 +25,7 @@ import onnxruntime  # noqa: E402
 from espnet_uniwav.apps.onnx import export, graphs  # noqa: E402
 from espnet_uniwav.apps.tokenizer import UniWavTokenizer  # noqa: E402
 from espnet_uniwav.apps.tokenizer.fit import fit_tokenizer  # noqa: E402
-from espnet_uniwav.apps.vocoder import Vocoder  # noqa: E402
+from espnet_uniwav.apps.vocoder import FlowVocoder, Vocoder  # noqa: E402
 from espnet_uniwav.core.flow.sampling import Sampling  # noqa: E402
 
 PLAIN = dict(dim=16, ffn_dim=32, num_layers=2)
@@ -95,6 +95,13 @@ def test_an_encoder_of_visible_frames_is_refused():
     model = SimpleNamespace(network=make_synthesizer(visible_only=True))
     with pytest.raises(ValueError, match="visible_only"):
         export.PARTS["synthesiser"](model)
+
+
+def test_a_vocoder_of_latents_is_refused():
+    decoder = dict(num_layers=1, embed_dim=16, num_heads=1, position="rotary")
+    vocoder = FlowVocoder(make_features(), {"name": "log_mel"}, **decoder)
+    with pytest.raises(ValueError, match="latents has no graph"):
+        export.PARTS["vocoder"](vocoder)
 
 
 @pytest.mark.parametrize("words", [["small"], ["small", "OUT", "--onnx", "OUT"]])

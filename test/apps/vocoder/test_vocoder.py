@@ -16,7 +16,7 @@ from factories import (
 )
 
 from espnet_uniwav import plugin
-from espnet_uniwav.apps.vocoder import Vocoder, use_vocoder
+from espnet_uniwav.apps.vocoder import FlowVocoder, Vocoder, use_vocoder
 from espnet_uniwav.apps.vocoder.harmonics import pulse_train
 from espnet_uniwav.apps.vocoder.pitch import measure_pitch
 from espnet_uniwav.core.checkpoint import save_checkpoint
@@ -24,6 +24,11 @@ from espnet_uniwav.core.checkpoint import save_checkpoint
 GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
 FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
 HARMONIC = dict(**FINE, fft_size=320, harmonics=True)
+DECODER = dict(num_layers=2, embed_dim=16, num_heads=2, ffn_dim=16, position="rotary")
+LATENTS = dict(
+    name="log_mel", num_mels=8, fft_size=512, griffin_lim_iterations=2
+)  # stand for a codec
+FLOW = dict(**DECODER, latents=LATENTS, sampling=dict(num_steps=2))
 CONF = dict(
     codec="uniwav_vocoder",
     codec_conf=dict(
@@ -58,15 +63,21 @@ def make_codec(**overrides):
     return UniWavVocoder(**{**CONF["codec_conf"], **overrides})
 
 
-@pytest.mark.parametrize("size", [GENERATOR, FINE, HARMONIC])
+def build(**conf):
+    config = {"features": make_config()["features"], "vocoder": conf}
+    return Vocoder.from_config(config)
+
+
+@pytest.mark.parametrize("size", [GENERATOR, FINE, HARMONIC, FLOW])
 @pytest.mark.parametrize("frames", [1, 2, 17])
 def test_a_frame_is_a_hop(frames, size):
-    vocoder = Vocoder(make_features(), **size)
+    vocoder = build(**size)
     assert vocoder(torch.randn(2, frames, 12)).shape == (2, 320 * frames)
 
 
-def test_what_callers_give():
-    vocoder, x = make_vocoder(), torch.randn(1, 9, 12)
+@pytest.mark.parametrize("size", [GENERATOR, FLOW])
+def test_what_callers_give(size):
+    vocoder, x = build(**size).eval(), torch.randn(1, 9, 12)
     assert torch.equal(vocoder(x[0].double().numpy()), vocoder(x))
     with pytest.raises(ValueError, match=r"F = 12, found shape \(1, 9, 11\)"):
         vocoder(x[..., 1:])
@@ -130,6 +141,22 @@ def test_harmonics_follow_the_pitch():
     result["loss"].backward()
     for part in (codec.generator.pitch, codec.generator.head.filter):
         assert part.weight.grad.abs().sum() > 0
+
+
+def test_latents_are_drawn_once_and_for_all():
+    vocoder = build(**FLOW)
+    assert isinstance(vocoder, FlowVocoder) and vocoder.sampling.guidance_scale == 0.7
+    torch.nn.init.normal_(vocoder.decoder.output_projection.weight)
+    x = torch.randn(1, 9, 12)
+    speech = vocoder(x)
+    torch.manual_seed(1)
+    assert torch.equal(vocoder(x), speech)
+    assert not torch.allclose(vocoder(-x), speech)
+
+
+def test_latents_are_of_the_same_frames():
+    with pytest.raises(ValueError, match="latents: .* hop_length of 320, .* found 160"):
+        build(**{**FLOW, "latents": dict(LATENTS, frame_rate=100)})
 
 
 def test_upsample_divides_the_hop():
@@ -225,8 +252,27 @@ def test_segments_are_cut_from_anywhere():
     torch.testing.assert_close(real[:, 0, 0] * 32000, torch.full((4,), 14400.0))
 
 
+def test_a_flow_learns_without_discriminators():
+    codec = make_codec(generator=FLOW, segment=6400).train()
+    audio = make_speech([12800, 12800])[0]
+
+    def step(i):
+        torch.manual_seed(0)
+        result = codec(audio, forward_generator=True)
+        assert set(result["stats"]) == {"loss", "loss_flow"}
+        return result["loss"]
+
+    losses = train_steps(step, codec.generator.parameters(), 30, 3e-3)
+    assert losses[-1] < 0.8 * losses[0] and codec.step == 30
+    assert float(codec(audio, forward_generator=False)["loss"].detach()) == 0
+    codec.eval()
+    values = [codec(audio, forward_generator=True)["loss"] for _ in range(2)]
+    assert torch.equal(*values)
+    assert codec.decode(codec.encode(audio[:1, None])).shape == (1, 1, 12800)
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize("generator", [GENERATOR, HARMONIC])
+@pytest.mark.parametrize("generator", [GENERATOR, HARMONIC, FLOW])
 def test_stock_training_and_export(tmp_path, generator):
     plugin.register()
     from espnet2.bin.gan_codec_train import main
@@ -246,7 +292,7 @@ def test_stock_training_and_export(tmp_path, generator):
         optim2="adam",
         num_att_plot=0,
         keep_nbest_models=1,
-        best_model_criterion=[["valid", "loss_mel", "min"]],
+        best_model_criterion=[["valid", "loss", "min"]],
     )
     (tmp_path / "conf.yaml").write_text(yaml.safe_dump(conf))
     options = ["--config", f"{tmp_path}/conf.yaml", "--output_dir", f"{tmp_path}/exp"]

@@ -1,0 +1,92 @@
+"""A vocoder by flow matching: x -> latents of a neural codec -> waveform."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from espnet_uniwav.core.features import AbsFeatures, build_features
+from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.matching import flow_matching_loss
+from espnet_uniwav.core.flow.ode import solve
+from espnet_uniwav.core.flow.sampling import Sampling, guided_velocity
+
+WITHOUT_CONDITION = 0.1  # share of the segments in training, for guidance
+SEED = 0  # of the noise: the same features sound the same
+SAMPLING = dict(num_steps=8, method="euler", guidance_scale=0.7, temperature=0.6)
+
+
+class FlowVocoder(nn.Module):
+    """Draws a codec's latents given features, and speaks by the codec's decoder.
+
+    Features such as log-mel spectra leave out what a codec's latents hold, above all
+    the phase: the latents that fit are many, and their mean sounds like none of them.
+    So the decoder of UniWav draws one of them. The codec bounds the sound, not a head
+    that was trained here.
+
+    Args:
+        features: Feature space to invert.
+        latents: Name and arguments of the codec's feature space, which has the same
+            hop and rate; its files are no part of a checkpoint.
+        sampling: What differs from ``SAMPLING``, see ``Sampling``.
+        **decoder: Arguments of ``FlowDecoder``.
+
+    Raises:
+        ValueError: If the frames of the two spaces are not the same samples.
+    """
+
+    kind = "vocoder"
+
+    def __init__(
+        self,
+        features: AbsFeatures,
+        latents: dict,
+        sampling: dict | None = None,
+        **decoder,
+    ):
+        super().__init__()
+        self.features = features
+        self.latents = build_features(**latents)
+        for name in ("sample_rate", "hop_length"):
+            found, own = (getattr(s.spec, name) for s in (self.latents, features))
+            if found != own:
+                raise ValueError(
+                    f"latents: expected a {name} of {own}, as the features, found "
+                    f"{found}"
+                )
+        self.sampling = Sampling(**{**SAMPLING, **(sampling or {})})
+        sizes = self.latents.spec.dim, features.spec.dim
+        self.decoder = FlowDecoder(*sizes, **decoder)
+
+    def loss(self, speech: Tensor) -> Tensor:
+        """Mean squared error of the velocity for (B, S) samples, a scalar in fp32."""
+        condition, _ = self.features.extract(speech)
+        x, _ = self.latents.extract(speech)
+        mask = x.new_ones(x.shape[:2], dtype=torch.bool)
+        return flow_matching_loss(
+            self.decoder, x, condition, None, mask, WITHOUT_CONDITION
+        )
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, T, F) normalised features to (B, T * hop) samples.
+
+        Raises:
+            TypeError, ValueError: As of ``AbsFeatures.as_frames``.
+            ImportError, DownloadError: If the codec's files are missing, see ``Lyra``.
+        """
+        x = self.features.as_frames(x)
+        mask = x.new_ones(x.shape[:2], dtype=torch.bool)
+        size = *mask.shape, self.latents.spec.dim
+        noise = torch.randn(size, generator=torch.Generator().manual_seed(SEED))
+        x_0 = self.sampling.temperature * noise.to(x)
+        velocity = guided_velocity(
+            self.decoder,
+            torch.zeros_like(x_0),
+            mask,
+            x,
+            x_0,
+            guidance_scale=self.sampling.guidance_scale,
+        )
+        latents = solve(velocity, x_0, self.sampling.num_steps, self.sampling.method)
+        return self.latents.invert(latents)[0]
