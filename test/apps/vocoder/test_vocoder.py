@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from factories import (
+    ROOT,
     make_config,
     make_features,
     make_speech,
@@ -20,6 +21,7 @@ from espnet_uniwav.apps.vocoder import FlowVocoder, Vocoder, use_vocoder
 from espnet_uniwav.apps.vocoder.harmonics import pulse_train
 from espnet_uniwav.apps.vocoder.pitch import measure_pitch
 from espnet_uniwav.core.checkpoint import save_checkpoint
+from espnet_uniwav.io.config import resolve
 
 GENERATOR = dict(dim=16, ffn_dim=32, num_layers=2)
 FINE = dict(**GENERATOR, upsample=4, fine_dim=8, fine_ffn_dim=8, fine_layers=1)
@@ -196,6 +198,13 @@ def test_other_features_are_refused(folder):
         use_vocoder(make_features(), folder / "model")
     with pytest.raises(FileNotFoundError, match="gone"):
         use_vocoder(make_features(), folder / "gone")
+
+
+@pytest.mark.parametrize("conf", sorted((ROOT / "egs2").glob("*/vocoder1/conf/*.yaml")))
+def test_configurations_of_the_recipes_build(conf):
+    codec = make_codec(**resolve(conf)["codec_conf"])
+    assert codec.is_flow == ("lyra" in conf.stem)
+    assert sum(p.numel() for p in codec.generator.parameters()) > 1e6
 
 
 @pytest.mark.parametrize("periods", [(), (2, 3)])
