@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from espnet_uniwav.core.checkpoint import read_checkpoint
 from espnet_uniwav.core.features import AbsFeatures, FeatureSpec, build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
-from espnet_uniwav.core.flow.ode import solve
-from espnet_uniwav.core.flow.sampling import Sampling, guided_velocity
+from espnet_uniwav.core.flow.sampling import Sampling, draw_frames
 from espnet_uniwav.core.nn.given import TRUTH, as_mask, as_tensor
 from espnet_uniwav.core.nn.weighted_sum import WeightedSum
 from espnet_uniwav.core.ssl.encoder import Encoder
@@ -168,19 +167,9 @@ class UniWav(nn.Module):
             noise = torch.randn(
                 x.shape, generator=generator, device=x.device, dtype=x.dtype
             )
-        x_0 = sampling.temperature * noise
-        velocity = guided_velocity(
-            self.decoder,
-            x,
-            mask,
-            z,
-            x_0,
-            padding_mask,
-            sampling.guidance_scale,
-            self.kept_frames,
+        return draw_frames(
+            self.decoder, x, mask, z, noise, padding_mask, sampling, self.kept_frames
         )
-        x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
-        return torch.where(mask[..., None], x_1, x)
 
     def _require_decoder(self) -> None:
         if self.decoder is None:

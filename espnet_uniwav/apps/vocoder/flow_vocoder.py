@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
 from espnet_uniwav.core.flow.matching import flow_matching_loss
-from espnet_uniwav.core.flow.ode import solve
-from espnet_uniwav.core.flow.sampling import Sampling, guided_velocity
+from espnet_uniwav.core.flow.sampling import Sampling, draw_frames
 
 WITHOUT_CONDITION = 0.1  # share of the segments in training, for guidance
 SEED = 0  # of the noise: the same features sound the same
@@ -78,15 +77,13 @@ class FlowVocoder(nn.Module):
         x = self.features.as_frames(x)
         mask = x.new_ones(x.shape[:2], dtype=torch.bool)
         size = *mask.shape, self.latents.spec.dim
-        noise = torch.randn(size, generator=torch.Generator().manual_seed(SEED))
-        x_0 = self.sampling.temperature * noise.to(x)
-        velocity = guided_velocity(
+        noise = torch.randn(size, generator=torch.Generator().manual_seed(SEED)).to(x)
+        latents = draw_frames(
             self.decoder,
-            torch.zeros_like(x_0),
+            torch.zeros_like(noise),
             mask,
             x,
-            x_0,
-            guidance_scale=self.sampling.guidance_scale,
+            noise,
+            sampling=self.sampling,
         )
-        latents = solve(velocity, x_0, self.sampling.num_steps, self.sampling.method)
         return self.latents.invert(latents)[0]

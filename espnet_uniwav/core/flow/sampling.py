@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from espnet_uniwav.core.flow.decoder import FlowDecoder
-from espnet_uniwav.core.flow.ode import Velocity, guide, num_evaluations, sample_path
+from espnet_uniwav.core.flow.ode import (
+    Velocity,
+    guide,
+    num_evaluations,
+    sample_path,
+    solve,
+)
 from espnet_uniwav.io.bounds import check_number
 
 # Frames to be generated stay below t = 1, which marks given frames.
@@ -54,6 +60,39 @@ class Sampling:
 # For speech from text or codes. Noise of unit variance leaves specks in the spectrogram
 # and doubles the word errors of an undertrained decoder.
 SPEAKING = Sampling(8, "euler", guidance_scale=0.7, temperature=0.4)
+
+
+def draw_frames(
+    decoder: FlowDecoder,
+    x: Tensor,
+    mask: Tensor,
+    z: Tensor,
+    noise: Tensor,
+    padding_mask: Tensor | None = None,
+    sampling: Sampling = Sampling(),
+    kept_frames: str = "data",
+) -> Tensor:
+    """Draw the masked frames from the flow, given the frames around them.
+
+    Args:
+        decoder: Predicts the velocity.
+        x: (B, T, F) features; masked frames may hold any finite values.
+        mask: (B, T), True = generate this frame.
+        z: (B, T, C) condition.
+        noise: (B, T, F) of unit variance.
+        padding_mask: (B, T), True = padding.
+        sampling: Settings of the solver.
+        kept_frames: See ``FlowMatching``.
+
+    Returns:
+        (B, T, F): x where mask is False, bit for bit; generated elsewhere.
+    """
+    x_0 = sampling.temperature * noise
+    velocity = guided_velocity(
+        decoder, x, mask, z, x_0, padding_mask, sampling.guidance_scale, kept_frames
+    )
+    x_1 = solve(velocity, x_0, sampling.num_steps, sampling.method)
+    return torch.where(mask[..., None], x_1, x)
 
 
 def guided_velocity(
