@@ -120,7 +120,11 @@ SECTIONS = (
         ("apps.vocoder:Vocoder",),
     ),
     (
-        ("generator", "with `latents`", "the dictionary itself"),
+        ("codec", "uniwav_flow_vocoder", "`codec_conf`"),
+        ("espnet.vocoder:UniWavFlowVocoder",),
+    ),
+    (
+        ("generator", "of `uniwav_flow_vocoder`", "the dictionary itself"),
         ("apps.vocoder:FlowVocoder",),
     ),
     ("S3PRL: a yaml file of `-g`", ()),

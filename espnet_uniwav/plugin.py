@@ -52,6 +52,7 @@ ESPNET = {
     "espnet2.tasks.gan_codec": (
         ("codec_choices", "uniwav", f"{OURS}.tokenizer_codec:UniWavCodec"),
         ("codec_choices", "uniwav_vocoder", f"{OURS}.vocoder:UniWavVocoder"),
+        ("codec_choices", "uniwav_flow_vocoder", f"{OURS}.vocoder:UniWavFlowVocoder"),
     ),
     "espnet2.tasks.tts": (
         (

@@ -32,6 +32,7 @@ from espnet_uniwav.io.paths import strip_local_paths
 from espnet_uniwav.io.saved import read_state
 from espnet_uniwav.io.units import parse_rate
 
+VOCODERS = ("uniwav_vocoder", "uniwav_flow_vocoder")
 FEATURES = {"frontend.features.": "features."}
 # Keys of tts_conf that only training and stock inference need, and those of speaking.
 TTS_TRAINING = {
@@ -245,7 +246,7 @@ def describe(path: Path, args: dict) -> tuple[str, dict, dict[str, str]]:
     """
     if args.get("tts") == "uniwav":
         return "synthesiser", synthesiser_config(args), {"tts.synthesizer.": ""}
-    if args.get("codec") == "uniwav_vocoder":
+    if args.get("codec") in VOCODERS:
         conf = args["codec_conf"]
         generator = dict(conf.get("generator") or {})
         if "latents" in generator:
@@ -256,7 +257,7 @@ def describe(path: Path, args: dict) -> tuple[str, dict, dict[str, str]]:
         found = ("model", "frontend", "codec", "tts")
         raise ValueError(
             f"{path}: expected frontend: uniwav, of pre-training, a tokenizer or a "
-            "downstream task, codec: uniwav_vocoder or tts: uniwav; found "
+            f"downstream task, codec: {' or '.join(VOCODERS)}, or tts: uniwav; found "
             + ", ".join(f"{key}: {args.get(key)}" for key in found)
         )
     if args.get("model") == "uniwav_tokenizer":

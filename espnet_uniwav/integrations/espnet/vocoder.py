@@ -1,4 +1,4 @@
-"""ESPnet2 adapter for vocoders: ``codec: uniwav_vocoder`` of the GAN codec task."""
+"""ESPnet2 adapters for vocoders: two codecs of the GAN codec task."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typeguard import typechecked
 
 from espnet_uniwav.apps.vocoder import FlowVocoder, Vocoder
 from espnet_uniwav.apps.vocoder.pitch import measure_pitch
+from espnet_uniwav.core.features import build_features
 from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.integrations.espnet.results import report
@@ -43,17 +44,121 @@ class _Pair(NamedTuple):
     pitch_losses: dict[str, Tensor]
 
 
-class UniWavVocoder(CountsSteps, AbsGANCodec):
-    """``codec: uniwav_vocoder``: a ``Vocoder`` trained against discriminators.
+class _VocoderCodec(CountsSteps, AbsGANCodec):
+    """What the task asks of every vocoder: its "codes" are the frozen features.
 
-    The "codes" of this codec are the frozen features. Loss of the generator: mel
-    distances in four resolutions, and after the warm-up the hinge adversarial loss and
-    feature matching (Siuzdak 2024). A ``FlowVocoder`` (``generator: {latents: }``)
-    learns by flow matching alone: set ``skip_discriminator_prob: 1``.
+    Args:
+        generator: The network in training.
+        discriminator: The second one that the task optimises.
+        segment: Samples cut from every utterance, at a random position in training and
+            from the middle in validation. (The chunk iterator of ESPnet 202511 does
+            not run with NumPy 2.4.)
+    """
+
+    def __init__(
+        self, generator: Vocoder | FlowVocoder, discriminator: nn.Module, segment: int
+    ):
+        super().__init__()
+        self.generator = generator
+        self.discriminator = discriminator
+        self.segment = segment
+
+    def meta_info(self) -> dict:
+        """Properties that ESPnet's codec inference needs."""
+        spec = self.generator.features.spec
+        return {"fs": spec.sample_rate, "frame_shift": spec.hop_length}
+
+    def forward(self, audio: Tensor, forward_generator: bool, **kwargs) -> dict:
+        """Loss of the generator or of the discriminators.
+
+        Args:
+            audio: (B, S) samples.
+            forward_generator: True for the generator, False for the discriminators.
+
+        Returns:
+            ``loss``, ``stats``, ``weight``, ``optim_idx``, as ESPnet's trainer expects.
+        """
+        turn = self._generator_turn if forward_generator else self._discriminator_turn
+        loss, stats = turn(audio)
+        stats = {name: value.detach() for name, value in stats.items()}
+        loss, stats, weight = report(loss, stats, len(audio))
+        if forward_generator and self.training:
+            self.step += 1
+        optim_idx = 0 if forward_generator else 1
+        return dict(loss=loss, stats=stats, weight=weight, optim_idx=optim_idx)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Samples (B, 1, S) to features (B, T, F)."""
+        lengths = torch.full((len(x),), x.shape[-1], device=x.device)
+        return self.generator.features.extract(x.flatten(0, 1), lengths)[0]
+
+    def decode(self, x: Tensor) -> Tensor:
+        """Features (B, T, F) to samples (B, 1, T * hop)."""
+        return self.generator(x)[:, None]
+
+    def _segments(self, audio: Tensor) -> Tensor:
+        """Stretches (B, 1, S) of audio (B, S), from anywhere in training."""
+        length = min(self.segment, audio.shape[1])
+        last = audio.shape[1] - length
+        starts = torch.full((len(audio), 1), last // 2, device=audio.device)
+        if self.training:
+            starts = torch.randint_like(starts, last + 1)
+        places = starts + torch.arange(length, device=audio.device)
+        return audio.gather(1, places)[:, None]
+
+    def _no_turn(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """A turn of the discriminators without a loss; the task wants gradients."""
+        loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
+        return loss, {"loss_discriminator": loss}
+
+
+class UniWavFlowVocoder(_VocoderCodec):
+    """``codec: uniwav_flow_vocoder``: a ``FlowVocoder``, which draws a codec's latents.
+
+    It learns by flow matching alone: set ``skip_discriminator_prob: 1``. The task's
+    second optimiser has a number that nothing reads.
 
     Args:
         features: Name and arguments of the feature space.
-        generator: Arguments of ``Vocoder``, or of ``FlowVocoder``.
+        generator: Arguments of ``FlowVocoder``.
+        segment: See ``UniWavVocoder``.
+        bf16: Decoder in bfloat16, see ``nn.precision``.
+    """
+
+    @typechecked
+    def __init__(
+        self,
+        features: dict,
+        generator: dict,
+        segment: int = 64000,
+        bf16: bool = False,
+    ):
+        network = FlowVocoder(build_features(**features), **generator)
+        nothing = nn.ParameterList([nn.Parameter(torch.zeros(()))])
+        super().__init__(network, nothing, segment)
+        self.bf16 = bf16
+
+    def _generator_turn(self, audio: Tensor):
+        with (
+            bfloat16(audio.device, self.bf16),
+            same_draws(audio.device, not self.training),
+        ):
+            loss = self.generator.loss(self._segments(audio)[:, 0])
+        return loss, {"loss": loss, "loss_flow": loss}
+
+    def _discriminator_turn(self, audio: Tensor):
+        return self._no_turn()
+
+
+class UniWavVocoder(_VocoderCodec):
+    """``codec: uniwav_vocoder``: a ``Vocoder`` trained against discriminators.
+
+    Loss of the generator: mel distances in four resolutions, and after the warm-up the
+    hinge adversarial loss and feature matching (Siuzdak 2024).
+
+    Args:
+        features: Name and arguments of the feature space.
+        generator: Arguments of ``Vocoder``.
         fft_sizes: Window lengths in samples, a discriminator of spectra for each.
         channels: Channels of their convolutions.
         periods: Periods in samples, a discriminator of waveforms for each (Kong 2020).
@@ -89,15 +194,9 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         pitch_workers: int = 0,
         bf16: bool = False,
     ):
-        super().__init__()
-        self.generator = Vocoder.from_config(
-            {"features": features, "vocoder": generator or {}}
-        )
-        self.is_flow = isinstance(self.generator, FlowVocoder)
-        self.discriminator = _Discriminators(
-            fft_sizes, channels, periods, period_channels
-        )
-        self.segment = segment
+        network = Vocoder(build_features(**features), **(generator or {}))
+        judges = _Discriminators(fft_sizes, channels, periods, period_channels)
+        super().__init__(network, judges, segment)
         self.warm_up_steps = warm_up_steps
         self.mel_weight = mel_weight
         self.feature_weight = feature_weight
@@ -123,41 +222,8 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
         self.matching = FeatureMatchLoss(average_by_discriminators=False)
         self._cache = None
 
-    def meta_info(self) -> dict:
-        """Properties that ESPnet's codec inference needs."""
-        spec = self.generator.features.spec
-        return {"fs": spec.sample_rate, "frame_shift": spec.hop_length}
-
-    def forward(self, audio: Tensor, forward_generator: bool, **kwargs) -> dict:
-        """Loss of the generator or of the discriminators.
-
-        Args:
-            audio: (B, S) samples.
-            forward_generator: True for the generator, False for the discriminators.
-
-        Returns:
-            ``loss``, ``stats``, ``weight``, ``optim_idx``, as ESPnet's trainer expects.
-        """
-        if forward_generator and self.is_flow:
-            loss, stats = self._flow_turn(audio)
-        elif forward_generator:
-            loss, stats = self._generator_turn(audio)
-        else:
-            loss, stats = self._discriminator_turn(audio)
-        stats = {name: value.detach() for name, value in stats.items()}
-        loss, stats, weight = report(loss, stats, len(audio))
-        optim_idx = 0 if forward_generator else 1
-        return dict(loss=loss, stats=stats, weight=weight, optim_idx=optim_idx)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Samples (B, 1, S) to features (B, T, F)."""
-        lengths = torch.full((len(x),), x.shape[-1], device=x.device)
-        return self.generator.features.extract(x.flatten(0, 1), lengths)[0]
-
     def decode(self, x: Tensor) -> Tensor:
         """Features (B, T, F) to samples (B, 1, T * hop)."""
-        if self.is_flow:
-            return self.generator(x)[:, None]
         return self.generator.speak(*self._states(x))[:, None]
 
     def _states(self, x: Tensor):
@@ -167,27 +233,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
     @property
     def is_warm(self) -> bool:
         """Whether the discriminators are in use."""
-        return not self.is_flow and self.step >= self.warm_up_steps
-
-    def _segments(self, audio: Tensor) -> Tensor:
-        """Stretches (B, 1, S) of audio (B, S), from anywhere in training."""
-        length = min(self.segment, audio.shape[1])
-        last = audio.shape[1] - length
-        starts = torch.full((len(audio), 1), last // 2, device=audio.device)
-        if self.training:
-            starts = torch.randint_like(starts, last + 1)
-        places = starts + torch.arange(length, device=audio.device)
-        return audio.gather(1, places)[:, None]
-
-    def _flow_turn(self, audio: Tensor):
-        with (
-            bfloat16(audio.device, self.bf16),
-            same_draws(audio.device, not self.training),
-        ):
-            loss = self.generator.loss(self._segments(audio)[:, 0])
-        if self.training:
-            self.step += 1
-        return loss, {"loss": loss, "loss_flow": loss}
+        return self.step >= self.warm_up_steps
 
     def _pair(self, audio: Tensor) -> _Pair:
         """Segments of audio and the generator's version of them."""
@@ -232,8 +278,7 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
 
     def _discriminator_turn(self, audio: Tensor):
         if not self.is_warm:
-            loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
-            return loss, {"loss_discriminator": loss}
+            return self._no_turn()
         self._cache = pair = self._pair(audio)
         fake_seen = self._judge(pair.spoken.detach())
         loss = sum(self.judgement(fake_seen, self._judge(pair.real)))
@@ -257,8 +302,6 @@ class UniWavVocoder(CountsSteps, AbsGANCodec):
             matching = self.matching(fake_seen, real_seen)
             loss = loss + opinion + self.feature_weight * matching
             stats.update(loss_adversarial=opinion, loss_matching=matching)
-        if self.training:
-            self.step += 1
         return loss, {"loss": loss, **stats}
 
 
