@@ -75,6 +75,12 @@ def vocoder() -> dict:
         return {"samples": numbers(model(x))}
 
 
+def vocoder_lyra() -> dict:
+    """Latents of the features of a recording; the codec is not needed."""
+    model = Vocoder.from_pretrained("vocoder_lyra")
+    return {"latents": numbers(model.draw(model.features.extract(speech())[0]))}
+
+
 def voices() -> dict:
     """A text in the model's own voice and in that of a prompt, and given phones."""
     synthesizer = Synthesizer.from_pretrained("voices")
@@ -90,7 +96,7 @@ def voices() -> dict:
     }
 
 
-@pytest.mark.parametrize("model", (small, tokens, vocoder, voices))
+@pytest.mark.parametrize("model", (small, tokens, vocoder, vocoder_lyra, voices))
 def test_packaged_models_compute_the_same(model):
     expected, found = json.loads(EXPECTED.read_text())[model.__name__], model()
     same = SAME_TORCH and CPU == expected.pop("cpu")
@@ -108,7 +114,7 @@ def test_packaged_models_compute_the_same(model):
 
 if __name__ == "__main__":
     written = json.loads(EXPECTED.read_text())
-    for own in (small, tokens, vocoder, voices):
+    for own in (small, tokens, vocoder, vocoder_lyra, voices):
         if own.__name__ in sys.argv[1:]:
             written[own.__name__] = {"cpu": CPU, **own()}
     lines = ",\n".join(f'"{key}": {json.dumps(own)}' for key, own in written.items())

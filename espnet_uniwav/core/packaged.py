@@ -42,12 +42,14 @@ def describe(folder: Path) -> str:
     Raises:
         ValueError, OSError: If the folder is no checkpoint with a card.
     """
-    kind, (head, _) = read_checkpoint(folder).kind, read_card(folder)
+    found, (head, _) = read_checkpoint(folder), read_card(folder)
     number = sum(tensor.numel() for tensor in read_weights(folder).values()) / 1e6
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    codec = (found.model.get("vocoder", {}).get("latents") or {}).get("name")
     base = (read_config(folder).get(BASE) or {}).get("checkpoint")
     return (
-        f"{kind}, {number:.1f} M parameters, {size:.1f} MB"
-        f"{f' and weights of {base}' if base else ''}, trained on "
+        f"{found.kind}, {number:.1f} M parameters, {size:.1f} MB"
+        f"{f' and weights of {base}' if base else ''}"
+        f"{f' and the codec {codec}' if codec else ''}, trained on "
         f"{head.get('trained_on', 'unknown data')}; {head.get('license', 'no licence')}"
     )

@@ -66,7 +66,6 @@ class FlowVocoder(nn.Module):
             self.decoder, x, condition, None, mask, WITHOUT_CONDITION
         )
 
-    @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples.
 
@@ -74,11 +73,20 @@ class FlowVocoder(nn.Module):
             TypeError, ValueError: As of ``AbsFeatures.as_frames``.
             ImportError, DownloadError: If the codec's files are missing, see ``Lyra``.
         """
+        return self.latents.invert(self.draw(x))[0]
+
+    @torch.no_grad()
+    def draw(self, x: Tensor) -> Tensor:
+        """Map (B, T, F) normalised features to (B, T, L) latents; needs no codec.
+
+        Raises:
+            TypeError, ValueError: As of ``AbsFeatures.as_frames``.
+        """
         x = self.features.as_frames(x)
         mask = x.new_ones(x.shape[:2], dtype=torch.bool)
         size = *mask.shape, self.latents.spec.dim
         noise = torch.randn(size, generator=torch.Generator().manual_seed(SEED)).to(x)
-        latents = draw_frames(
+        return draw_frames(
             self.decoder,
             torch.zeros_like(noise),
             mask,
@@ -86,4 +94,3 @@ class FlowVocoder(nn.Module):
             noise,
             sampling=self.sampling,
         )
-        return self.latents.invert(latents)[0]
