@@ -25,6 +25,13 @@ def test_one_line_for_each(packaged, tmp_path, capsys):
     )
 
 
+def test_what_a_model_needs(capsys):
+    main([])
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = (line for line in lines if line.startswith("vocoder_lyra: "))
+    assert " 10.6 MB and the codec lyra, trained on " in line
+
+
 def test_the_card_and_the_folder(packaged, tmp_path, capsys):
     folder = tmp_path / "models/tiny-test"
     card = write_card(folder, "two hours", "cc-by-4.0")
