@@ -96,7 +96,10 @@ def voices() -> dict:
     }
 
 
-@pytest.mark.parametrize("model", (small, tokens, vocoder, vocoder_lyra, voices))
+MODELS = (small, tokens, vocoder, vocoder_lyra, voices)
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_packaged_models_compute_the_same(model):
     expected, found = json.loads(EXPECTED.read_text())[model.__name__], model()
     same = SAME_TORCH and CPU == expected.pop("cpu")
@@ -114,7 +117,7 @@ def test_packaged_models_compute_the_same(model):
 
 if __name__ == "__main__":
     written = json.loads(EXPECTED.read_text())
-    for own in (small, tokens, vocoder, vocoder_lyra, voices):
+    for own in MODELS:
         if own.__name__ in sys.argv[1:]:
             written[own.__name__] = {"cpu": CPU, **own()}
     lines = ",\n".join(f'"{key}": {json.dumps(own)}' for key, own in written.items())

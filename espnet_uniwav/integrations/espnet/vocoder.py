@@ -50,9 +50,7 @@ class _VocoderCodec(CountsSteps, AbsGANCodec):
     Args:
         generator: The network in training.
         discriminator: The second one that the task optimises.
-        segment: Samples cut from every utterance, at a random position in training and
-            from the middle in validation. (The chunk iterator of ESPnet 202511 does
-            not run with NumPy 2.4.)
+        segment: See ``UniWavVocoder``.
     """
 
     def __init__(
@@ -106,8 +104,8 @@ class _VocoderCodec(CountsSteps, AbsGANCodec):
         places = starts + torch.arange(length, device=audio.device)
         return audio.gather(1, places)[:, None]
 
-    def _no_turn(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """A turn of the discriminators without a loss; the task wants gradients."""
+    def _discriminator_turn(self, audio: Tensor):
+        """Nothing to learn; the task wants a loss with gradients."""
         loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
         return loss, {"loss_discriminator": loss}
 
@@ -145,9 +143,6 @@ class UniWavFlowVocoder(_VocoderCodec):
         ):
             loss = self.generator.loss(self._segments(audio)[:, 0])
         return loss, {"loss": loss, "loss_flow": loss}
-
-    def _discriminator_turn(self, audio: Tensor):
-        return self._no_turn()
 
 
 class UniWavVocoder(_VocoderCodec):
@@ -278,7 +273,7 @@ class UniWavVocoder(_VocoderCodec):
 
     def _discriminator_turn(self, audio: Tensor):
         if not self.is_warm:
-            return self._no_turn()
+            return super()._discriminator_turn(audio)
         self._cache = pair = self._pair(audio)
         fake_seen = self._judge(pair.spoken.detach())
         loss = sum(self.judgement(fake_seen, self._judge(pair.real)))
