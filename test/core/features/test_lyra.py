@@ -10,8 +10,10 @@ import torch
 from factories import SHARED, make_speech
 from file_server import serve
 
+from espnet_uniwav.apps.vocoder import Vocoder
 from espnet_uniwav.core.features import build_features, lyra
 from espnet_uniwav.core.features.lyra import Lyra
+from espnet_uniwav.io.audio import read_speech
 from espnet_uniwav.io.download import Archive
 
 REAL = SHARED / "lyra"
@@ -145,3 +147,17 @@ def test_the_real_codec_copies_speech():
     ]
     peaks = [own.mean(-1).argmax(-1).item() for own in spectra]
     assert abs(peaks[0] - peaks[1]) <= 1
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="Lyra's files are not at hand")
+def test_the_packaged_vocoder_speaks_by_the_real_codec(monkeypatch):
+    pytest.importorskip("ai_edge_litert")
+    monkeypatch.setenv("UNIWAV_LYRA", str(REAL))
+    (path, *_) = sorted((SHARED / "speech").rglob("*.flac"))
+    speech = torch.from_numpy(read_speech(path, 16000)[:48000]).float()
+    vocoder = Vocoder.from_pretrained("vocoder_lyra")
+    x = vocoder.features.extract_one(speech)
+    copy = vocoder.features.extract_one(vocoder(x[None])[0])
+    assert copy.shape == x.shape
+    error = (copy - x).square().mean()
+    assert error < 0.2 * (copy - x.roll(25, 0)).square().mean()
