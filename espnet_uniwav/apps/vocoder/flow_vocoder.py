@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from espnet_uniwav.core.features import AbsFeatures, build_features
 from espnet_uniwav.core.flow.decoder import FlowDecoder
+from espnet_uniwav.core.flow.distillation import distillation_loss
 from espnet_uniwav.core.flow.matching import flow_matching_loss
 from espnet_uniwav.core.flow.sampling import Sampling, draw_frames
 
@@ -66,6 +67,45 @@ class FlowVocoder(nn.Module):
             self.decoder, x, condition, None, mask, WITHOUT_CONDITION
         )
 
+    def distillation_loss(self, teacher: FlowVocoder, speech: Tensor) -> Tensor:
+        """Learn to draw in few steps, without guidance, what a teacher draws in more.
+
+        Args:
+            teacher: Frozen vocoder of the same features and latents.
+            speech: (B, S) samples; no latents are extracted, so the codec is not read.
+
+        Returns:
+            Scalar in fp32, see ``core.flow.distillation``.
+        """
+        condition, _ = self.features.extract(speech)
+        mask, x = self._empty(condition)
+        return distillation_loss(
+            self.decoder,
+            teacher.decoder,
+            x,
+            mask,
+            condition,
+            sampling=teacher.sampling,
+            num_steps=self.sampling.num_steps,
+        )
+
+    def check_teacher(self, teacher: nn.Module) -> None:
+        """Raise a ValueError if this one cannot learn to draw what a teacher draws."""
+        if not isinstance(teacher, FlowVocoder):
+            raise ValueError("expected a vocoder that draws a codec's latents")
+        if teacher.latents.spec != self.latents.spec:
+            raise ValueError(
+                f"expected latents {self.latents.spec}, found {teacher.latents.spec}"
+            )
+        steps, own = teacher.sampling.num_steps, self.sampling.num_steps
+        expected = teacher.sampling.but(num_steps=own, guidance_scale=0.0)
+        if steps % own or self.sampling != expected or expected.method != "euler":
+            raise ValueError(
+                f"sampling: a student makes Euler steps that divide the {steps} of its "
+                f"teacher ({teacher.sampling}), without guidance and with its "
+                f"temperature, found {self.sampling}"
+            )
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, F) normalised features to (B, T * hop) samples.
 
@@ -82,15 +122,15 @@ class FlowVocoder(nn.Module):
         Raises:
             TypeError, ValueError: As of ``AbsFeatures.as_frames``.
         """
-        x = self.features.as_frames(x)
-        mask = x.new_ones(x.shape[:2], dtype=torch.bool)
-        size = *mask.shape, self.latents.spec.dim
-        noise = torch.randn(size, generator=torch.Generator().manual_seed(SEED)).to(x)
+        condition = self.features.as_frames(x)
+        mask, x = self._empty(condition)
+        generator = torch.Generator().manual_seed(SEED)
+        noise = torch.randn(x.shape, generator=generator).to(x)
         return draw_frames(
-            self.decoder,
-            torch.zeros_like(noise),
-            mask,
-            x,
-            noise,
-            sampling=self.sampling,
+            self.decoder, x, mask, condition, noise, sampling=self.sampling
         )
+
+    def _empty(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """All frames of (B, T, F) are drawn: mask (B, T), latents (B, T, L) of zero."""
+        mask = condition.new_ones(condition.shape[:2], dtype=torch.bool)
+        return mask, condition.new_zeros((*mask.shape, self.latents.spec.dim))

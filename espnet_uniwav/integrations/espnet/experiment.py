@@ -193,8 +193,8 @@ def export_experiment(
     if whole:
         return export_recogniser(config_file, path, folder, about, half)
     model = found.load(load_name(KINDS[found.kind].network))
-    updates = read_state(path).get("global_step")
-    about["updates"] = int(updates) if updates is not None else None
+    if (updates := read_state(path).get("global_step")) is not None:
+        about["updates"] = int(updates)
     about["training"] = strip_local_paths(read_yaml(config_file), experiment)
     if found.kind == "synthesiser":
         _copy_files(found.model["speaking"], model, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,8 @@ from espnet_uniwav.core.nn.draws import same_draws
 from espnet_uniwav.core.nn.precision import bfloat16
 from espnet_uniwav.integrations.espnet.results import report
 from espnet_uniwav.integrations.espnet.steps import CountsSteps
+from espnet_uniwav.io.folder import load_strictly
+from espnet_uniwav.io.input import error_context
 
 # Window (samples) -> mel bands of the distance in that resolution.
 RESOLUTIONS = {256: 20, 512: 40, 1024: 80, 2048: 160}
@@ -121,6 +124,8 @@ class UniWavFlowVocoder(_VocoderCodec):
         generator: Arguments of ``FlowVocoder``.
         segment: See ``UniWavVocoder``.
         bf16: Decoder in bfloat16, see ``nn.precision``.
+        teacher: Checkpoint of a vocoder of the same sizes. This one starts as it, and
+            learns its guided steps in the fewer ones of its own ``sampling``.
     """
 
     @typechecked
@@ -130,19 +135,37 @@ class UniWavFlowVocoder(_VocoderCodec):
         generator: dict,
         segment: int = 64000,
         bf16: bool = False,
+        teacher: str | None = None,
     ):
         network = FlowVocoder(build_features(**features), **generator)
         nothing = nn.ParameterList([nn.Parameter(torch.zeros(()))])
         super().__init__(network, nothing, segment)
         self.bf16 = bf16
+        self.teacher = teacher
+
+    @cached_property
+    def _teacher(self) -> FlowVocoder:
+        """The teacher, no submodule: neither saved nor trained, nor needed to speak."""
+        with error_context(self.teacher):
+            spec = self.generator.features.spec
+            teacher = Vocoder.from_pretrained(self.teacher, spec)
+            self.generator.check_teacher(teacher)
+            if self.step == 0:
+                load_strictly(self.generator, teacher.state_dict(), self.teacher)
+        device = next(self.generator.parameters()).device
+        return teacher.to(device).requires_grad_(False)
 
     def _generator_turn(self, audio: Tensor):
         with (
             bfloat16(audio.device, self.bf16),
             same_draws(audio.device, not self.training),
         ):
-            loss = self.generator.loss(self._segments(audio)[:, 0])
-        return loss, {"loss": loss, "loss_flow": loss}
+            speech = self._segments(audio)[:, 0]
+            if self.teacher is None:
+                loss = self.generator.loss(speech)
+                return loss, {"loss": loss, "loss_flow": loss}
+            loss = self.generator.distillation_loss(self._teacher, speech)
+            return loss, {"loss": loss, "loss_distil": loss}
 
 
 class UniWavVocoder(_VocoderCodec):

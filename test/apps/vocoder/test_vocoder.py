@@ -291,6 +291,76 @@ def test_a_flow_learns_without_discriminators():
     assert codec.decode(codec.encode(audio[:1, None])).shape == (1, 1, 12800)
 
 
+def make_student(teacher, latents=LATENTS, **sampling):
+    sampling = {**dict(num_steps=2, guidance_scale=0.0), **sampling}
+    own = dict(FLOW, latents=latents, sampling=sampling)
+    return make_codec(FLOW_CONF, generator=own, teacher=str(teacher))
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """A flow vocoder of four guided steps whose velocities are not zero."""
+    folder = tmp_path_factory.mktemp("teacher") / "checkpoint"
+    conf = dict(FLOW, sampling=dict(num_steps=4))
+    vocoder = build(**conf)
+    torch.nn.init.normal_(vocoder.decoder.output_projection.weight, std=0.3)
+    config = {"features": make_config()["features"], "vocoder": conf}
+    save_checkpoint(vocoder, config, folder)
+    return folder
+
+
+def test_a_student_starts_as_its_teacher_and_lands_where_it_does(teacher):
+    codec = make_student(teacher).train()
+    names = set(codec.state_dict())
+    audio, drawn = make_speech([12800, 12800])[0], []
+    known = Vocoder.from_pretrained(teacher)
+    x = codec.encode(audio[:, None])
+
+    def step(i):
+        result = codec(audio, forward_generator=True)
+        assert set(result["stats"]) == {"loss", "loss_distil"}
+        drawn.append((codec.generator.draw(x) - known.draw(x)).square().mean())
+        return result["loss"]
+
+    train_steps(step, codec.generator.parameters(), 60, 3e-3)
+    assert 0 < drawn[-1] < 0.5 * drawn[0]
+    assert set(codec.state_dict()) == names  # the teacher is not saved
+    start = make_student(teacher).train()
+    start(audio, forward_generator=True)
+    for name, weight in known.state_dict().items():
+        assert torch.equal(start.generator.state_dict()[name], weight)
+
+
+def test_a_resumed_student_keeps_its_weights_and_speaks_without_its_teacher(teacher):
+    codec = make_student(teacher).train()
+    codec.step = 1
+    before = {k: v.clone() for k, v in codec.generator.state_dict().items()}
+    codec(make_speech([12800])[0], forward_generator=True)
+    assert all(torch.equal(v, before[k]) for k, v in codec.generator.named_parameters())
+    gone = make_student("gone")
+    assert gone.decode(gone.encode(torch.randn(1, 1, 3200))).shape == (1, 1, 3200)
+
+
+@pytest.mark.parametrize(
+    "own, error",
+    [
+        (dict(num_steps=3), "checkpoint: .* divide the 4 .* num_steps=3"),
+        (dict(temperature=1.0), "checkpoint: .* with its temperature"),
+        (dict(guidance_scale=0.7), "checkpoint: .* without guidance"),
+        (dict(latents=dict(LATENTS, num_mels=9)), "expected latents .* found"),
+    ],
+)
+def test_teachers_that_cannot_be_followed(teacher, own, error):
+    with pytest.raises(ValueError, match=error):
+        make_student(teacher, **own)(make_speech([12800])[0], forward_generator=True)
+
+
+def test_a_student_of_latents_needs_a_teacher_of_latents(folder):
+    student = make_student(folder / "checkpoint")
+    with pytest.raises(ValueError, match="checkpoint: expected a vocoder that draws"):
+        student(make_speech([12800])[0], forward_generator=True)
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("own", [CONF, HARMONIC_CONF, FLOW_CONF])
 def test_stock_training_and_export(tmp_path, own):
