@@ -34,6 +34,18 @@ def test_scores_of_seeds_and_groups(run_script, tmp_path):
     assert "| ours | 2 |" in said
 
 
+def test_missing_hypotheses_are_told(script, monkeypatch, capsys, tmp_path):
+    (tmp_path / "ref").write_text("u1 AB CD\nu2 EF GH\n")
+    (tmp_path / "hyp").write_text("u1 AB CD\n")
+    (tmp_path / "empty").write_text("u1 AB CD\nu2\n")
+    for name, told in (("hyp", True), ("empty", False)):
+        monkeypatch.setattr(
+            "sys.argv", [SCORE, f"{tmp_path}/ref", f"a={tmp_path}/{name}"]
+        )
+        script(SCORE).main()
+        assert ("hyp: 1 of 2 utterances are missing" in capsys.readouterr().err) is told
+
+
 def test_unknown_hypothesis(run_script, tmp_path):
     (tmp_path / "ref").write_text("u1 AB\n")
     (tmp_path / "hyp").write_text("u2 AB\n")

@@ -68,9 +68,15 @@ def main() -> None:
 
 
 def errors_of(reference: dict, hypotheses: dict, path: str) -> dict:
-    """Edit counts per utterance; a missing hypothesis counts as deletions."""
+    """Edit counts per utterance; missing hypotheses are deletions, and told."""
     if unknown := sorted(set(hypotheses) - set(reference)):
         sys.exit(f"score.py: {path}: {unknown[0]} is not in the reference text")
+    if missing := len(set(reference) - set(hypotheses)):
+        print(
+            f"score.py: {path}: {missing} of {len(reference)} utterances are missing "
+            "and count as deletions; is decoding still running?",
+            file=sys.stderr,
+        )
     return {
         utt: count_errors(text, hypotheses.get(utt, ""))
         for utt, text in reference.items()
