@@ -25,7 +25,7 @@ SAME_TORCH = torch.__version__.startswith("2.8.")
 
 
 def cpu() -> str:
-    """Instruction set and maker of this CPU, as far as they are known."""
+    """Instruction set and maker of this CPU; the file may leave the maker open."""
     facts = Path("/proc/cpuinfo")
     text = facts.read_text() if facts.exists() else ""
     maker = re.search(r"vendor_id\s*: (\w+)", text)
@@ -110,7 +110,7 @@ MODELS = (small, tokens, vocoder, vocoder_lyra, voices)
 @pytest.mark.parametrize("model", MODELS)
 def test_packaged_models_compute_the_same(model):
     expected, found = json.loads(EXPECTED.read_text())[model.__name__], model()
-    same = SAME_TORCH and cpu() == expected.pop("cpu")
+    same = SAME_TORCH and cpu().startswith(expected.pop("cpu"))
     assert list(found) == list(expected)
     for name, values in found.items():
         if name in ("codes", "voice"):
